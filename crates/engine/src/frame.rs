@@ -70,6 +70,11 @@ impl Frame {
         self.chunk.slice(self.payload.clone())
     }
 
+    /// How many bytes [`Frame::payload`] has.
+    pub fn payload_len(&self) -> usize {
+        self.payload.len()
+    }
+
     /// The same block as one chunk of HTTP/1.1's chunked transfer coding.
     pub fn chunk(&self) -> Bytes {
         self.chunk.clone()

@@ -3,17 +3,44 @@
 //! consumer is a cursor that lags. Nothing in here reads a clock, a socket,
 //! a file or a random number: these are arguments.
 #![forbid(unsafe_code)]
+// The order of a hash map is random: nothing may depend on it.
+#![deny(clippy::iter_over_hash_type)]
 
 pub mod event;
 pub mod frame;
+pub mod index;
+pub mod limits;
 pub mod log;
 pub mod position;
 pub mod selector;
+pub mod subscriptions;
+pub mod tail;
 pub mod topic;
 
 pub use event::{Entry, Event, IdempotencyKey};
 pub use frame::Frame;
+pub use index::Index;
+pub use limits::Limits;
 pub use log::{Budget, Cursor, Gap, Read};
 pub use position::{LogId, Position, Timestamp, WireId};
 pub use selector::{InvalidSelector, Selection, Selector};
+pub use subscriptions::{SubscriptionKey, Subscriptions};
+pub use tail::Tail;
 pub use topic::{InvalidTopic, Topic};
+
+/// Gives a map's memory back once it is mostly empty.
+fn shrink_map<K: Eq + std::hash::Hash, V>(map: &mut std::collections::HashMap<K, V>) {
+    if map.capacity() > 4 * map.len() + 16 {
+        map.shrink_to(2 * map.len());
+    }
+}
+
+/// Gives a slab's memory back once it is mostly empty, as far as its last
+/// entry allows. `peak` is the most entries it had since that was last done,
+/// which keeps the cost constant per removal.
+fn shrink_slab<T>(slab: &mut slab::Slab<T>, peak: &mut usize) {
+    if *peak > 4 * slab.len() + 16 {
+        slab.shrink_to_fit();
+        *peak = slab.len();
+    }
+}

@@ -25,8 +25,11 @@ pub struct Budget {
 pub enum Read {
     /// Frames were given and the cursor stands behind the last of them (or
     /// farther, where nothing that was passed over is selected). There may be more.
+    /// None were given if the reader looked at as many unselected events as one
+    /// read may; the cursor has moved past them, so reading again makes progress.
     Frames,
-    /// Nothing selected is left: the cursor stands at the end of the log.
+    /// Nothing selected is left and nothing was given: the cursor stands at the
+    /// end of the log (or beyond, for a reader that is ahead of this view of it).
     CaughtUp,
     /// Events that may have been selected are gone. The cursor has not moved.
     Gap(Gap),

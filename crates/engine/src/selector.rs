@@ -2,6 +2,7 @@
 
 use crate::topic::{InvalidTopic, Topic, check_path};
 use std::fmt;
+use std::sync::Arc;
 
 /// A topic, or a pattern over topics: a segment `*` stands for exactly one
 /// segment, a last segment `**` for one or more.
@@ -110,20 +111,21 @@ impl Pattern {
 }
 
 /// What one subscription watches: the union of its selectors, without doubles.
+/// Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selection(Box<[Selector]>);
+pub struct Selection(Arc<[Selector]>);
 
 impl Selection {
     /// Joins selectors, dropping doubles. An empty selection watches nothing.
     pub fn new(mut selectors: Vec<Selector>) -> Self {
         selectors.sort();
         selectors.dedup();
-        Self(selectors.into_boxed_slice())
+        Self(selectors.into())
     }
 
     /// Everything but the hub's reserved topics: `**`.
     pub fn everything() -> Self {
-        Self(Box::new([Selector::Pattern(Pattern("**".into()))]))
+        Self(Arc::new([Selector::Pattern(Pattern("**".into()))]))
     }
 
     /// The selectors, sorted.
@@ -131,8 +133,22 @@ impl Selection {
         &self.0
     }
 
-    /// Whether any selector watches `topic`.
+    /// Its exact topics, sorted, and its patterns.
+    pub(crate) fn parts(&self) -> (&[Selector], &[Selector]) {
+        // `Exact` sorts before `Pattern`, as the enum names it first.
+        let exact = self
+            .0
+            .partition_point(|selector| matches!(selector, Selector::Exact(_)));
+        self.0.split_at(exact)
+    }
+
+    /// Whether any selector watches `topic`. The cost grows with the logarithm
+    /// of the number of exact topics and with the number of patterns.
     pub fn matches(&self, topic: &Topic) -> bool {
-        self.0.iter().any(|selector| selector.matches(topic))
+        let (exact, patterns) = self.parts();
+        exact
+            .binary_search_by(|selector| selector.as_str().cmp(topic.as_str()))
+            .is_ok()
+            || patterns.iter().any(|selector| selector.matches(topic))
     }
 }

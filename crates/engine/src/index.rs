@@ -1,0 +1,305 @@
+//! From a topic to whoever watches it, at a cost that grows with the matches.
+
+use crate::{Selection, Selector, Topic, shrink_map, shrink_slab};
+use slab::Slab;
+use std::collections::{BTreeSet, HashMap};
+
+/// Which keys watch a topic. Exact topics are found by hash, patterns by a
+/// trie over their segments.
+///
+/// [`Index::matches`] visits, beside what it reports, one node of the trie per
+/// segment and way of reading the topic as wildcards: `a/b` can follow `a/b`,
+/// `a/*`, `*/b` and `*/*`, as far as somebody watches such patterns. It never
+/// depends on how many other patterns there are.
+#[derive(Debug)]
+pub struct Index<K> {
+    exact: HashMap<Topic, Keys<K>>,
+    nodes: Slab<Node<K>>,
+    root: usize,
+    /// The most nodes since memory was last given back.
+    peak: usize,
+}
+
+/// One segment of patterns; the path from the root spells a pattern.
+#[derive(Debug)]
+struct Node<K> {
+    literals: HashMap<Box<str>, usize>,
+    /// The child for a segment `*`.
+    any: Option<usize>,
+    /// Who watches the pattern that ends here.
+    here: Keys<K>,
+    /// Who watches the pattern that goes on with a last `**`.
+    rest: Keys<K>,
+}
+
+/// Keys in order. Most topics have one watcher, which needs no allocation.
+#[derive(Debug)]
+enum Keys<K> {
+    None,
+    One(K),
+    Many(BTreeSet<K>),
+}
+
+impl<K: Copy + Ord> Default for Index<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K: Copy + Ord> Index<K> {
+    /// An index in which nobody watches anything.
+    pub fn new() -> Self {
+        let mut nodes = Slab::new();
+        let root = nodes.insert(Node::new());
+        Self {
+            exact: HashMap::new(),
+            nodes,
+            root,
+            peak: 1,
+        }
+    }
+
+    /// Lets `key` watch `selection`, in addition to what it watches.
+    pub fn insert(&mut self, selection: &Selection, key: K) {
+        for selector in selection.selectors() {
+            match selector {
+                Selector::Exact(topic) => self
+                    .exact
+                    .entry(topic.clone())
+                    .or_insert(Keys::None)
+                    .insert(key),
+                Selector::Pattern(pattern) => self.insert_pattern(pattern.as_str(), key),
+            }
+        }
+    }
+
+    /// Lets `key` watch `selection` no longer, and gives back the memory that
+    /// nobody else needs. What `key` doesn't watch is left out.
+    pub fn remove(&mut self, selection: &Selection, key: K) {
+        for selector in selection.selectors() {
+            match selector {
+                Selector::Exact(topic) => self.remove_exact(topic, key),
+                Selector::Pattern(pattern) => self.remove_pattern(pattern.as_str(), key),
+            }
+        }
+    }
+
+    /// Reports each key that watches `topic`, once, in no promised order.
+    pub fn matches(&self, topic: &Topic, mut report: impl FnMut(K)) {
+        let mut found: Vec<&Keys<K>> = Vec::new();
+        found.extend(self.exact.get(topic));
+        self.visit_patterns(topic, |keys| found.push(keys));
+        if let [keys] = found[..] {
+            keys.for_each(&mut report);
+            return;
+        }
+        // A key may stand in several sets, if several of its selectors match.
+        let mut all = Vec::new();
+        for keys in found {
+            keys.for_each(|key| all.push(key));
+        }
+        // The stable sort merges sorted runs, which is what there is here.
+        all.sort();
+        all.dedup();
+        all.into_iter().for_each(report);
+    }
+
+    /// How many nodes [`Index::matches`] visits for `topic`, the root
+    /// included: its cost beside the keys it reports.
+    pub fn visited_nodes(&self, topic: &Topic) -> usize {
+        self.visit_patterns(topic, |_| {})
+    }
+
+    /// How many exact topics and trie nodes are held (the root is always).
+    pub fn size(&self) -> (usize, usize) {
+        (self.exact.len(), self.nodes.len())
+    }
+
+    /// Reports the sets of keys whose pattern matches; answers the number of
+    /// nodes visited. A stack instead of recursion, as a topic may have
+    /// thousands of segments.
+    fn visit_patterns<'a>(&'a self, topic: &Topic, mut found: impl FnMut(&'a Keys<K>)) -> usize {
+        let mut visited = 0;
+        let mut stack = vec![(self.root, Some(topic.as_str()))];
+        while let Some((at, path)) = stack.pop() {
+            visited += 1;
+            let node = &self.nodes[at];
+            let Some(path) = path else {
+                node.here.if_any(&mut found);
+                continue;
+            };
+            // At the root a reserved topic follows literals only: see `Selector::matches`.
+            let wildcards = at != self.root || !topic.is_reserved();
+            let (segment, rest) = match path.split_once('/') {
+                Some((segment, rest)) => (segment, Some(rest)),
+                None => (path, None),
+            };
+            if wildcards {
+                node.rest.if_any(&mut found);
+                stack.extend(node.any.map(|child| (child, rest)));
+            }
+            stack.extend(node.literals.get(segment).map(|child| (*child, rest)));
+        }
+        visited
+    }
+
+    fn insert_pattern(&mut self, pattern: &str, key: K) {
+        let mut at = self.root;
+        for segment in pattern.split('/') {
+            if segment == "**" {
+                self.nodes[at].rest.insert(key);
+                return;
+            }
+            at = match self.nodes[at].child(segment) {
+                Some(child) => child,
+                None => {
+                    let child = self.nodes.insert(Node::new());
+                    self.nodes[at].set_child(segment, child);
+                    child
+                }
+            };
+        }
+        self.nodes[at].here.insert(key);
+        self.peak = self.peak.max(self.nodes.len());
+    }
+
+    fn remove_exact(&mut self, topic: &Topic, key: K) {
+        let Some(keys) = self.exact.get_mut(topic) else {
+            return;
+        };
+        keys.remove(key);
+        if keys.is_empty() {
+            self.exact.remove(topic);
+            shrink_map(&mut self.exact);
+        }
+    }
+
+    fn remove_pattern(&mut self, pattern: &str, key: K) {
+        let mut at = self.root;
+        let mut path = Vec::new();
+        let mut rest = false;
+        for segment in pattern.split('/') {
+            rest = segment == "**";
+            if rest {
+                break;
+            }
+            let Some(child) = self.nodes[at].child(segment) else {
+                return;
+            };
+            path.push((at, segment));
+            at = child;
+        }
+        let node = &mut self.nodes[at];
+        let keys = if rest { &mut node.rest } else { &mut node.here };
+        keys.remove(key);
+        self.prune(path, at);
+    }
+
+    /// Removes `at` and its parents as long as they are empty.
+    fn prune(&mut self, mut path: Vec<(usize, &str)>, mut at: usize) {
+        while let Some((parent, segment)) = path.pop() {
+            if !self.nodes[at].is_empty() {
+                break;
+            }
+            self.nodes.remove(at);
+            self.nodes[parent].remove_child(segment);
+            at = parent;
+        }
+        shrink_slab(&mut self.nodes, &mut self.peak);
+    }
+}
+
+impl<K> Node<K> {
+    fn new() -> Self {
+        Self {
+            literals: HashMap::new(),
+            any: None,
+            here: Keys::None,
+            rest: Keys::None,
+        }
+    }
+
+    fn child(&self, segment: &str) -> Option<usize> {
+        match segment {
+            "*" => self.any,
+            literal => self.literals.get(literal).copied(),
+        }
+    }
+
+    fn set_child(&mut self, segment: &str, child: usize) {
+        match segment {
+            "*" => self.any = Some(child),
+            literal => {
+                self.literals.insert(literal.into(), child);
+            }
+        }
+    }
+
+    fn remove_child(&mut self, segment: &str) {
+        match segment {
+            "*" => self.any = None,
+            literal => {
+                self.literals.remove(literal);
+                shrink_map(&mut self.literals);
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.literals.is_empty()
+            && self.any.is_none()
+            && self.here.is_empty()
+            && self.rest.is_empty()
+    }
+}
+
+impl<K> Keys<K> {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    fn if_any<'a>(&'a self, found: &mut impl FnMut(&'a Self)) {
+        if !self.is_empty() {
+            found(self);
+        }
+    }
+}
+
+impl<K: Copy + Ord> Keys<K> {
+    fn insert(&mut self, key: K) {
+        match self {
+            Self::None => *self = Self::One(key),
+            Self::One(own) if *own == key => {}
+            Self::One(own) => *self = Self::Many(BTreeSet::from([*own, key])),
+            Self::Many(keys) => {
+                keys.insert(key);
+            }
+        }
+    }
+
+    fn remove(&mut self, key: K) {
+        match self {
+            Self::None => {}
+            Self::One(own) => {
+                if *own == key {
+                    *self = Self::None;
+                }
+            }
+            Self::Many(keys) => {
+                keys.remove(&key);
+                // At least two stood here, so at least one is left.
+                if let (1, Some(last)) = (keys.len(), keys.first()) {
+                    *self = Self::One(*last);
+                }
+            }
+        }
+    }
+
+    fn for_each(&self, mut report: impl FnMut(K)) {
+        match self {
+            Self::None => {}
+            Self::One(key) => report(*key),
+            Self::Many(keys) => keys.iter().copied().for_each(report),
+        }
+    }
+}

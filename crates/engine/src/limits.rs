@@ -1,0 +1,422 @@
+//! All bounds of a hub, in one place, with the arithmetic that joins them.
+
+use crate::{Event, Topic};
+use std::fmt;
+use std::time::Duration;
+
+/// The longest `id` a publisher may bring, in bytes; also the longest
+/// `Last-Event-ID` that is looked at.
+pub const ID_BYTES: usize = 256;
+/// The longest event type, in bytes.
+pub const EVENT_TYPE_BYTES: usize = 128;
+/// The longest `Idempotency-Key`, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES: usize = 256;
+/// The shortest reconnection time a publisher may set, in milliseconds.
+pub const RETRY_MIN_MS: u64 = 100;
+/// The longest reconnection time a publisher may set, in milliseconds: 1 h.
+pub const RETRY_MAX_MS: u64 = 3_600_000;
+/// The largest N of `since=last:N`.
+pub const LAST_N: u32 = 10_000;
+/// How far the hub's own reconnection times are spread: each connection gets
+/// its own between the base and this many times the base.
+pub const RETRY_SPREAD: u32 = 3;
+/// File descriptors a hub needs besides its connections: listeners, segments
+/// and index files, the directory lock, the runtime's own, and a reserve.
+pub const SPARE_DESCRIPTORS: u64 = 64;
+
+/// What a subscription costs in memory beside its selectors and its buffer, in
+/// bytes, rounded up: state, index entries, connection.
+pub const SUBSCRIPTION_BYTES: u64 = 1024;
+/// An envelope is at most this many times as long as its event: JSON writes
+/// U+0001 as `\u0001`, six bytes for one.
+pub const ENVELOPE_FACTOR: u64 = 6;
+/// The bytes of an encoded event that are not its data: names of the fields,
+/// the longest type, id and reconnection time, line ends.
+pub const EVENT_OVERHEAD_BYTES: usize = EVENT_TYPE_BYTES + ID_BYTES + 64;
+/// What each line of data costs on the wire beside itself: `data: ` and LF.
+pub const DATA_LINE_BYTES: usize = 7;
+
+/// The bounds an operator may set. Sizes are in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Data of one event, as the publisher sent it. Default 1 MiB.
+    pub event_data_bytes: usize,
+    /// One event as it stands on the wire, where each line of data costs
+    /// [`DATA_LINE_BYTES`] more: 1 MiB of line feeds would be 7 MiB.
+    /// Default 2 MiB.
+    pub event_wire_bytes: usize,
+    /// Line of an NDJSON body, or block of an event-stream body. JSON escapes
+    /// make a line longer than its data. Default 4 MiB.
+    pub line_bytes: usize,
+    /// Events in one `POST /events`. Default 1,000.
+    pub batch_events: usize,
+    /// Body of one `POST /events` that isn't a stream. Default 8 MiB.
+    pub batch_bytes: usize,
+    /// Events admitted that the log hasn't taken yet, all publishers together;
+    /// what has no room waits or is refused with 503. Default 64 MiB.
+    pub publish_queue_bytes: usize,
+    /// Bodies of publish requests that are being read, all publishers
+    /// together. Default 64 MiB.
+    pub publish_body_bytes: usize,
+    /// The log's tail in memory. Default 32 MiB.
+    pub tail_bytes: usize,
+    /// Subscriptions at once. Default 20,000.
+    pub subscriptions: usize,
+    /// Selectors of one subscription. Default 1,000.
+    pub selectors_per_subscription: usize,
+    /// Query part of a request. Default 64 KiB.
+    pub query_bytes: usize,
+    /// Frames that one subscription has read and not yet written. A single
+    /// frame may be larger. Default 32 KiB.
+    pub subscription_buffer_bytes: usize,
+    /// Frames read from the store that wait to be written, all subscriptions
+    /// together (those from the tail are shared with it). Default 64 MiB.
+    pub replay_bytes: usize,
+    /// Time between heartbeats of a stream. Default 15 s.
+    pub heartbeat: Duration,
+    /// After so long without any byte, readers and proxies give a stream up;
+    /// heartbeats must come before. Default 45 s.
+    pub idle_timeout: Duration,
+    /// Base of the reconnection times the hub gives. Default 2 s.
+    pub retry: Duration,
+    /// Silence that ends a streamed publish body. Default 5 min.
+    pub publish_silence: Duration,
+    /// What [`Limits::worst_case_bytes`] may come to; `None` doesn't check it.
+    pub memory_bytes: Option<u64>,
+}
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            event_data_bytes: MIB,
+            event_wire_bytes: 2 * MIB,
+            line_bytes: 4 * MIB,
+            batch_events: 1_000,
+            batch_bytes: 8 * MIB,
+            publish_queue_bytes: 64 * MIB,
+            publish_body_bytes: 64 * MIB,
+            tail_bytes: 32 * MIB,
+            subscriptions: 20_000,
+            selectors_per_subscription: 1_000,
+            query_bytes: 64 * KIB,
+            subscription_buffer_bytes: 32 * KIB,
+            replay_bytes: 64 * MIB,
+            heartbeat: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(45),
+            retry: Duration::from_secs(2),
+            publish_silence: Duration::from_secs(300),
+            memory_bytes: None,
+        }
+    }
+}
+
+/// Two limits that can't both hold. [`fmt::Display`] spells the arithmetic out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InconsistentLimits {
+    /// The setting to change, as it is named in [`Limits`].
+    pub setting: &'static str,
+    explanation: String,
+}
+
+impl fmt::Display for InconsistentLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.explanation)
+    }
+}
+
+impl std::error::Error for InconsistentLimits {}
+
+/// Why an event is too large, with the size it has and may have, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventTooLarge {
+    /// Its data alone.
+    Data {
+        /// The size of the data.
+        bytes: usize,
+        /// [`Limits::event_data_bytes`].
+        limit: usize,
+    },
+    /// Its data with what each line costs on the wire.
+    Wire {
+        /// The size on the wire.
+        bytes: usize,
+        /// [`Limits::event_wire_bytes`].
+        limit: usize,
+    },
+}
+
+impl fmt::Display for EventTooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data { bytes, limit } => write!(
+                f,
+                "the event's data has {bytes} bytes and may have {limit}; \
+                 split it, or raise event_data_bytes"
+            ),
+            Self::Wire { bytes, limit } => write!(
+                f,
+                "the event takes {bytes} bytes on the wire, where each line of data costs \
+                 {DATA_LINE_BYTES} more, and may take {limit}; send fewer lines, or raise \
+                 event_wire_bytes"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for EventTooLarge {}
+
+impl Limits {
+    /// Whether the hub takes the event, by its size.
+    ///
+    /// # Errors
+    /// [`EventTooLarge`].
+    pub fn admit(&self, event: &Event) -> Result<(), EventTooLarge> {
+        let bytes = event.data.len();
+        if bytes > self.event_data_bytes {
+            return Err(EventTooLarge::Data {
+                bytes,
+                limit: self.event_data_bytes,
+            });
+        }
+        let bytes = wire_bytes(&event.data);
+        if bytes > self.event_wire_bytes {
+            return Err(EventTooLarge::Wire {
+                bytes,
+                limit: self.event_wire_bytes,
+            });
+        }
+        Ok(())
+    }
+
+    /// The most memory that events and subscriptions can take, in bytes. The
+    /// binary itself, its stacks and TLS come on top.
+    pub fn worst_case_bytes(&self) -> u64 {
+        self.worst_case()
+            .iter()
+            .fold(0, |sum, term| sum.saturating_add(term.bytes))
+    }
+
+    /// [`Limits::worst_case_bytes`], spelled out.
+    pub fn worst_case_arithmetic(&self) -> String {
+        let mut text = String::new();
+        for term in self.worst_case() {
+            let plus = if text.is_empty() { "" } else { " + " };
+            text += &format!("{plus}{} {} ({})", term.bytes, term.name, term.how);
+        }
+        format!("{text} = {} bytes", self.worst_case_bytes())
+    }
+
+    /// Whether the limits can hold together.
+    ///
+    /// # Errors
+    /// The first [`InconsistentLimits`].
+    pub fn check(&self) -> Result<(), InconsistentLimits> {
+        self.check_not_zero()?;
+        let wire_least = self.event_data_bytes + DATA_LINE_BYTES + EVENT_OVERHEAD_BYTES;
+        at_least(
+            ("event_wire_bytes", self.event_wire_bytes),
+            ("one event of one line", wire_least),
+            &format!(
+                "event_data_bytes {} + {DATA_LINE_BYTES} for the line + {EVENT_OVERHEAD_BYTES} \
+                 for id, type and retry",
+                self.event_data_bytes
+            ),
+        )?;
+        let line_least = self.event_data_bytes + EVENT_OVERHEAD_BYTES + Topic::MAX_BYTES;
+        let line_how = format!(
+            "event_data_bytes {} + {EVENT_OVERHEAD_BYTES} for id, type and retry + {} for the topic",
+            self.event_data_bytes,
+            Topic::MAX_BYTES
+        );
+        for (name, value) in [
+            ("line_bytes", self.line_bytes),
+            ("batch_bytes", self.batch_bytes),
+            ("publish_body_bytes", self.publish_body_bytes),
+        ] {
+            at_least((name, value), ("one event", line_least), &line_how)?;
+        }
+        at_least(
+            ("publish_body_bytes", self.publish_body_bytes),
+            ("one batch", self.batch_bytes),
+            "batch_bytes",
+        )?;
+        for (name, value) in [
+            ("publish_queue_bytes", self.publish_queue_bytes),
+            ("tail_bytes", self.tail_bytes),
+            ("replay_bytes", self.replay_bytes),
+        ] {
+            at_least(
+                (name, value),
+                ("one event", self.event_wire_bytes),
+                "event_wire_bytes",
+            )?;
+        }
+        self.check_times()?;
+        self.check_memory()
+    }
+
+    /// Whether the process may open the files and sockets it needs.
+    ///
+    /// # Errors
+    /// [`InconsistentLimits`] if `descriptors`, the process's limit of open
+    /// files, is too low for [`Limits::subscriptions`].
+    pub fn check_descriptors(&self, descriptors: u64) -> Result<(), InconsistentLimits> {
+        let needed = self.subscriptions as u64 + SPARE_DESCRIPTORS;
+        if descriptors >= needed {
+            return Ok(());
+        }
+        Err(InconsistentLimits {
+            setting: "subscriptions",
+            explanation: format!(
+                "the process may open {descriptors} files, but subscriptions {} + \
+                 {SPARE_DESCRIPTORS} for the hub itself = {needed}; raise the limit of open \
+                 files (ulimit -n, LimitNOFILE) or lower subscriptions",
+                self.subscriptions
+            ),
+        })
+    }
+
+    fn worst_case(&self) -> [Term; 6] {
+        let count = |n: usize| n as u64;
+        let tail = count(self.tail_bytes.max(self.event_wire_bytes));
+        let replay = count(self.replay_bytes);
+        let topics = count(
+            self.query_bytes.min(
+                self.selectors_per_subscription
+                    .saturating_mul(Topic::MAX_BYTES),
+            ),
+        );
+        // Selectors stand in the selection and, split, in the index.
+        let each = SUBSCRIPTION_BYTES.saturating_add(topics.saturating_mul(2));
+        let forms = 1 + ENVELOPE_FACTOR;
+        let of = |bytes, name, how| Term { bytes, name, how };
+        [
+            of(
+                tail.saturating_mul(forms),
+                "tail",
+                format!("tail_bytes {tail} × {forms}, with every envelope"),
+            ),
+            of(
+                replay.saturating_mul(forms),
+                "replay",
+                format!("replay_bytes {replay} × {forms}, with every envelope"),
+            ),
+            of(
+                count(self.publish_queue_bytes),
+                "publish queue",
+                "publish_queue_bytes".into(),
+            ),
+            of(
+                count(self.publish_body_bytes),
+                "publish bodies",
+                "publish_body_bytes".into(),
+            ),
+            of(
+                count(self.subscriptions).saturating_mul(each),
+                "subscriptions",
+                format!(
+                    "subscriptions {} × ({SUBSCRIPTION_BYTES} + 2 × {topics} of selectors)",
+                    self.subscriptions
+                ),
+            ),
+            of(
+                count(self.subscriptions).saturating_mul(count(self.subscription_buffer_bytes)),
+                "subscription buffers",
+                format!(
+                    "subscriptions {} × subscription_buffer_bytes {}",
+                    self.subscriptions, self.subscription_buffer_bytes
+                ),
+            ),
+        ]
+    }
+
+    fn check_not_zero(&self) -> Result<(), InconsistentLimits> {
+        for (setting, value) in [
+            ("batch_events", self.batch_events),
+            ("subscriptions", self.subscriptions),
+            (
+                "selectors_per_subscription",
+                self.selectors_per_subscription,
+            ),
+            ("query_bytes", self.query_bytes),
+            ("subscription_buffer_bytes", self.subscription_buffer_bytes),
+        ] {
+            at_least((setting, value), ("the smallest that works", 1), "one")?;
+        }
+        Ok(())
+    }
+
+    fn check_times(&self) -> Result<(), InconsistentLimits> {
+        let ms = |time: Duration| time.as_millis();
+        if self.heartbeat.is_zero() || self.heartbeat >= self.idle_timeout {
+            return Err(InconsistentLimits {
+                setting: "heartbeat",
+                explanation: format!(
+                    "heartbeat {} ms must be more than 0 and less than idle_timeout {} ms, or \
+                     quiet streams are given up between two heartbeats",
+                    ms(self.heartbeat),
+                    ms(self.idle_timeout)
+                ),
+            });
+        }
+        let longest = ms(self.retry).saturating_mul(RETRY_SPREAD.into());
+        if ms(self.retry) < RETRY_MIN_MS.into() || longest > RETRY_MAX_MS.into() {
+            return Err(InconsistentLimits {
+                setting: "retry",
+                explanation: format!(
+                    "retry {} ms must be at least {RETRY_MIN_MS} ms, and spread over \
+                     {RETRY_SPREAD} times that, {longest} ms, at most {RETRY_MAX_MS} ms",
+                    ms(self.retry)
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    fn check_memory(&self) -> Result<(), InconsistentLimits> {
+        let worst = self.worst_case_bytes();
+        match self.memory_bytes {
+            Some(memory) if worst > memory => Err(InconsistentLimits {
+                setting: "memory_bytes",
+                explanation: format!(
+                    "at worst {}, but memory_bytes is {memory}: lower a limit or raise \
+                     memory_bytes",
+                    self.worst_case_arithmetic()
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How many bytes an event with this data takes on the wire at most.
+pub fn wire_bytes(data: &str) -> usize {
+    // CRLF counts as two line ends here but is one: an upper bound is enough.
+    let breaks = memchr::memchr2_iter(b'\r', b'\n', data.as_bytes()).count();
+    data.len() + (breaks + 1) * DATA_LINE_BYTES + EVENT_OVERHEAD_BYTES
+}
+
+struct Term {
+    bytes: u64,
+    name: &'static str,
+    how: String,
+}
+
+fn at_least(
+    (setting, value): (&'static str, usize),
+    (what, least): (&str, usize),
+    how: &str,
+) -> Result<(), InconsistentLimits> {
+    if value >= least {
+        return Ok(());
+    }
+    Err(InconsistentLimits {
+        setting,
+        explanation: format!(
+            "{setting} {value} has no room for {what}: {how} = {least}; raise {setting}"
+        ),
+    })
+}

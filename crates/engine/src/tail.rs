@@ -1,0 +1,289 @@
+//! The end of the log, in memory, bounded in bytes.
+
+use crate::{Budget, Cursor, Frame, Gap, Position, Read, Selection, Selector, Topic};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+
+/// The last frames of the log. It holds *every* event of the log in
+/// `start()..end()`, so a reader whose cursor is at or after [`Tail::start`]
+/// misses nothing by reading here; for an older cursor [`Tail::read`] answers
+/// [`Read::Gap`], and the caller turns to the store.
+///
+/// Bound: the costs of its frames add up to at most `max_bytes`, except that
+/// the newest frame always stays, however large: otherwise whoever is caught
+/// up could never read it here. Encoded envelopes come on top
+/// (see [`Limits::worst_case_bytes`](crate::Limits::worst_case_bytes)).
+#[derive(Debug)]
+pub struct Tail {
+    max_bytes: usize,
+    bytes: usize,
+    start: Position,
+    end: Position,
+    frames: VecDeque<Arc<Frame>>,
+    /// The serial of `frames[0]`. A serial is a frame's number since the tail
+    /// was made: unlike positions, serials have no holes.
+    first_serial: u64,
+    /// The serials of each topic's frames, rising, so that a narrow selection
+    /// does not pay for the rest of the log.
+    topics: HashMap<Topic, VecDeque<u64>>,
+}
+
+/// What a frame costs beside [`Frame::cost`]: the counters of its `Arc`, its
+/// place in the queue and in its topic's list, with room for their growth.
+const FRAME_OVERHEAD: usize = 16 + 2 * 8 + 2 * 8;
+
+/// What a topic costs while it has frames here: its map entry (with room for
+/// growth) and the smallest list.
+const TOPIC_OVERHEAD: usize = 2 * size_of::<(Topic, VecDeque<u64>)>() + 4 * 8;
+
+/// How much one read may look at without giving anything, in comparisons of a
+/// frame's topic with a selector (a long topic counts for several): about a
+/// millisecond's worth at most.
+const SCAN_WORK: usize = 16 * 1024;
+
+/// So many bytes of topic count as one unit of [`SCAN_WORK`].
+const TOPIC_BYTES_PER_WORK: usize = 64;
+
+/// Up to this many frames, looking at each costs less than looking up lists.
+const SCAN_AT_ONCE: usize = 32;
+
+impl Tail {
+    /// An empty tail of a log that ends at `end`.
+    pub fn new(max_bytes: usize, end: Position) -> Self {
+        Self {
+            max_bytes,
+            bytes: 0,
+            start: end,
+            end,
+            frames: VecDeque::new(),
+            first_serial: 0,
+            topics: HashMap::new(),
+        }
+    }
+
+    /// Appends the log's next event and drops the oldest ones that the bound
+    /// has no room for. The position may be farther than one from the last:
+    /// then the log holds nothing in between.
+    ///
+    /// Answers `false`, and changes nothing, if the position is not after
+    /// [`Tail::end`]: the frame is here already.
+    pub fn push(&mut self, frame: Arc<Frame>) -> bool {
+        if frame.position() <= self.end {
+            return false;
+        }
+        self.end = frame.position();
+        self.bytes += frame.cost() + FRAME_OVERHEAD;
+        let serial = self.first_serial + self.frames.len() as u64;
+        let serials = self.topics.entry(frame.topic().clone()).or_insert_with(|| {
+            self.bytes += TOPIC_OVERHEAD;
+            VecDeque::new()
+        });
+        serials.push_back(serial);
+        self.frames.push_back(frame);
+        while self.bytes > self.max_bytes && self.frames.len() > 1 {
+            self.drop_first();
+        }
+        true
+    }
+
+    /// The place before the first event held: a cursor before this is a gap.
+    pub fn start(&self) -> Position {
+        self.start
+    }
+
+    /// The last position of the log.
+    pub fn end(&self) -> Position {
+        self.end
+    }
+
+    /// The oldest frame held.
+    pub fn first(&self) -> Option<&Arc<Frame>> {
+        self.frames.front()
+    }
+
+    /// The newest frame held.
+    pub fn last(&self) -> Option<&Arc<Frame>> {
+        self.frames.back()
+    }
+
+    /// What the frames held cost, in bytes, as the bound counts them.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many frames are held.
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether no frame is held.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// All frames after `cursor`, oldest first; a [`Gap`] if some may be missing.
+    ///
+    /// # Errors
+    /// [`Gap`] if the cursor is before [`Tail::start`].
+    pub fn after(&self, cursor: Cursor) -> Result<impl ExactSizeIterator<Item = &Arc<Frame>>, Gap> {
+        if cursor.after < self.start {
+            return Err(Gap { to: self.start });
+        }
+        Ok(self.frames.range(self.index_after(cursor.after)..))
+    }
+
+    /// Appends to `out` the selected frames after `cursor`, oldest first, as
+    /// far as `budget` allows, and moves the cursor.
+    ///
+    /// A selection of exact topics costs what it is given plus a look-up per
+    /// topic. Patterns have to look at the frames in between; one read looks
+    /// at a bounded number of them and may then answer [`Read::Frames`] with
+    /// none given: the caller reads again, now or after others had their turn.
+    pub fn read(
+        &self,
+        cursor: &mut Cursor,
+        selection: &Selection,
+        budget: Budget,
+        out: &mut Vec<Arc<Frame>>,
+    ) -> Read {
+        if cursor.after < self.start {
+            return Read::Gap(Gap { to: self.start });
+        }
+        if cursor.after >= self.end {
+            return Read::CaughtUp;
+        }
+        let given_before = out.len();
+        let from = self.index_after(cursor.after);
+        let (exact, patterns) = selection.parts();
+        let pending = self.frames.len() - from;
+        let reached = if patterns.is_empty() && pending > SCAN_AT_ONCE.max(exact.len()) {
+            self.read_lists(from, exact, budget, out)
+        } else {
+            self.read_scanning(from, selection, 1 + patterns.len(), budget, out)
+        };
+        cursor.after = reached.unwrap_or(self.end);
+        if reached.is_none() && out.len() == given_before {
+            Read::CaughtUp
+        } else {
+            Read::Frames
+        }
+    }
+
+    /// Looks at each frame. Answers where it stopped, `None` at the end.
+    fn read_scanning(
+        &self,
+        from: usize,
+        selection: &Selection,
+        work_per_frame: usize,
+        budget: Budget,
+        out: &mut Vec<Arc<Frame>>,
+    ) -> Option<Position> {
+        let mut spent = Spent::default();
+        let mut work = 0;
+        for frame in self.frames.range(from..) {
+            if work >= SCAN_WORK {
+                return Some(before(frame));
+            }
+            let topic = frame.topic();
+            work += work_per_frame * (1 + topic.as_str().len() / TOPIC_BYTES_PER_WORK);
+            if !selection.matches(topic) {
+                continue;
+            }
+            if !spent.take(frame, budget) {
+                return Some(before(frame));
+            }
+            out.push(Arc::clone(frame));
+        }
+        None
+    }
+
+    /// Merges the lists of the selected topics. Answers where it stopped,
+    /// `None` at the end.
+    fn read_lists(
+        &self,
+        from: usize,
+        exact: &[Selector],
+        budget: Budget,
+        out: &mut Vec<Arc<Frame>>,
+    ) -> Option<Position> {
+        let from = self.first_serial + from as u64;
+        let mut lists = Vec::new();
+        let mut heads = BinaryHeap::new();
+        for selector in exact {
+            let Selector::Exact(topic) = selector else {
+                continue;
+            };
+            let Some(serials) = self.topics.get(topic) else {
+                continue;
+            };
+            let at = serials.partition_point(|serial| *serial < from);
+            let mut rest = serials.range(at..);
+            if let Some(serial) = rest.next() {
+                heads.push(Reverse((*serial, lists.len())));
+                lists.push(rest);
+            }
+        }
+        let mut spent = Spent::default();
+        while let Some(Reverse((serial, list))) = heads.pop() {
+            let frame = &self.frames[(serial - self.first_serial) as usize];
+            if !spent.take(frame, budget) {
+                return Some(before(frame));
+            }
+            out.push(Arc::clone(frame));
+            if let Some(next) = lists[list].next() {
+                heads.push(Reverse((*next, list)));
+            }
+        }
+        None
+    }
+
+    fn index_after(&self, position: Position) -> usize {
+        self.frames
+            .partition_point(|frame| frame.position() <= position)
+    }
+
+    fn drop_first(&mut self) {
+        let Some(frame) = self.frames.pop_front() else {
+            return;
+        };
+        self.start = frame.position();
+        self.first_serial += 1;
+        self.bytes -= frame.cost() + FRAME_OVERHEAD;
+        let Some(serials) = self.topics.get_mut(frame.topic()) else {
+            return;
+        };
+        serials.pop_front();
+        if serials.is_empty() {
+            self.topics.remove(frame.topic());
+            self.bytes -= TOPIC_OVERHEAD;
+            crate::shrink_map(&mut self.topics);
+        } else if serials.capacity() > 4 * serials.len() + 16 {
+            serials.shrink_to(2 * serials.len());
+        }
+    }
+}
+
+/// The place before a frame: nothing selected lies between it and the frame.
+fn before(frame: &Frame) -> Position {
+    Position(frame.position().0 - 1)
+}
+
+/// What a read has given so far.
+#[derive(Default)]
+struct Spent {
+    frames: usize,
+    bytes: usize,
+}
+
+impl Spent {
+    /// Whether `frame` may still be given; the first always may.
+    fn take(&mut self, frame: &Frame, budget: Budget) -> bool {
+        if self.frames > 0 && (self.frames >= budget.frames || self.bytes >= budget.bytes) {
+            return false;
+        }
+        self.frames += 1;
+        self.bytes += frame.payload_len();
+        true
+    }
+}
