@@ -1,0 +1,545 @@
+//! Bytes as events.
+
+mod block;
+mod line;
+mod text;
+
+use crate::{EventId, Limits};
+use block::{Block, Dispatched, LineEnd};
+use core::fmt;
+use line::{BOM, Field, Line, find_line_end, is_line_end, split};
+
+/// Decodes an event stream from chunks of bytes, cut anywhere.
+///
+/// [`Decoder::next`] reads on in the slice it is given until there is an
+/// [`Item`], which it lends until the next call, or until the slice is empty:
+///
+/// ```
+/// use tidings_codec::{Decoder, Item};
+/// let mut decoder = Decoder::new();
+/// let mut seen = Vec::new();
+/// for chunk in [&b"data: fi"[..], b"rst\n\nid: 7\ndata: second\n\n"] {
+///     let mut bytes = chunk;
+///     while let Some(item) = decoder.next(&mut bytes) {
+///         if let Item::Event(event) = item {
+///             seen.push((event.data.to_owned(), event.id.map(str::to_owned)));
+///         }
+///     }
+/// }
+/// assert_eq!(seen[0], ("first".to_owned(), None));
+/// assert_eq!(seen[1], ("second".to_owned(), Some("7".to_owned())));
+/// ```
+///
+/// The slice always begins with the first byte that the decoder hasn't seen.
+/// Who stops before it is empty still holds the rest and can go on with it
+/// later: the decoder neither loses bytes nor keeps a copy of them.
+///
+/// An event whose only `data` line lies whole in the slice and is well-formed
+/// UTF-8 is lent out of the slice; every other one out of the decoder's
+/// buffers, whose size [`Limits`] bound. Time is linear in the bytes given.
+#[derive(Debug)]
+pub struct Decoder {
+    limits: Limits,
+    wants_comments: bool,
+    line: Line,
+    /// Bytes of the line so far, where nothing else counts them.
+    line_len: usize,
+    block: Block,
+    /// How many bytes of the stream came before the end of the current slice.
+    end: u64,
+    /// How many came before the slice's first byte that is still unread.
+    position: u64,
+    /// How many came before the current block.
+    block_at: u64,
+}
+
+/// Something that a stream said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// An event was dispatched (B4).
+    Event(Event<'a>),
+    /// A new reconnection time in milliseconds, which takes effect at once,
+    /// even if its block is never completed (F8). Numbers beyond `u64` are
+    /// given as `u64::MAX`; what is too long to wait for is for the reader to say.
+    Retry(u64),
+    /// A comment, without its colon and one space after it; only for who
+    /// [asked](Decoder::with_comments).
+    Comment(&'a str),
+    /// A block went beyond a limit. Its event is lost, if it was one; its ID
+    /// and reconnection time are still taken in, so that who resumes doesn't
+    /// get it again. Decoding goes on, without events until the next blank line.
+    TooLarge(TooLarge),
+}
+
+/// An event as dispatched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// The value of `event`, empty if there was none or an empty one;
+    /// [`Event::type_or_message`] is what listeners see.
+    pub event_type: &'a str,
+    /// The values of the `data` lines, joined by LF.
+    pub data: &'a str,
+    /// The last event ID: this block's or the one inherited from before.
+    pub last_event_id: &'a str,
+    /// The ID, if this very block has set one.
+    pub id: Option<&'a str>,
+    /// The last valid `retry` of this block, in milliseconds; an
+    /// [`Item::Retry`] has already told it.
+    pub retry: Option<u64>,
+}
+
+impl<'a> Event<'a> {
+    /// The type with its default (B4).
+    pub fn type_or_message(&self) -> &'a str {
+        if self.event_type.is_empty() {
+            "message"
+        } else {
+            self.event_type
+        }
+    }
+}
+
+/// Which limit a block went beyond, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLarge {
+    /// What was too large.
+    pub excess: Excess,
+    /// The limit, in bytes.
+    pub limit: usize,
+    /// How many bytes of the stream came before the block, a byte order mark
+    /// included, since the start or the last [`Decoder::reset`].
+    pub at: u64,
+}
+
+/// What can be too large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excess {
+    /// Data and type of the event: beyond [`Limits::max_event`].
+    Event,
+    /// A line that belongs to neither: beyond [`Limits::max_event`].
+    Line,
+    /// An ID: beyond [`Limits::max_id`].
+    Id,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.excess {
+            Excess::Event => "an event",
+            Excess::Line => "a line",
+            Excess::Id => "an event's id",
+        };
+        let Self { limit, at, .. } = self;
+        write!(
+            f,
+            "{what} is larger than the limit of {limit} bytes; \
+             the block that begins at byte {at} of the stream was skipped"
+        )
+    }
+}
+
+impl core::error::Error for TooLarge {}
+
+/// An item whose texts the decoder's buffers hold, unless they are in the chunk.
+enum Found<'b> {
+    Event(Dispatched<'b>),
+    Retry(u64),
+    Comment(Option<&'b str>),
+    TooLarge(TooLarge),
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decoder {
+    /// A decoder at the start of a stream, with the default [`Limits`].
+    pub fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    /// A decoder at the start of a stream.
+    pub fn with_limits(limits: Limits) -> Self {
+        Self {
+            limits,
+            wants_comments: false,
+            line: Line::Bom(0),
+            line_len: 0,
+            block: Block::new(limits),
+            end: 0,
+            position: 0,
+            block_at: 0,
+        }
+    }
+
+    /// Gives comments too, which costs nothing where it isn't asked for.
+    #[must_use]
+    pub fn with_comments(mut self) -> Self {
+        self.wants_comments = true;
+        self
+    }
+
+    /// Reads on in `bytes`, moving its start, up to the next item. `None`
+    /// means that all of it has been read.
+    ///
+    /// What the stream said may have an effect without an item: compare
+    /// [`Decoder::last_event_id`] when `bytes` is empty.
+    #[inline]
+    pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Option<Item<'a>> {
+        if self.line == Line::Value(Field::Data)
+            && let [byte] = **bytes
+            && !is_line_end(byte)
+            && self.block.push_data_byte(byte)
+        {
+            self.position += 1;
+            *bytes = &[];
+            return None;
+        }
+        self.end = self.position + bytes.len() as u64;
+        let found = self.advance(bytes);
+        self.position = self.end - bytes.len() as u64;
+        let lent = &self.block.lent;
+        Some(match found? {
+            Found::Event(event) => Item::Event(Event {
+                event_type: &lent.event_type,
+                data: event.data.unwrap_or(&lent.data),
+                last_event_id: &lent.last_event_id,
+                id: event.has_id.then_some(&lent.last_event_id),
+                retry: event.retry,
+            }),
+            Found::Retry(millis) => Item::Retry(millis),
+            Found::Comment(text) => Item::Comment(text.unwrap_or(&lent.comment)),
+            Found::TooLarge(too_large) => Item::TooLarge(too_large),
+        })
+    }
+
+    /// What a reader that reconnects sends as `Last-Event-ID` (R4), unless it
+    /// is empty: the last ID whose block was completed (B1), with or without
+    /// data. It holds no CR, LF or NUL.
+    pub fn last_event_id(&self) -> &str {
+        &self.block.lent.last_event_id
+    }
+
+    /// Makes `id` the last event ID, for who continues an earlier stream.
+    pub fn set_last_event_id(&mut self, id: &EventId) {
+        self.block.lent.last_event_id = id.as_str().into();
+    }
+
+    /// The stream has ended, another may begin: drops an incomplete block, its
+    /// ID included (D6), and expects a byte order mark again (D2). The last
+    /// event ID stays (T6).
+    ///
+    /// The standard gives each stream an ID buffer of its own that begins
+    /// empty, so the first blank line after a reconnect would forget the last
+    /// event ID; browsers begin with the last event ID instead, and so does this.
+    pub fn reset(&mut self) {
+        self.block.reset();
+        self.line = Line::Bom(0);
+        self.line_len = 0;
+        (self.end, self.position, self.block_at) = (0, 0, 0);
+    }
+
+    /// Whether the stream stands inside an event: if it ends here, something
+    /// of an event is dropped.
+    pub fn is_mid_event(&self) -> bool {
+        let in_field = matches!(self.line, Line::Name(..) | Line::Colon(_) | Line::Value(_));
+        in_field || !self.block.is_empty()
+    }
+
+    /// How many bytes the decoder's buffers take now.
+    pub fn buffer_capacity(&self) -> usize {
+        self.block.capacity()
+    }
+
+    fn advance<'b>(&mut self, bytes: &mut &'b [u8]) -> Option<Found<'b>> {
+        self.block.reclaim();
+        while let Some(&first) = bytes.first() {
+            let found = match self.line {
+                Line::Start => self.whole_lines(bytes),
+                Line::AfterCr => {
+                    self.line = Line::Start;
+                    if first == b'\n' {
+                        self.swallow_lf(bytes);
+                    }
+                    None
+                }
+                Line::Bom(seen) => {
+                    self.byte_order_mark(seen, first, bytes);
+                    None
+                }
+                _ => self.rest_of_line(bytes),
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// D2: strips one byte order mark, which may come byte by byte.
+    fn byte_order_mark(&mut self, seen: u8, first: u8, bytes: &mut &[u8]) {
+        if first == BOM[usize::from(seen)] {
+            *bytes = &bytes[1..];
+            self.line = match seen {
+                2 => Line::Start,
+                _ => Line::Bom(seen + 1),
+            };
+        } else if seen == 0 {
+            self.line = Line::Start;
+        } else {
+            // No field's name begins with a part of it.
+            self.line = Line::Ignored;
+            self.line_len = usize::from(seen);
+        }
+    }
+
+    /// D5: a LF that belongs to a CR in an earlier chunk.
+    fn swallow_lf(&mut self, bytes: &mut &[u8]) {
+        if self.block_at == self.here(bytes) {
+            self.block_at += 1;
+        }
+        *bytes = &bytes[1..];
+    }
+
+    /// Reads lines that lie whole in `bytes`, then begins the one that doesn't.
+    fn whole_lines<'b>(&mut self, bytes: &mut &'b [u8]) -> Option<Found<'b>> {
+        // The value of the block's only data line, as long as it can stay
+        // where it is.
+        let mut in_chunk = None;
+        while let Some(end) = find_line_end(bytes) {
+            let line = &bytes[..end];
+            *bytes = &bytes[end..];
+            self.end_line(bytes);
+            if line.is_empty() {
+                let found = self.blank_line(in_chunk.take(), bytes);
+                if found.is_some() {
+                    return found;
+                }
+                continue;
+            }
+            let Some((field, value)) = split(line).filter(|(field, _)| self.wants(*field)) else {
+                if line.len() > self.limits.max_event
+                    && let Some(found) = self.too_large(Excess::Line)
+                {
+                    return Some(found);
+                }
+                continue;
+            };
+            if field == Field::Data && in_chunk.is_none() && self.block.can_lend(value) {
+                in_chunk = Some(value);
+                continue;
+            }
+            if field != Field::Id {
+                self.block.keep(in_chunk.take());
+            }
+            let found = self.whole_line(field, line, value);
+            if found.is_some() {
+                self.block.keep(in_chunk.take());
+                return found;
+            }
+        }
+        self.block.keep(in_chunk);
+        self.rest_of_line(bytes)
+    }
+
+    /// A line of a field that somebody wants.
+    fn whole_line<'b>(&mut self, field: Field, line: &[u8], value: &'b [u8]) -> Option<Found<'b>> {
+        if !field.is_kept() && line.len() > self.limits.max_event {
+            return self.too_large(Excess::Line);
+        }
+        if field == Field::Comment
+            && let Ok(text) = str::from_utf8(value)
+        {
+            return Some(Found::Comment(Some(text)));
+        }
+        let ended = (self.block.begin(field))
+            .and_then(|()| self.block.append(field, value))
+            .and_then(|()| self.block.end(field));
+        self.line_ended(ended)
+    }
+
+    /// Reads on in a line that was begun in an earlier chunk or isn't ended
+    /// in this one.
+    fn rest_of_line<'b>(&mut self, bytes: &mut &'b [u8]) -> Option<Found<'b>> {
+        while let Some(&byte) = bytes.first() {
+            let step = match self.line {
+                Line::Value(field) => self.more_value(field, bytes),
+                Line::Ignored => self.more_ignored(bytes),
+                _ if is_line_end(byte) => Ok(()),
+                _ => {
+                    *bytes = &bytes[1..];
+                    self.line_len += 1;
+                    self.one_byte(byte)
+                }
+            };
+            if let Err(excess) = step {
+                self.line = Line::Ignored;
+                return self.too_large(excess);
+            }
+            if bytes.first().is_some_and(|&byte| is_line_end(byte)) {
+                return self.split_line_end(bytes);
+            }
+        }
+        None
+    }
+
+    /// The next byte of a line, up to the first of its value.
+    fn one_byte(&mut self, byte: u8) -> Result<(), Excess> {
+        self.line = match self.line {
+            Line::Colon(field) if byte == b' ' => Line::Value(field),
+            Line::Colon(field) => {
+                self.line = Line::Value(field);
+                return self.block.append(field, &[byte]);
+            }
+            Line::Name(field, seen) => match field.name().get(usize::from(seen)) {
+                Some(&expected) if expected == byte => Line::Name(field, seen + 1),
+                None if byte == b':' => return self.begin_value(field),
+                _ => Line::Ignored,
+            },
+            _ => {
+                self.line_len = 1;
+                match Field::beginning_with(byte) {
+                    // F1
+                    Some(Field::Comment) => return self.begin_value(Field::Comment),
+                    Some(field) => Line::Name(field, 1),
+                    None => Line::Ignored,
+                }
+            }
+        };
+        Ok(())
+    }
+
+    fn begin_value(&mut self, field: Field) -> Result<(), Excess> {
+        if !self.wants(field) {
+            self.line = Line::Ignored;
+            return Ok(());
+        }
+        self.line = Line::Colon(field);
+        self.block.begin(field)
+    }
+
+    fn more_value(&mut self, field: Field, bytes: &mut &[u8]) -> Result<(), Excess> {
+        let part = up_to_line_end(bytes);
+        if !field.is_kept() {
+            self.count(part.len())?;
+        }
+        self.block.append(field, part)
+    }
+
+    fn more_ignored(&mut self, bytes: &mut &[u8]) -> Result<(), Excess> {
+        let part = up_to_line_end(bytes);
+        self.count(part.len())
+    }
+
+    /// Counts bytes of a line that belongs to no event.
+    fn count(&mut self, more: usize) -> Result<(), Excess> {
+        self.line_len = self.line_len.saturating_add(more);
+        if self.line_len > self.limits.max_event {
+            return Err(Excess::Line);
+        }
+        Ok(())
+    }
+
+    /// The end of a line that didn't lie whole in one chunk.
+    fn split_line_end<'b>(&mut self, bytes: &mut &'b [u8]) -> Option<Found<'b>> {
+        let line = self.line;
+        self.line = Line::Start;
+        self.end_line(bytes);
+        let field = match line {
+            Line::Colon(field) | Line::Value(field) => Some(field),
+            // F3
+            Line::Name(field, seen) if usize::from(seen) == field.name().len() => Some(field),
+            _ => None,
+        };
+        let counted = if field.is_some_and(Field::is_kept) {
+            Ok(())
+        } else {
+            self.count(0)
+        };
+        let ended = counted.and_then(|()| match field.filter(|field| self.wants(*field)) {
+            Some(field) => {
+                if matches!(line, Line::Name(..)) {
+                    self.block.begin(field)?;
+                }
+                self.block.end(field)
+            }
+            None => Ok(None),
+        });
+        self.line_ended(ended)
+    }
+
+    fn line_ended<'b>(&mut self, ended: Result<Option<LineEnd>, Excess>) -> Option<Found<'b>> {
+        match ended {
+            Ok(None) => None,
+            Ok(Some(LineEnd::Retry(millis))) => Some(Found::Retry(millis)),
+            Ok(Some(LineEnd::Comment)) => Some(Found::Comment(None)),
+            Err(excess) => self.too_large(excess),
+        }
+    }
+
+    /// Moves `bytes` from a line end to the line after it. D5: a CR ends its
+    /// line at once, and a LF after it, now or later, is part of that end.
+    #[inline]
+    fn end_line(&mut self, bytes: &mut &[u8]) {
+        let cr = bytes[0] == b'\r';
+        *bytes = &bytes[1..];
+        if cr {
+            match bytes.first() {
+                Some(b'\n') => *bytes = &bytes[1..],
+                Some(_) => {}
+                None => self.line = Line::AfterCr,
+            }
+        }
+    }
+
+    /// The end of a block.
+    #[inline]
+    fn blank_line<'b>(&mut self, in_chunk: Option<&'b [u8]>, bytes: &[u8]) -> Option<Found<'b>> {
+        let dispatched = self.block.dispatch(in_chunk);
+        let found = match dispatched {
+            Ok(event) => event.map(Found::Event),
+            // The block is over: nothing is left of it to be skipped.
+            Err(excess) => Some(self.report(excess)),
+        };
+        self.block_at = self.here(bytes);
+        found
+    }
+
+    /// Gives the current block up and tells it, once.
+    fn too_large<'b>(&mut self, excess: Excess) -> Option<Found<'b>> {
+        if self.block.is_skipped() {
+            return None;
+        }
+        self.block.skip(excess);
+        Some(self.report(excess))
+    }
+
+    fn report<'b>(&self, excess: Excess) -> Found<'b> {
+        Found::TooLarge(TooLarge {
+            excess,
+            limit: match excess {
+                Excess::Id => self.limits.max_id,
+                Excess::Event | Excess::Line => self.limits.max_event,
+            },
+            at: self.block_at,
+        })
+    }
+
+    fn wants(&self, field: Field) -> bool {
+        (field != Field::Comment || self.wants_comments) && self.block.wants(field)
+    }
+
+    /// How many bytes of the stream came before `bytes`.
+    fn here(&self, bytes: &[u8]) -> u64 {
+        self.end - bytes.len() as u64
+    }
+}
+
+fn up_to_line_end<'b>(bytes: &mut &'b [u8]) -> &'b [u8] {
+    let len = find_line_end(bytes).unwrap_or(bytes.len());
+    let (part, rest) = bytes.split_at(len);
+    *bytes = rest;
+    part
+}
