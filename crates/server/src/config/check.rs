@@ -1,0 +1,103 @@
+//! Whether settings go together, what to warn of, and what they can cost.
+
+use super::{ByteSize, Config, Limit, StoreKind, format_duration};
+use std::time::Duration;
+
+/// Two settings that can't both hold.
+pub(super) struct Contradiction {
+    /// The path of the one to change.
+    pub key: &'static str,
+    /// The arithmetic, and what to do.
+    pub what: String,
+}
+
+/// Every contradiction in `config`.
+pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
+    let mut found = Vec::new();
+    let mut say = |key, what| found.push(Contradiction { key, what });
+    if config.listen.is_empty() {
+        say(
+            "listen",
+            "no address is given, such as \"127.0.0.1:8080\"".to_owned(),
+        );
+    }
+    let exposed = config
+        .listen
+        .iter()
+        .find(|address| !address.ip().is_loopback());
+    if let (Some(address), false) = (exposed, config.open) {
+        say(
+            "listen",
+            format!(
+                "{address} can be reached from other machines, and everyone who reaches the hub \
+                 could publish and watch. Listen on 127.0.0.1 instead, or say that this is meant: \
+                 open = true (--open)"
+            ),
+        );
+    }
+    let event = config.limits.event_bytes;
+    if config.limits.tail_bytes < event {
+        say(
+            "limits.tail_bytes",
+            smaller(config.limits.tail_bytes, event),
+        );
+    }
+    if let Limit::AtMost(bytes) = config.retention.bytes
+        && bytes < event
+    {
+        say("retention.bytes", smaller(bytes, event));
+    }
+    found
+}
+
+fn smaller(size: ByteSize, event: ByteSize) -> String {
+    format!("{size} can't hold one event of limits.event_bytes = {event}")
+}
+
+impl Config {
+    /// What is allowed but deserves a second thought, one sentence each. The hub
+    /// says them when it starts.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let exposed = self
+            .listen
+            .iter()
+            .find(|address| !address.ip().is_loopback());
+        match exposed {
+            Some(address) if self.open => found.push(format!(
+                "open = true on {address}: everyone who reaches this hub can publish and watch \
+                 everything"
+            )),
+            None if self.open => found.push(
+                "open = true: everyone who reaches this hub through a proxy can publish and watch \
+                 everything"
+                    .to_owned(),
+            ),
+            _ => {}
+        }
+        if self.stream.heartbeat > PROXY_TIMEOUT {
+            found.push(format!(
+                "stream.heartbeat = {}: many proxies end a connection after {} of silence",
+                format_duration(self.stream.heartbeat),
+                format_duration(PROXY_TIMEOUT)
+            ));
+        }
+        let retention = &self.retention;
+        let unbounded = retention.bytes == Limit::Unlimited
+            && retention.age == Limit::Unlimited
+            && retention.events == Limit::Unlimited;
+        if unbounded {
+            found.push(
+                "retention has no bound: the log grows until the disk (or memory) is full"
+                    .to_owned(),
+            );
+        }
+        if self.store == StoreKind::Memory {
+            found.push("store = \"memory\": all events are gone when the hub stops".to_owned());
+        }
+        found
+    }
+}
+
+/// After this much silence nginx (`proxy_read_timeout`) and others give up.
+const PROXY_TIMEOUT: Duration = Duration::from_secs(60);

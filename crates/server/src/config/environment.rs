@@ -1,0 +1,74 @@
+//! `TIDINGS_*` in the environment.
+
+use super::fault::{did_you_mean, quoted};
+use super::settings::keys;
+use super::value::Input;
+use super::{ConfigError, Loading, Place};
+use std::ffi::OsString;
+
+const PREFIX: &str = "TIDINGS_";
+
+/// Names the configuration file, as `--config` does. The binary reads it.
+pub const CONFIG_VARIABLE: &str = "TIDINGS_CONFIG";
+
+/// What the project's own tests hand to each other. A hub started by them
+/// inherits it.
+const OF_THE_TESTS: [&str; 4] = [
+    "TIDINGS_BIN",
+    "TIDINGS_KILLS",
+    "TIDINGS_SEED",
+    "TIDINGS_SEEDS",
+];
+
+/// Whether somebody else sets this variable: Kubernetes gives every container
+/// in the namespace `TIDINGS_SERVICE_HOST`, `TIDINGS_SERVICE_PORT[_NAME]`,
+/// `TIDINGS_PORT` and `TIDINGS_PORT_80_TCP[_…]` if a service is called "tidings".
+fn is_foreign(name: &str) -> bool {
+    let rest = &name[PREFIX.len()..];
+    let numbered_port = |rest: &str| {
+        rest.strip_prefix("PORT_")
+            .is_some_and(|port| port.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    name == CONFIG_VARIABLE
+        || OF_THE_TESTS.contains(&name)
+        || matches!(rest, "PORT" | "SERVICE_HOST" | "SERVICE_PORT")
+        || rest.starts_with("SERVICE_PORT_")
+        || numbered_port(rest)
+}
+
+/// Applies the environment over what is loaded.
+pub(super) fn apply(
+    loading: &mut Loading,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) {
+    let mut ours: Vec<(String, OsString)> = environment
+        .into_iter()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
+        .filter(|(name, _)| name.starts_with(PREFIX) && !is_foreign(name))
+        .collect();
+    ours.sort();
+    for (name, value) in ours {
+        let place = |name: &str| Place::Env(name.to_owned());
+        let Some(key) = keys().find(|key| key.variable() == name) else {
+            loading.errors.push(unknown(&name));
+            continue;
+        };
+        match value.to_str() {
+            Some(text) => loading.set(key, Input::Text(text), |_| place(&name)),
+            None => loading.errors.push(ConfigError {
+                place: place(&name),
+                what: "its value isn't UTF-8".to_owned(),
+            }),
+        }
+    }
+}
+
+fn unknown(name: &str) -> ConfigError {
+    let names: Vec<String> = keys().map(|key| key.variable()).collect();
+    let hint = did_you_mean(name, names.iter().map(String::as_str));
+    let shown = quoted(name);
+    ConfigError {
+        place: Place::Env(shown.trim_matches('"').to_owned()),
+        what: format!("there is no such setting{hint}"),
+    }
+}

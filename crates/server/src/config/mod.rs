@@ -1,0 +1,142 @@
+//! The hub's configuration: one TOML file, the environment and flags, in
+//! rising order of precedence. Unknown names are errors, wherever they stand.
+//!
+//! A setting is said once, in `settings.rs`. What it is called in the
+//! environment follows from its name: `TIDINGS_<TABLE>_<KEY>`, or
+//! `TIDINGS_<KEY>` at the top of the file; lists have commas between their
+//! values.
+
+mod check;
+mod environment;
+mod fault;
+mod file;
+mod key;
+mod print;
+mod settings;
+mod topics;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use environment::CONFIG_VARIABLE;
+pub use fault::{ConfigError, ConfigErrors, Place};
+pub use file::read_file;
+pub use print::default_toml;
+pub use settings::{Config, Cors, Drain, Limits, Log, Publish, Retention, Stream};
+pub use topics::TopicRetention;
+pub use value::{
+    ByteSize, Connections, HostName, InvalidQuantity, Limit, LogFormat, LogLevel, Origin,
+    StoreKind, format_duration, parse_duration,
+};
+
+use fault::Fault;
+use key::Key;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use value::Input;
+
+/// A configuration file that has been read.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// What to call it in errors.
+    pub name: String,
+    /// What stands in it.
+    pub text: String,
+}
+
+/// A setting given on the command line.
+#[derive(Debug, Clone)]
+pub struct Flag {
+    /// The flag: `--listen`.
+    pub name: &'static str,
+    /// The setting it gives: `listen`, `log.level`.
+    pub key: &'static str,
+    /// Its value; for a list, with commas between.
+    pub value: String,
+}
+
+impl Config {
+    /// Makes a configuration: defaults, then `file`, then `environment`
+    /// (everything but names that begin with `TIDINGS_` is passed over), then
+    /// `flags`; then checks that its settings go together.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in one go.
+    ///
+    /// # Panics
+    /// If a flag names a setting that doesn't exist.
+    pub fn load(
+        file: Option<&File>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        flags: &[Flag],
+    ) -> Result<Self, ConfigErrors> {
+        let mut loading = Loading::default();
+        if let Some(file) = file {
+            file::apply(&mut loading, file);
+        }
+        environment::apply(&mut loading, environment);
+        for flag in flags {
+            let key = settings::keys().find(|key| key.path() == flag.key);
+            let key = key.unwrap_or_else(|| panic!("no setting {}", flag.key));
+            loading.set(key, Input::Text(&flag.value), |_| Place::Flag(flag.name));
+        }
+        loading.finish()
+    }
+
+    /// Checks that the settings go together, for a configuration that was made
+    /// in code.
+    ///
+    /// # Errors
+    /// Every contradiction, with its arithmetic.
+    pub fn check(&self) -> Result<(), ConfigErrors> {
+        Loading {
+            config: self.clone(),
+            ..Loading::default()
+        }
+        .finish()
+        .map(drop)
+    }
+}
+
+/// A configuration in the making.
+#[derive(Default)]
+struct Loading {
+    config: Config,
+    /// Where each setting was given last, by its path.
+    places: BTreeMap<String, Place>,
+    errors: Vec<ConfigError>,
+}
+
+impl Loading {
+    /// Reads one setting; `place` says where a fault is.
+    fn set(&mut self, key: &Key, input: Input<'_>, place: impl Fn(&Fault) -> Place) {
+        self.places.insert(key.path(), place(&Fault::new("")));
+        let Err(faults) = (key.set)(&mut self.config, input) else {
+            return;
+        };
+        for fault in faults {
+            self.errors.push(ConfigError {
+                place: place(&fault),
+                what: fault.what,
+            });
+        }
+    }
+
+    /// Whether the settings go together is only asked once each is valid.
+    fn finish(mut self) -> Result<Config, ConfigErrors> {
+        if self.errors.is_empty() {
+            for contradiction in check::contradictions(&self.config) {
+                let place = self.places.get(contradiction.key).cloned();
+                self.errors.push(ConfigError {
+                    place: place.unwrap_or_else(|| Place::Default(contradiction.key.to_owned())),
+                    what: contradiction.what,
+                });
+            }
+        }
+        match self.errors.is_empty() {
+            true => Ok(self.config),
+            false => Err(ConfigErrors(self.errors)),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! All settings of the hub.
+
+use super::key::{Key, settings};
+use super::topics::TopicRetention;
+use super::value::{
+    ByteSize, Connections, HostName, Limit, LogFormat, LogLevel, Origin, StoreKind,
+};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+settings! {
+    /// The configuration of a hub. [`Config::load`](super::Config::load) makes
+    /// it from a file, the environment and flags.
+    Config, table "" at config => config, {
+        /// Where the hub listens: an IP address and a port, or several. Port 0
+        /// takes a free one. An address that isn't loopback needs `open = true`.
+        listen: Vec<SocketAddr> = "127.0.0.1:8080";
+
+        /// The directory of the log. It is made if it is missing, and used by
+        /// one hub at a time.
+        data: PathBuf = "./tidings-data";
+
+        /// "disk": an event is acknowledged once it would survive a power cut.
+        /// "memory": nothing is written; a restart begins a new log.
+        store: StoreKind = "disk";
+
+        /// Lets everyone who reaches the hub publish and watch, on every address
+        /// and through proxies. Without it the hub serves this machine alone.
+        open: bool = "false";
+
+        /// Further names by which the hub may be asked on a loopback address,
+        /// besides localhost, 127.0.0.1 and [::1]: what a request's Host says,
+        /// with a port only if it isn't the hub's own.
+        hosts: Vec<HostName> = "";
+    }
+    tables {
+        /// Pages of other sites.
+        cors: Cors,
+        /// What watchers get.
+        stream: Stream,
+        /// How events are taken in.
+        publish: Publish,
+        /// Bounds, so that nobody can take more than their part.
+        limits: Limits,
+        /// How long history is kept.
+        retention: Retention,
+        /// How the hub stops.
+        drain: Drain,
+        /// Log lines, on standard error.
+        log: Log,
+    }
+}
+
+settings! {
+    /// `[cors]`: pages of other sites.
+    Cors, table "cors" at config => config.cors, {
+        /// Origins whose pages may watch and publish, with credentials, exactly
+        /// as browsers write them: "https://app.example". "*" can't be given.
+        origins: Vec<Origin> = "";
+    }
+}
+
+settings! {
+    /// `[stream]`: what watchers get.
+    Stream, table "stream" at config => config.stream, {
+        /// How long a browser waits before it reconnects. Each connection is
+        /// told its own time, from this to three times this, so that they don't
+        /// all come back at once.
+        retry: Duration = "2s" from "100ms" to "1h";
+
+        /// A comment goes to each watcher after so much silence, so that proxies
+        /// keep the connection and a dead peer is noticed.
+        heartbeat: Duration = "15s" from "1s" to "1h";
+    }
+}
+
+settings! {
+    /// `[publish]`: how events are taken in.
+    Publish, table "publish" at config => config.publish, {
+        /// How long a publisher waits for the disk before it gets 503.
+        timeout: Duration = "5s" from "10ms" to "1h";
+
+        /// How long an Idempotency-Key is remembered.
+        idempotency_age: Duration = "10m" from "1s" to "7d";
+
+        /// How many Idempotency-Keys are remembered; the oldest go first.
+        idempotency_count: usize = "100000" from "0" to "10000000";
+
+        /// A request whose body is a stream of events ends after so much silence.
+        body_idle: Duration = "5m" from "1s" to "1d";
+    }
+}
+
+settings! {
+    /// `[limits]`: bounds, so that nobody can take more than their part.
+    Limits, table "limits" at config => config.limits, {
+        /// The largest event, as bytes of the event stream: every line of the
+        /// data costs 6 bytes more than its text.
+        event_bytes: ByteSize = "1MiB" from "1KiB" to "64MiB";
+
+        /// Topics and patterns that one stream may ask for.
+        topics_per_stream: usize = "1000" from "1" to "100000";
+
+        /// Connections at once, of watchers and publishers together. "auto": as
+        /// many as the limit of open files allows.
+        connections: Connections = "auto";
+
+        /// Memory for the newest events, from which live watchers are served.
+        /// A watcher that falls farther behind reads from disk.
+        tail_bytes: ByteSize = "32MiB" from "64KiB" to "64GiB";
+    }
+}
+
+settings! {
+    /// `[retention]`: how long history is kept. Whichever bound is reached first
+    /// counts; whole segments of the log go at once.
+    Retention, table "retention" at config => config.retention, {
+        /// Events older than this go. "none": no bound.
+        age: Limit<Duration> = "7d";
+
+        /// The oldest events go when the log is larger than this on disk.
+        bytes: Limit<ByteSize> = "1GiB";
+
+        /// The oldest events go when there are more than this.
+        events: Limit<u64> = "none";
+
+        /// Bounds for some topics. The first whose selector matches holds.
+        topics: Vec<TopicRetention> = "";
+    }
+}
+
+settings! {
+    /// `[drain]`: how the hub stops.
+    Drain, table "drain" at config => config.drain, {
+        /// After SIGTERM the streams end one by one over this time, so that their
+        /// watchers don't all reconnect at once. A second signal ends them at once.
+        window: Duration = "20s" from "0s" to "1h";
+    }
+}
+
+settings! {
+    /// `[log]`: log lines, on standard error. Never payloads.
+    Log, table "log" at config => config.log, {
+        /// "text", "json", or "auto": text on a terminal, JSON otherwise.
+        format: LogFormat = "auto";
+
+        /// "error", "warn", "info", "debug" or "trace".
+        level: LogLevel = "info";
+    }
+}
+
+/// The tables of the file and what they are for, in the order in which they are
+/// printed.
+pub(super) const TABLES: &[(&str, &str, &[Key])] = &[
+    ("", "The hub.", Config::KEYS),
+    ("cors", "Pages of other sites.", Cors::KEYS),
+    ("stream", "What watchers get.", Stream::KEYS),
+    ("publish", "How events are taken in.", Publish::KEYS),
+    (
+        "limits",
+        "Bounds, so that nobody can take more than their part.",
+        Limits::KEYS,
+    ),
+    ("retention", "How long history is kept.", Retention::KEYS),
+    ("drain", "How the hub stops.", Drain::KEYS),
+    (
+        "log",
+        "Log lines, on standard error. Never payloads.",
+        Log::KEYS,
+    ),
+];
+
+/// All settings.
+pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
+    TABLES.iter().flat_map(|(_, _, keys)| keys.iter())
+}

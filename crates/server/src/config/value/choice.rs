@@ -1,0 +1,85 @@
+//! Settings that are one of a few words.
+
+use super::Setting;
+use crate::config::fault::{Fault, did_you_mean};
+
+macro_rules! choice {
+    (
+        $(#[$doc:meta])*
+        $name:ident { $( $(#[$variant_doc:meta])* $variant:ident = $word:literal, )+ }
+        wanted $wanted:literal
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $( $(#[$variant_doc])* $variant, )+ }
+
+        impl $name {
+            const WORDS: &'static [(&'static str, Self)] = &[$( ($word, Self::$variant), )+];
+
+            /// The word that stands for it.
+            pub fn as_str(self) -> &'static str {
+                match self { $( Self::$variant => $word, )+ }
+            }
+        }
+
+        impl Setting for $name {
+            const WANTED: &'static str = $wanted;
+
+            fn from_text(text: &str) -> Result<Self, Fault> {
+                match Self::WORDS.iter().find(|(word, _)| *word == text) {
+                    Some((_, value)) => Ok(*value),
+                    None => {
+                        let words = Self::WORDS.iter().map(|(word, _)| *word);
+                        let hint = did_you_mean(text, words);
+                        Err(Fault::new(format!("expected {}{hint}", Self::WANTED)))
+                    }
+                }
+            }
+
+            fn to_toml(&self) -> String {
+                format!("\"{}\"", self.as_str())
+            }
+        }
+    };
+}
+
+choice! {
+    /// Where the log is kept.
+    StoreKind {
+        /// In the data directory; an acknowledged event survives a power cut.
+        Disk = "disk",
+        /// In memory; it ends with the process, and a new log begins.
+        Memory = "memory",
+    }
+    wanted "\"disk\" or \"memory\""
+}
+
+choice! {
+    /// How log lines look.
+    LogFormat {
+        /// Text on a terminal, JSON otherwise.
+        Auto = "auto",
+        /// For people.
+        Text = "text",
+        /// One object per line.
+        Json = "json",
+    }
+    wanted "\"auto\", \"text\" or \"json\""
+}
+
+choice! {
+    /// The least important log lines that are written.
+    LogLevel {
+        /// Something failed.
+        Error = "error",
+        /// Something needs attention.
+        Warn = "warn",
+        /// The hub's life: started, draining, stopped.
+        Info = "info",
+        /// Every connection and request.
+        Debug = "debug",
+        /// Everything.
+        Trace = "trace",
+    }
+    wanted "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""
+}

@@ -1,0 +1,179 @@
+//! Whole numbers, and the words that may stand in their place.
+
+use super::{Setting, wrong_type};
+use crate::config::fault::Fault;
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// Reads a non-negative integer in decimal digits.
+fn digits(text: &str) -> Result<u64, Fault> {
+    if text.starts_with('-') {
+        return Err(Fault::new("it can't be negative"));
+    }
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Fault::new("expected a whole number"));
+    }
+    text.parse()
+        .map_err(|_| Fault::new("the number is too large"))
+}
+
+/// Reads an integer of TOML, in any of its bases.
+fn integer<T: Setting>(value: &DeValue<'_>) -> Result<u64, Fault> {
+    let DeValue::Integer(number) = value else {
+        return Err(wrong_type::<T>(value));
+    };
+    let text = number.as_str();
+    if text.starts_with('-') {
+        return Err(Fault::new("it can't be negative"));
+    }
+    let text = text.strip_prefix('+').unwrap_or(text);
+    u64::from_str_radix(text, number.radix()).map_err(|_| Fault::new("the number is too large"))
+}
+
+impl Setting for u64 {
+    const WANTED: &'static str = "a whole number";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        digits(text)
+    }
+
+    fn to_toml(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_toml(value: &Spanned<DeValue<'_>>) -> Result<Self, Vec<Fault>> {
+        integer::<Self>(value.get_ref()).map_err(|fault| vec![fault.or_at(value.span())])
+    }
+}
+
+impl Setting for usize {
+    const WANTED: &'static str = u64::WANTED;
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        let number = digits(text)?;
+        Self::try_from(number).map_err(|_| Fault::new("the number is too large"))
+    }
+
+    fn to_toml(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_toml(value: &Spanned<DeValue<'_>>) -> Result<Self, Vec<Fault>> {
+        let number = u64::from_toml(value)?;
+        Self::try_from(number).map_err(|_| vec![Fault::at(value.span(), "the number is too large")])
+    }
+}
+
+/// A bound that may be absent, which is written `"none"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit<T> {
+    /// No bound.
+    Unlimited,
+    /// Not more than this.
+    AtMost(T),
+}
+
+impl<T> Limit<T> {
+    /// The bound, if there is one.
+    pub fn at_most(self) -> Option<T> {
+        match self {
+            Self::Unlimited => None,
+            Self::AtMost(bound) => Some(bound),
+        }
+    }
+}
+
+impl<T: Setting> Setting for Limit<T> {
+    const WANTED: &'static str = T::WANTED;
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        match text {
+            "none" => Ok(Self::Unlimited),
+            bound => T::from_text(bound).map(Self::AtMost),
+        }
+    }
+
+    fn to_toml(&self) -> String {
+        match self {
+            Self::Unlimited => "\"none\"".to_owned(),
+            Self::AtMost(bound) => bound.to_toml(),
+        }
+    }
+
+    fn from_toml(value: &Spanned<DeValue<'_>>) -> Result<Self, Vec<Fault>> {
+        match value.get_ref() {
+            DeValue::String(text) if text == "none" => Ok(Self::Unlimited),
+            _ => T::from_toml(value).map(Self::AtMost),
+        }
+    }
+}
+
+/// How many connections the hub serves at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Connections {
+    /// As many as the limit of open files allows.
+    Auto,
+    /// So many.
+    AtMost(usize),
+}
+
+impl Connections {
+    /// File descriptors that are kept back for the store, the listeners and
+    /// the runtime.
+    pub const RESERVED_FILES: u64 = 64;
+
+    /// The number of connections, given how many files the process may open;
+    /// the arithmetic if that isn't enough.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn resolve(self, open_files: u64) -> Result<usize, String> {
+        let spare = open_files.saturating_sub(Self::RESERVED_FILES);
+        let spare = usize::try_from(spare).unwrap_or(usize::MAX);
+        match self {
+            Self::Auto if spare > 0 => Ok(spare),
+            Self::AtMost(wanted) if wanted <= spare => Ok(wanted),
+            Self::Auto => Err(format!(
+                "this process may open {open_files} files, of which the hub keeps {} for itself; \
+                 raise the limit (ulimit -n, LimitNOFILE=)",
+                Self::RESERVED_FILES
+            )),
+            Self::AtMost(wanted) => Err(format!(
+                "{wanted} connections and {reserved} files of the hub's own are {total}, but this \
+                 process may open only {open_files} files; raise that limit (ulimit -n, \
+                 LimitNOFILE=) or set it to at most {spare}",
+                reserved = Self::RESERVED_FILES,
+                total = (wanted as u64).saturating_add(Self::RESERVED_FILES),
+            )),
+        }
+    }
+}
+
+impl Setting for Connections {
+    const WANTED: &'static str = "a whole number or \"auto\"";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            number => match usize::from_text(number)? {
+                0 => Err(Fault::new("it must be at least 1, or \"auto\"")),
+                bound => Ok(Self::AtMost(bound)),
+            },
+        }
+    }
+
+    fn to_toml(&self) -> String {
+        match self {
+            Self::Auto => "\"auto\"".to_owned(),
+            Self::AtMost(bound) => bound.to_toml(),
+        }
+    }
+
+    fn from_toml(value: &Spanned<DeValue<'_>>) -> Result<Self, Vec<Fault>> {
+        let read = match value.get_ref() {
+            DeValue::String(text) if text == "auto" => Ok(Self::Auto),
+            other => integer::<Self>(other).and_then(|number| Self::from_text(&number.to_string())),
+        };
+        read.map_err(|fault| vec![fault.or_at(value.span())])
+    }
+}
