@@ -1,6 +1,6 @@
 //! Whether settings go together, what to warn of, and what they can cost.
 
-use super::{ByteSize, Config, Limit, StoreKind, format_duration};
+use super::{Config, Limit, StoreKind, format_duration};
 use std::time::Duration;
 
 /// Two settings that can't both hold.
@@ -35,23 +35,19 @@ pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
             ),
         );
     }
-    let event = config.limits.event_bytes;
-    if config.limits.tail_bytes < event {
+    if let Err(inconsistent) = config.limits_within(u64::MAX) {
+        say(inconsistent.0, inconsistent.1);
+    }
+    let wire = config.limits.event_wire_bytes;
+    if let Limit::AtMost(bytes) = config.retention.bytes
+        && bytes < wire
+    {
         say(
-            "limits.tail_bytes",
-            smaller(config.limits.tail_bytes, event),
+            "retention.bytes",
+            format!("{bytes} can't hold one event of limits.event_wire_bytes = {wire}"),
         );
     }
-    if let Limit::AtMost(bytes) = config.retention.bytes
-        && bytes < event
-    {
-        say("retention.bytes", smaller(bytes, event));
-    }
     found
-}
-
-fn smaller(size: ByteSize, event: ByteSize) -> String {
-    format!("{size} can't hold one event of limits.event_bytes = {event}")
 }
 
 impl Config {

@@ -14,8 +14,8 @@ pub enum Place {
     Env(String),
     /// In this flag on the command line.
     Flag(&'static str),
-    /// Nowhere: the setting of this name has its default value.
-    Default(String),
+    /// Nowhere in particular: the setting of this path.
+    Setting(&'static str),
 }
 
 impl fmt::Display for Place {
@@ -25,7 +25,7 @@ impl fmt::Display for Place {
             Self::WholeFile(name) => f.write_str(name),
             Self::Env(name) => write!(f, "environment variable {name}"),
             Self::Flag(name) => write!(f, "flag {name}"),
-            Self::Default(key) => write!(f, "{key} (not set: its default)"),
+            Self::Setting(path) => f.write_str(path),
         }
     }
 }

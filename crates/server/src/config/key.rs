@@ -9,6 +9,8 @@ use super::value::Input;
 pub(super) struct Key {
     /// The table it stands in; empty at the top of the file.
     pub section: &'static str,
+    /// `section.name`, or the name alone at the top.
+    pub path: &'static str,
     /// Its name in that table.
     pub name: &'static str,
     /// What it means, line by line.
@@ -22,17 +24,9 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// `section.name`, or the name alone at the top.
-    pub fn path(&self) -> String {
-        match self.section {
-            "" => self.name.to_owned(),
-            section => format!("{section}.{}", self.name),
-        }
-    }
-
     /// The environment variable: `TIDINGS_<SECTION>_<NAME>`.
     pub fn variable(&self) -> String {
-        format!("TIDINGS_{}", self.path().replace('.', "_").to_uppercase())
+        format!("TIDINGS_{}", self.path.replace('.', "_").to_uppercase())
     }
 }
 
@@ -79,6 +73,9 @@ macro_rules! settings {
             pub(super) const KEYS: &'static [$crate::config::key::Key] = &[$(
                 $crate::config::key::Key {
                     section: $section,
+                    path: $crate::config::key::path(
+                        concat!($section, ".", stringify!($field)),
+                    ),
                     name: stringify!($field),
                     doc: &[$($field_doc),*],
                     range: $crate::config::key::range(&[$($low, $high)?]),
@@ -109,5 +106,13 @@ pub(super) const fn range(ends: &[&'static str]) -> Option<(&'static str, &'stat
     match ends {
         [low, high] => Some((low, high)),
         _ => None,
+    }
+}
+
+/// Takes off the dot that precedes a name at the top of the file.
+pub(super) const fn path(dotted: &'static str) -> &'static str {
+    match dotted.as_bytes() {
+        [b'.', ..] => dotted.split_at(1).1,
+        _ => dotted,
     }
 }

@@ -11,8 +11,10 @@ mod environment;
 mod fault;
 mod file;
 mod key;
+mod limits;
 mod print;
 mod settings;
+mod store;
 mod topics;
 mod value;
 
@@ -26,8 +28,8 @@ pub use print::default_toml;
 pub use settings::{Config, Cors, Drain, Limits, Log, Publish, Retention, Stream};
 pub use topics::TopicRetention;
 pub use value::{
-    ByteSize, Connections, HostName, InvalidQuantity, Limit, LogFormat, LogLevel, Origin,
-    StoreKind, format_duration, parse_duration,
+    ByteSize, HostName, InvalidQuantity, Limit, LogFormat, LogLevel, Origin, StoreKind,
+    Subscriptions, format_duration, parse_duration,
 };
 
 use fault::Fault;
@@ -77,7 +79,7 @@ impl Config {
         }
         environment::apply(&mut loading, environment);
         for flag in flags {
-            let key = settings::keys().find(|key| key.path() == flag.key);
+            let key = settings::keys().find(|key| key.path == flag.key);
             let key = key.unwrap_or_else(|| panic!("no setting {}", flag.key));
             loading.set(key, Input::Text(&flag.value), |_| Place::Flag(flag.name));
         }
@@ -104,14 +106,14 @@ impl Config {
 struct Loading {
     config: Config,
     /// Where each setting was given last, by its path.
-    places: BTreeMap<String, Place>,
+    places: BTreeMap<&'static str, Place>,
     errors: Vec<ConfigError>,
 }
 
 impl Loading {
     /// Reads one setting; `place` says where a fault is.
     fn set(&mut self, key: &Key, input: Input<'_>, place: impl Fn(&Fault) -> Place) {
-        self.places.insert(key.path(), place(&Fault::new("")));
+        self.places.insert(key.path, place(&Fault::new("")));
         let Err(faults) = (key.set)(&mut self.config, input) else {
             return;
         };
@@ -129,7 +131,7 @@ impl Loading {
             for contradiction in check::contradictions(&self.config) {
                 let place = self.places.get(contradiction.key).cloned();
                 self.errors.push(ConfigError {
-                    place: place.unwrap_or_else(|| Place::Default(contradiction.key.to_owned())),
+                    place: place.unwrap_or(Place::Setting(contradiction.key)),
                     what: contradiction.what,
                 });
             }

@@ -16,7 +16,7 @@ const HEAD: &str = "\
 const TOPICS_EXAMPLE: &str = "\
 # [[retention.topics]]
 # selector = \"orders/**\"   # a topic, or a pattern: * one segment, ** the rest
-# age = \"30d\"              # a bound that isn't given is that of [retention]
+# age = \"30d\"              # age and events are those of [retention] if not given
 # bytes = \"500MiB\"
 # events = \"none\"
 ";
@@ -42,7 +42,7 @@ pub fn default_toml() -> String {
             }
             // A table array can't be written twice, so its default, which is
             // empty, would stand in the way of the first that somebody adds.
-            match key.path().as_str() {
+            match key.path {
                 "retention.topics" => out.push_str(TOPICS_EXAMPLE),
                 _ => {
                     let _ = writeln!(out, "{} = {}", key.name, (key.show)(&config));

@@ -3,7 +3,7 @@
 use super::key::{Key, settings};
 use super::topics::TopicRetention;
 use super::value::{
-    ByteSize, Connections, HostName, Limit, LogFormat, LogLevel, Origin, StoreKind,
+    ByteSize, HostName, Limit, LogFormat, LogLevel, Origin, StoreKind, Subscriptions,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -67,11 +67,15 @@ settings! {
         /// How long a browser waits before it reconnects. Each connection is
         /// told its own time, from this to three times this, so that they don't
         /// all come back at once.
-        retry: Duration = "2s" from "100ms" to "1h";
+        retry: Duration = "2s" from "100ms" to "20m";
 
         /// A comment goes to each watcher after so much silence, so that proxies
         /// keep the connection and a dead peer is noticed.
         heartbeat: Duration = "15s" from "1s" to "1h";
+
+        /// After so much silence the readers and proxies out there give a stream
+        /// up; the heartbeat must come before.
+        idle_timeout: Duration = "45s" from "2s" to "1d";
     }
 }
 
@@ -94,21 +98,58 @@ settings! {
 
 settings! {
     /// `[limits]`: bounds, so that nobody can take more than their part.
+    /// `tidings config check` prints what they come to together.
     Limits, table "limits" at config => config.limits, {
-        /// The largest event, as bytes of the event stream: every line of the
-        /// data costs 6 bytes more than its text.
-        event_bytes: ByteSize = "1MiB" from "1KiB" to "64MiB";
+        /// Data of one event, as the publisher sent it.
+        event_data_bytes: ByteSize = "1MiB" from "1B" to "64MiB";
 
-        /// Topics and patterns that one stream may ask for.
-        topics_per_stream: usize = "1000" from "1" to "100000";
+        /// One event as it stands on the wire, where each line of data costs 7
+        /// bytes more than its text.
+        event_wire_bytes: ByteSize = "2MiB" from "1KiB" to "256MiB";
 
-        /// Connections at once, of watchers and publishers together. "auto": as
-        /// many as the limit of open files allows.
-        connections: Connections = "auto";
+        /// Line of an NDJSON body, or block of an event-stream body. JSON escapes
+        /// make a line longer than its data.
+        line_bytes: ByteSize = "4MiB" from "1KiB" to "1GiB";
+
+        /// Events in one POST /events.
+        batch_events: usize = "1000" from "1" to "1000000";
+
+        /// Body of one POST /events that isn't a stream.
+        batch_bytes: ByteSize = "8MiB" from "1KiB" to "8GiB";
+
+        /// Events taken in that the log hasn't written yet, all publishers
+        /// together; what has no room is refused with 503.
+        publish_queue_bytes: ByteSize = "64MiB" from "1KiB" to "64GiB";
+
+        /// Bodies of publish requests that are being read, all publishers
+        /// together.
+        publish_body_bytes: ByteSize = "64MiB" from "1KiB" to "64GiB";
 
         /// Memory for the newest events, from which live watchers are served.
-        /// A watcher that falls farther behind reads from disk.
-        tail_bytes: ByteSize = "32MiB" from "64KiB" to "64GiB";
+        /// A watcher that falls farther behind reads from the store.
+        tail_bytes: ByteSize = "32MiB" from "1KiB" to "64GiB";
+
+        /// Streams at once. "auto": 20000, or as many as the limit of open files
+        /// leaves room for.
+        subscriptions: Subscriptions = "auto";
+
+        /// Topics and patterns that one stream may ask for.
+        selectors_per_subscription: usize = "1000" from "1" to "100000";
+
+        /// Query part of a request.
+        query_bytes: ByteSize = "64KiB" from "1KiB" to "16MiB";
+
+        /// What one stream has read and not yet written. A single event may be
+        /// larger.
+        subscription_buffer_bytes: ByteSize = "32KiB" from "1KiB" to "1GiB";
+
+        /// Events read from the store that wait to be written, all streams
+        /// together.
+        replay_bytes: ByteSize = "64MiB" from "1KiB" to "64GiB";
+
+        /// What all of these may come to in memory at worst; the hub refuses to
+        /// start if they come to more. "none": that isn't checked.
+        memory_bytes: Limit<ByteSize> = "none";
     }
 }
 
@@ -119,7 +160,8 @@ settings! {
         /// Events older than this go. "none": no bound.
         age: Limit<Duration> = "7d";
 
-        /// The oldest events go when the log is larger than this on disk.
+        /// The oldest events go when the log is larger than this on disk. What
+        /// [[retention.topics]] allow comes on top.
         bytes: Limit<ByteSize> = "1GiB";
 
         /// The oldest events go when there are more than this.
@@ -174,4 +216,10 @@ pub(super) const TABLES: &[(&str, &str, &[Key])] = &[
 /// All settings.
 pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
     TABLES.iter().flat_map(|(_, _, keys)| keys.iter())
+}
+
+/// The path of a setting of `[limits]`.
+pub(super) fn limit_path(name: &str) -> Option<&'static str> {
+    let key = Limits::KEYS.iter().find(|key| key.name == name)?;
+    Some(key.path)
 }

@@ -7,15 +7,16 @@ use tidings_engine::Selector;
 use toml::Spanned;
 use toml::de::DeValue;
 
-/// Retention of the topics that a selector matches. A bound that isn't given
-/// is that of `[retention]`.
+/// Retention of the topics that a selector matches. An age or a number that
+/// isn't given is that of `[retention]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TopicRetention {
     /// A topic or a pattern.
     pub selector: Selector,
     /// The greatest age of their events.
     pub age: Option<Limit<Duration>>,
-    /// The size on disk of their events, together.
+    /// The size on disk of their events, together; without it they have no
+    /// bound of their own, only that of the whole log.
     pub bytes: Option<Limit<ByteSize>>,
     /// The number of their events, together.
     pub events: Option<Limit<u64>>,

@@ -9,7 +9,7 @@ mod quantity;
 
 pub use address::{HostName, Origin};
 pub use choice::{LogFormat, LogLevel, StoreKind};
-pub use number::{Connections, Limit};
+pub use number::{Limit, Subscriptions};
 pub use quantity::{ByteSize, InvalidQuantity, format_duration, parse_duration};
 
 use super::fault::Fault;

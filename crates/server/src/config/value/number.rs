@@ -108,48 +108,16 @@ impl<T: Setting> Setting for Limit<T> {
     }
 }
 
-/// How many connections the hub serves at once.
+/// How many streams the hub serves at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Connections {
-    /// As many as the limit of open files allows.
+pub enum Subscriptions {
+    /// The default, or as many as the limit of open files allows.
     Auto,
     /// So many.
     AtMost(usize),
 }
 
-impl Connections {
-    /// File descriptors that are kept back for the store, the listeners and
-    /// the runtime.
-    pub const RESERVED_FILES: u64 = 64;
-
-    /// The number of connections, given how many files the process may open;
-    /// the arithmetic if that isn't enough.
-    ///
-    /// # Errors
-    /// A sentence for the operator.
-    pub fn resolve(self, open_files: u64) -> Result<usize, String> {
-        let spare = open_files.saturating_sub(Self::RESERVED_FILES);
-        let spare = usize::try_from(spare).unwrap_or(usize::MAX);
-        match self {
-            Self::Auto if spare > 0 => Ok(spare),
-            Self::AtMost(wanted) if wanted <= spare => Ok(wanted),
-            Self::Auto => Err(format!(
-                "this process may open {open_files} files, of which the hub keeps {} for itself; \
-                 raise the limit (ulimit -n, LimitNOFILE=)",
-                Self::RESERVED_FILES
-            )),
-            Self::AtMost(wanted) => Err(format!(
-                "{wanted} connections and {reserved} files of the hub's own are {total}, but this \
-                 process may open only {open_files} files; raise that limit (ulimit -n, \
-                 LimitNOFILE=) or set it to at most {spare}",
-                reserved = Self::RESERVED_FILES,
-                total = (wanted as u64).saturating_add(Self::RESERVED_FILES),
-            )),
-        }
-    }
-}
-
-impl Setting for Connections {
+impl Setting for Subscriptions {
     const WANTED: &'static str = "a whole number or \"auto\"";
 
     fn from_text(text: &str) -> Result<Self, Fault> {
