@@ -160,8 +160,8 @@ settings! {
         /// Events older than this go. "none": no bound.
         age: Limit<Duration> = "7d";
 
-        /// The oldest events go when the log is larger than this on disk. What
-        /// [[retention.topics]] allow comes on top.
+        /// The oldest events go when the log is larger than this on disk.
+        /// What the bounds for some topics allow comes on top.
         bytes: Limit<ByteSize> = "1GiB";
 
         /// The oldest events go when there are more than this.
