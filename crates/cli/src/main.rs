@@ -1,2 +1,101 @@
-//! Placeholder.
-fn main() {}
+//! The binary `tidings`.
+
+mod args;
+mod config;
+mod decode;
+mod logging;
+mod serve;
+
+use args::{Cli, Command, ConfigCommand};
+use clap::Parser;
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+/// Why a command fails: what it says on standard error, and its exit code.
+struct Failure {
+    code: u8,
+    text: String,
+}
+
+impl Failure {
+    /// The command was asked for something that can't be: exit code 2.
+    fn usage(text: impl Display) -> Self {
+        Self {
+            code: 2,
+            text: text.to_string(),
+        }
+    }
+
+    /// It could not do what it was asked for: exit code 1.
+    fn runtime(text: impl Display) -> Self {
+        Self {
+            code: 1,
+            text: text.to_string(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come here too. A closed pipe is nobody's fault.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "tidings: {}", failure.text);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Decode { json } => decode_input(json),
+        Command::Config { command } => match command {
+            ConfigCommand::Check(args) => config::check(&args),
+            ConfigCommand::Default => print(&tidings_server::config::default_toml()),
+        },
+    }
+}
+
+/// Writes to standard output. Who reads only the beginning and closes the pipe
+/// has what they wanted.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::runtime(format!(
+            "standard output can't be written: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn decode_input(json: bool) -> Result<(), Failure> {
+    let form = match json {
+        true => decode::Form::Json,
+        false => decode::Form::Stream,
+    };
+    let (input, output) = (io::stdin().lock(), io::stdout().lock());
+    let outcome = decode::run(
+        input,
+        output,
+        io::stderr(),
+        form,
+        tidings_codec::Limits::default(),
+    )
+    .map_err(|error| Failure::runtime(format!("decode: {error}")))?;
+    match outcome.too_large {
+        0 => Ok(()),
+        number => Err(Failure::runtime(format!(
+            "decode: {number} of {} events were too large and were skipped",
+            outcome.events + number
+        ))),
+    }
+}

@@ -1,0 +1,82 @@
+//! `tidings config check`, and how the configuration is loaded.
+
+use crate::args::FileArgs;
+use crate::{Failure, print};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use tidings_server::config::{
+    CONFIG_VARIABLE, Config, ConfigErrors, Flag, Limit, StoreKind, read_file,
+};
+
+/// Loads the configuration from its file, the environment and `flags`. Also
+/// answers the name of the file, if there is one.
+///
+/// # Errors
+/// Everything that is wrong with it, a line each; exit code 2.
+pub fn load(file: &FileArgs, flags: &[Flag]) -> Result<(Config, Option<String>), Failure> {
+    let invalid = |errors: ConfigErrors| {
+        let mut text = "the configuration is invalid".to_owned();
+        for error in &errors.0 {
+            let _ = write!(text, "\n  {error}");
+        }
+        Failure::usage(text)
+    };
+    let path = file.config.clone().or_else(|| {
+        std::env::var_os(CONFIG_VARIABLE)
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+    });
+    let file = path.map(|path| read_file(&path)).transpose();
+    let file = file.map_err(|error| invalid(error.into()))?;
+    let config = Config::load(file.as_ref(), std::env::vars_os(), flags).map_err(invalid)?;
+    Ok((config, file.map(|file| file.name)))
+}
+
+/// Says that the configuration is valid, what deserves a second thought, and
+/// what its limits can cost.
+pub fn check(args: &FileArgs) -> Result<(), Failure> {
+    let (config, file) = load(args, &[])?;
+    // Whether there are files enough depends on the process that will serve.
+    let limits = config.engine_limits(u64::MAX).map_err(Failure::usage)?;
+    let mut out = match file {
+        Some(name) => format!("ok: {name}\n"),
+        None => "ok: no file, only defaults and the environment\n".to_owned(),
+    };
+    for warning in config.warnings() {
+        let _ = writeln!(out, "warning: {warning}");
+    }
+    let _ = writeln!(
+        out,
+        "memory at worst: {}\n  {}",
+        about(limits.worst_case_bytes()),
+        limits.worst_case_arithmetic()
+    );
+    let kept = config.store_options().retention.total_bytes();
+    let _ = match (config.store, kept) {
+        (StoreKind::Disk, Some(bytes)) => writeln!(out, "history on disk: up to {}", about(bytes)),
+        (StoreKind::Disk, None) => writeln!(out, "history on disk: no bound in bytes"),
+        (StoreKind::Memory, Some(bytes)) => {
+            writeln!(out, "history, in memory too: up to {}", about(bytes))
+        }
+        (StoreKind::Memory, None) => writeln!(out, "history, in memory too: no bound in bytes"),
+    };
+    if config.limits.memory_bytes == Limit::Unlimited {
+        out.push_str("limits.memory_bytes isn't set: a hub with less memory starts all the same\n");
+    }
+    print(&out)
+}
+
+/// A size for people, to one decimal.
+fn about(bytes: u64) -> String {
+    let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < units.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{bytes} bytes"),
+        _ => format!("{value:.1} {}", units[unit]),
+    }
+}

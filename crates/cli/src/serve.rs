@@ -1,0 +1,94 @@
+//! `tidings serve`.
+
+use crate::args::ServeArgs;
+use crate::{Failure, config, logging};
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write, stdout};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use tidings_server::config::{Config, StoreKind};
+
+/// Serves until a signal ends it.
+pub fn run(args: &ServeArgs) -> Result<(), Failure> {
+    let (config, _) = config::load(&args.file, &args.flags())?;
+    logging::start(&config.log);
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let ready = |addresses: &[SocketAddr]| {
+        let mut out = stdout();
+        let mut text = first_line(addresses);
+        if out.is_terminal() {
+            text += &lines_to_copy(addresses, &config);
+        }
+        // A hub whose output nobody reads serves all the same.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    };
+    tidings_server::serve(&config, ready).map_err(Failure::runtime)
+}
+
+fn first_line(addresses: &[SocketAddr]) -> String {
+    let urls: Vec<String> = addresses.iter().map(|a| format!("http://{a}")).collect();
+    format!(
+        "tidings {} listening on {}\n",
+        env!("CARGO_PKG_VERSION"),
+        urls.join(", ")
+    )
+}
+
+/// What a newcomer does next.
+fn lines_to_copy(addresses: &[SocketAddr], config: &Config) -> String {
+    let Some(address) = addresses.first() else {
+        return String::new();
+    };
+    // An unspecified address (0.0.0.0) is nowhere to connect to.
+    let ip = address.ip();
+    let local = ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST;
+    let base = match local {
+        true => format!("http://localhost:{}", address.port()),
+        false => format!("http://{address}"),
+    };
+    let history = match config.store {
+        StoreKind::Disk => config.data.display().to_string(),
+        StoreKind::Memory => "in memory, until the hub stops".to_owned(),
+    };
+    let mut text = String::new();
+    let _ = writeln!(text, "\n  start page  {base}/");
+    let _ = writeln!(text, "  watch       curl -N {base}/t/news");
+    let _ = writeln!(text, "  publish     curl -d hello {base}/t/news");
+    let _ = writeln!(
+        text,
+        "  browser     new EventSource(\"{base}/t/news?since=10m\")"
+    );
+    let _ = writeln!(text, "  history     {history}\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(address: &str, base: &str) {
+        let text = lines_to_copy(&[address.parse().unwrap()], &Config::default());
+        assert!(text.contains(&format!("curl -N {base}/t/news\n")), "{text}");
+    }
+
+    #[test]
+    fn lines_to_copy_name_an_address_that_can_be_connected_to() {
+        check("127.0.0.1:8080", "http://localhost:8080");
+        check("[::1]:8080", "http://localhost:8080");
+        check("127.0.0.2:80", "http://127.0.0.2:80");
+        check("0.0.0.0:80", "http://localhost:80");
+        check("192.0.2.1:81", "http://192.0.2.1:81");
+        check("[2001:db8::1]:81", "http://[2001:db8::1]:81");
+    }
+
+    #[test]
+    fn the_first_line_has_every_address() {
+        let addresses = ["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()];
+        let line = first_line(&addresses);
+        assert!(
+            line.ends_with(" listening on http://127.0.0.1:1, http://[::1]:2\n"),
+            "{line}"
+        );
+    }
+}
