@@ -376,7 +376,10 @@ impl Decoder {
             };
             if let Err(excess) = step {
                 self.line = Line::Ignored;
-                return self.too_large(excess);
+                let found = self.too_large(excess);
+                if found.is_some() {
+                    return found;
+                }
             }
             if bytes.first().is_some_and(|&byte| is_line_end(byte)) {
                 return self.split_line_end(bytes);
