@@ -14,22 +14,25 @@ use tidings_server::config::{
 /// # Errors
 /// Everything that is wrong with it, a line each; exit code 2.
 pub fn load(file: &FileArgs, flags: &[Flag]) -> Result<(Config, Option<String>), Failure> {
-    let invalid = |errors: ConfigErrors| {
-        let mut text = "the configuration is invalid".to_owned();
-        for error in &errors.0 {
-            let _ = write!(text, "\n  {error}");
-        }
-        Failure::usage(text)
-    };
     let path = file.config.clone().or_else(|| {
         std::env::var_os(CONFIG_VARIABLE)
             .filter(|path| !path.is_empty())
             .map(PathBuf::from)
     });
     let file = path.map(|path| read_file(&path)).transpose();
-    let file = file.map_err(|error| invalid(error.into()))?;
-    let config = Config::load(file.as_ref(), std::env::vars_os(), flags).map_err(invalid)?;
+    let file = file.map_err(|error| invalid(&error.into()))?;
+    let config = Config::load(file.as_ref(), std::env::vars_os(), flags);
+    let config = config.map_err(|errors| invalid(&errors))?;
     Ok((config, file.map(|file| file.name)))
+}
+
+/// The failure of a configuration that can't be served.
+pub fn invalid(errors: &ConfigErrors) -> Failure {
+    let mut text = "the configuration is invalid".to_owned();
+    for error in &errors.0 {
+        let _ = write!(text, "\n  {error}");
+    }
+    Failure::usage(text)
 }
 
 /// Says that the configuration is valid, what deserves a second thought, and
@@ -37,7 +40,8 @@ pub fn load(file: &FileArgs, flags: &[Flag]) -> Result<(Config, Option<String>),
 pub fn check(args: &FileArgs) -> Result<(), Failure> {
     let (config, file) = load(args, &[])?;
     // Whether there are files enough depends on the process that will serve.
-    let limits = config.engine_limits(u64::MAX).map_err(Failure::usage)?;
+    let limits = config.engine_limits(u64::MAX);
+    let limits = limits.map_err(|errors| invalid(&errors))?;
     let mut out = match file {
         Some(name) => format!("ok: {name}\n"),
         None => "ok: no file, only defaults and the environment\n".to_owned(),

@@ -5,6 +5,7 @@ use crate::{Failure, config, logging};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stdout};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use tidings_server::ServeError;
 use tidings_server::config::{Config, StoreKind};
 
 /// Serves until a signal ends it.
@@ -23,7 +24,10 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         // A hub whose output nobody reads serves all the same.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     };
-    tidings_server::serve(&config, ready).map_err(Failure::runtime)
+    tidings_server::serve(&config, ready).map_err(|error| match error {
+        ServeError::Config(errors) => config::invalid(&errors),
+        error => Failure::runtime(error),
+    })
 }
 
 fn first_line(addresses: &[SocketAddr]) -> String {

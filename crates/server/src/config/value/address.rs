@@ -96,6 +96,12 @@ impl Origin {
     }
 }
 
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl Setting for Origin {
     const WANTED: &'static str = "an origin, such as \"https://app.example\"";
 
