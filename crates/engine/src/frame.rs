@@ -2,9 +2,10 @@
 
 use crate::{Entry, LogId, Position, Timestamp, Topic, WireId};
 use bytes::Bytes;
+use serde::Serialize;
 use std::ops::Range;
 use std::sync::OnceLock;
-use tidings_codec::EventId;
+use tidings_codec::{Decoder, EventId, Item, Limits, put_data, put_id, put_retry};
 
 /// An event that is in the log, as bytes ready to be written.
 #[derive(Debug)]
@@ -13,10 +14,8 @@ pub struct Frame {
     time: Timestamp,
     topic: Topic,
     id: EventId,
-    /// One HTTP/1.1 chunk that holds exactly the payload.
-    chunk: Bytes,
-    payload: Range<usize>,
-    envelope: OnceLock<Bytes>,
+    plain: Chunk,
+    envelope: OnceLock<Envelope>,
 }
 
 impl Frame {
@@ -26,21 +25,18 @@ impl Frame {
         let id = entry
             .id
             .unwrap_or_else(|| WireId { log, position }.to_event_id());
-        let payload_len = entry.fields.len() + id.as_str().len() + "id: \n\n".len();
-        let head = format!("{payload_len:x}\r\n");
-        let mut chunk = Vec::with_capacity(head.len() + payload_len + 2);
-        chunk.extend_from_slice(head.as_bytes());
-        chunk.extend_from_slice(&entry.fields);
-        tidings_codec::put_id(&mut chunk, &id);
-        chunk.extend_from_slice(b"\n\r\n");
-        let payload = head.len()..chunk.len() - 2;
+        let block_len = entry.fields.len() + id.as_str().len() + "id: \n\n".len();
+        let plain = Chunk::new(block_len, |out| {
+            out.extend_from_slice(&entry.fields);
+            put_id(out, &id);
+            out.push(b'\n');
+        });
         Self {
             position,
             time: entry.time,
             topic: entry.topic,
             id,
-            chunk: chunk.into(),
-            payload,
+            plain,
             envelope: OnceLock::new(),
         }
     }
@@ -67,21 +63,143 @@ impl Frame {
 
     /// The event-stream block.
     pub fn payload(&self) -> Bytes {
-        self.chunk.slice(self.payload.clone())
+        self.plain.payload()
     }
 
     /// How many bytes [`Frame::payload`] has.
     pub fn payload_len(&self) -> usize {
-        self.payload.len()
+        self.plain.payload.len()
     }
 
     /// The same block as one chunk of HTTP/1.1's chunked transfer coding.
     pub fn chunk(&self) -> Bytes {
-        self.chunk.clone()
+        self.plain.bytes.clone()
+    }
+
+    /// The event-stream block of an unnamed event whose data is
+    /// [`Frame::to_json`], with the event's id and reconnection time.
+    pub fn envelope(&self) -> Bytes {
+        self.enveloped().chunk.payload()
+    }
+
+    /// The envelope as one chunk of HTTP/1.1's chunked transfer coding.
+    pub fn envelope_chunk(&self) -> Bytes {
+        self.enveloped().chunk.bytes.clone()
+    }
+
+    /// The event as one line of JSON: `{"topic","event","id","time","data"}`.
+    /// `event` is `message` if the event has no name, `time` is when the hub
+    /// took it in (RFC 3339, UTC, milliseconds), `data` is a string in which
+    /// line ends are LF.
+    pub fn to_json(&self) -> &str {
+        let envelope = self.enveloped();
+        std::str::from_utf8(&envelope.chunk.bytes[envelope.json.clone()])
+            .expect("it was made from a string")
     }
 
     /// What it costs in memory, in bytes, without the envelope.
     pub fn cost(&self) -> usize {
-        self.chunk.len() + self.topic.as_str().len() + self.id.as_str().len() + size_of::<Self>()
+        self.plain.bytes.len()
+            + self.topic.as_str().len()
+            + self.id.as_str().len()
+            + size_of::<Self>()
+    }
+
+    fn enveloped(&self) -> &Envelope {
+        self.envelope.get_or_init(|| Envelope::of(self))
+    }
+}
+
+/// A block and around it the chunk that holds exactly the block
+/// (RFC 9112, section 7.1).
+#[derive(Debug)]
+struct Chunk {
+    bytes: Bytes,
+    payload: Range<usize>,
+}
+
+impl Chunk {
+    /// `put` appends the block, which has `block_len` bytes.
+    fn new(block_len: usize, put: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let head = format!("{block_len:x}\r\n");
+        let mut bytes = Vec::with_capacity(head.len() + block_len + 2);
+        bytes.extend_from_slice(head.as_bytes());
+        put(&mut bytes);
+        let payload = head.len()..bytes.len();
+        debug_assert_eq!(payload.len(), block_len, "the chunk's size is in its head");
+        bytes.extend_from_slice(b"\r\n");
+        Self {
+            bytes: bytes.into(),
+            payload,
+        }
+    }
+
+    fn payload(&self) -> Bytes {
+        self.bytes.slice(self.payload.clone())
+    }
+}
+
+/// The second form of an event, made when the first subscriber asks for it.
+#[derive(Debug)]
+struct Envelope {
+    chunk: Chunk,
+    /// Where in the chunk's bytes the JSON stands.
+    json: Range<usize>,
+}
+
+/// The members of [`Frame::to_json`], in order.
+#[derive(Serialize)]
+struct Fields<'a> {
+    topic: &'a str,
+    event: &'a str,
+    id: &'a str,
+    time: String,
+    data: &'a str,
+}
+
+impl Envelope {
+    /// Reads the frame's own block, so that whatever is in it can't differ
+    /// between the two forms.
+    fn of(frame: &Frame) -> Self {
+        let block = &frame.plain.bytes[frame.plain.payload.clone()];
+        // No part of the block is larger than the block.
+        let mut decoder = Decoder::with_limits(Limits {
+            max_event: block.len(),
+            max_id: block.len(),
+        });
+        let mut rest = block;
+        while let Some(item) = decoder.next(&mut rest) {
+            if let Item::Event(event) = item {
+                return Self::new(frame, event.type_or_message(), event.data, event.retry);
+            }
+        }
+        // Fields without data: no event comes of them, but a frame is one.
+        Self::new(frame, "message", "", None)
+    }
+
+    fn new(frame: &Frame, event: &str, data: &str, retry: Option<u64>) -> Self {
+        let fields = Fields {
+            topic: frame.topic.as_str(),
+            event,
+            id: frame.id.as_str(),
+            time: frame.time.to_string(),
+            data,
+        };
+        let json = serde_json::to_string(&fields).expect("strings are JSON");
+        let mut block = Vec::with_capacity(json.len() + frame.id.as_str().len() + 48);
+        if let Some(retry) = retry {
+            put_retry(&mut block, retry);
+        }
+        put_data(&mut block, &json);
+        // JSON on one line: behind `data: `, before LF.
+        let json_end = block.len() - 1;
+        put_id(&mut block, &frame.id);
+        block.push(b'\n');
+        let chunk = Chunk::new(block.len(), |out| out.extend_from_slice(&block));
+        let end = chunk.payload.start + json_end;
+        Self {
+            chunk,
+            json: end - json.len()..end,
+        }
     }
 }

@@ -6,13 +6,17 @@
 // The order of a hash map is random: nothing may depend on it.
 #![deny(clippy::iter_over_hash_type)]
 
+mod calendar;
+pub mod control;
 pub mod event;
 pub mod frame;
 pub mod index;
 pub mod limits;
 pub mod log;
 pub mod position;
+pub mod publish;
 pub mod selector;
+pub mod since;
 pub mod subscriptions;
 pub mod tail;
 pub mod topic;

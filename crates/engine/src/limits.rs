@@ -173,7 +173,7 @@ impl Limits {
     ///
     /// # Errors
     /// [`EventTooLarge`].
-    pub fn admit(&self, event: &Event) -> Result<(), EventTooLarge> {
+    pub fn check_event(&self, event: &Event) -> Result<(), EventTooLarge> {
         let bytes = event.data.len();
         if bytes > self.event_data_bytes {
             return Err(EventTooLarge::Data {
@@ -394,9 +394,7 @@ impl Limits {
 
 /// How many bytes an event with this data takes on the wire at most.
 pub fn wire_bytes(data: &str) -> usize {
-    // CRLF counts as two line ends here but is one: an upper bound is enough.
-    let breaks = memchr::memchr2_iter(b'\r', b'\n', data.as_bytes()).count();
-    data.len() + (breaks + 1) * DATA_LINE_BYTES + EVENT_OVERHEAD_BYTES
+    tidings_codec::encoded_data_len(data) + EVENT_OVERHEAD_BYTES
 }
 
 struct Term {

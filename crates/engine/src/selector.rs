@@ -85,6 +85,48 @@ impl Selector {
             Self::Pattern(pattern) => pattern.matches(topic),
         }
     }
+
+    /// Whether some topic is watched by both selectors.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (a, b) = (self.as_str(), other.as_str());
+        if shuns_reserved(a, b) || shuns_reserved(b, a) {
+            return false;
+        }
+        let (mut a, mut b) = (a.split('/'), b.split('/'));
+        loop {
+            match (a.next(), b.next()) {
+                (None, None) => return true,
+                (None, Some(_)) | (Some(_), None) => return false,
+                (Some("**"), Some(_)) | (Some(_), Some("**")) => return true,
+                (Some(a), Some(b)) if a == b || a == "*" || b == "*" => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether every topic that `other` watches is watched by this selector too.
+    pub fn covers(&self, other: &Self) -> bool {
+        let (own, other) = (self.as_str(), other.as_str());
+        if shuns_reserved(own, other) {
+            return false;
+        }
+        let (mut own, mut other) = (own.split('/'), other.split('/'));
+        loop {
+            match (own.next(), other.next()) {
+                (None, None) => return true,
+                (None, Some(_)) | (Some(_), None) => return false,
+                (Some("**"), Some(_)) => return true,
+                (Some("*"), Some(other)) if other != "**" => {}
+                (Some(own), Some(other)) if own == other => {}
+                _ => return false,
+            }
+        }
+    }
+}
+
+/// Whether `pattern` leaves reserved topics out and `other` watches only such.
+fn shuns_reserved(pattern: &str, other: &str) -> bool {
+    pattern.starts_with('*') && other.starts_with('$')
 }
 
 impl Pattern {
