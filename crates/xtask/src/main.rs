@@ -1,2 +1,61 @@
-//! Placeholder.
-fn main() {}
+//! The project's own chores. `cargo xtask test` is everything that must pass.
+
+mod browser;
+mod chores;
+mod counts;
+mod report;
+mod run;
+
+use report::Report;
+use std::process::ExitCode;
+use std::time::Duration;
+
+const USAGE: &str = "\
+usage: cargo xtask <chore>
+
+  test                 format, clippy, unit, integration and simulation tests,
+                       tests of the documentation, tests in a browser
+  soak [--minutes N]   the tests that kill and crash, again and again with new
+                       seeds, for N minutes (10)
+  bench                the benchmarks
+  fuzz [--seconds N]   every fuzz target for N seconds (60)
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut report = Report::default();
+    match args[..] {
+        ["test"] => chores::test(&mut report),
+        ["soak"] => chores::soak(&mut report, Duration::from_secs(600)),
+        ["soak", "--minutes", n] => match number(n) {
+            Some(n) => chores::soak(&mut report, Duration::from_secs(n.saturating_mul(60))),
+            None => return usage(),
+        },
+        ["bench"] => chores::bench(&mut report),
+        ["fuzz"] => chores::fuzz(&mut report, 60),
+        ["fuzz", "--seconds", n] => match number(n) {
+            Some(n) => chores::fuzz(&mut report, n),
+            None => return usage(),
+        },
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => return usage(),
+    }
+    print!("{report}");
+    match report.failed() {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|n| *n > 0)
+}
+
+fn usage() -> ExitCode {
+    eprint!("{USAGE}");
+    ExitCode::from(2)
+}

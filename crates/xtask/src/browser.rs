@@ -1,0 +1,151 @@
+//! The tests in a browser: what they need, and running them. They find the hub
+//! in `TIDINGS_BIN` and the browser in `CHROMIUM`.
+
+use crate::report::Report;
+use crate::run::{cargo, find, missing, root, step, succeeds};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+const NAME: &str = "browser tests";
+const CHROMIUM: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
+
+/// Runs the tests in `tests/browser`, after installing what they need.
+pub fn test(report: &mut Report) {
+    let start = Instant::now();
+    let chromium = match prepare(report) {
+        Ok(chromium) => chromium,
+        Err(reason) => return missing(report, NAME, start, reason),
+    };
+    if !step(
+        report,
+        "build the hub",
+        &mut cargo(&["build", "--package", "tidings"]),
+    ) {
+        return missing(report, NAME, start, "the hub doesn't build".to_owned());
+    }
+    let Some(target) = target_directory() else {
+        return missing(
+            report,
+            NAME,
+            start,
+            "cargo metadata names no target directory".to_owned(),
+        );
+    };
+    let binary = format!("tidings{}", std::env::consts::EXE_SUFFIX);
+    // Node finds the tests itself: every *.test.mjs below.
+    let mut node = Command::new("node");
+    node.args(["--test", "--test-reporter", "spec"]);
+    node.current_dir(directory());
+    node.env("TIDINGS_BIN", target.join("debug").join(binary));
+    node.env("CHROMIUM", chromium);
+    step(report, NAME, &mut node);
+}
+
+fn directory() -> PathBuf {
+    root().join("tests/browser")
+}
+
+/// Installs what is missing, as far as that is possible. Answers where Chromium
+/// is, or what is missing.
+fn prepare(report: &mut Report) -> Result<PathBuf, String> {
+    let mut packages = Vec::new();
+    if chromium().is_none() {
+        packages.push("chromium");
+    }
+    if find(&["node"]).is_none() {
+        packages.push("nodejs");
+    }
+    if find(&["npm"]).is_none() {
+        packages.push("npm");
+    }
+    if !packages.is_empty() {
+        install(report, &packages)?;
+    }
+    let chromium =
+        chromium().ok_or("there is no Chromium in PATH, nor in the variable CHROMIUM")?;
+    let directory = directory();
+    if !is_installed(&directory) {
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--no-audit", "--no-fund"])
+            .current_dir(&directory);
+        if !step(report, "install playwright-core", &mut npm) {
+            return Err("npm ci failed in tests/browser".to_owned());
+        }
+    }
+    Ok(chromium)
+}
+
+fn chromium() -> Option<PathBuf> {
+    let given = std::env::var_os("CHROMIUM").map(PathBuf::from);
+    given
+        .filter(|path| path.is_file())
+        .or_else(|| find(&CHROMIUM))
+}
+
+/// Installs Debian packages, if this is Debian (or a relative) and we may.
+fn install(report: &mut Report, packages: &[&str]) -> Result<(), String> {
+    let list = packages.join(" ");
+    let by_hand =
+        |why: &str| format!("{list} missing, and {why}; install it (apt-get install {list})");
+    if find(&["apt-get"]).is_none() {
+        return Err(by_hand("there is no apt-get"));
+    }
+    let sudo: &[&str] = if is_root() {
+        &[]
+    } else if succeeds("sudo", &["-n", "true"]) {
+        &["sudo", "-n"]
+    } else {
+        return Err(by_hand("only root may install it"));
+    };
+    // Old lists name packages that are gone; without network the installation
+    // may still succeed from what is there.
+    let script = "apt-get update -q; exec apt-get install -q -y --no-install-recommends \"$@\"";
+    let words = [
+        sudo,
+        &[
+            "env",
+            "DEBIAN_FRONTEND=noninteractive",
+            "sh",
+            "-c",
+            script,
+            "sh",
+        ],
+    ]
+    .concat();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).args(packages);
+    match step(report, &format!("install {list}"), &mut command) {
+        true => Ok(()),
+        false => Err(by_hand("apt-get failed")),
+    }
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// Whether `node_modules` is what `package-lock.json` says: npm writes its own
+/// copy of it last.
+fn is_installed(directory: &Path) -> bool {
+    let written = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+    let installed = written(&directory.join("node_modules/.package-lock.json"));
+    installed.is_some() && installed >= written(&directory.join("package-lock.json"))
+}
+
+/// Where cargo builds.
+fn target_directory() -> Option<PathBuf> {
+    let output = cargo(&["metadata", "--format-version", "1", "--no-deps"])
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (_, rest) = text.split_once("\"target_directory\":\"")?;
+    let (directory, _) = rest.split_once('"')?;
+    Some(directory.replace("\\\\", "\\").into())
+}

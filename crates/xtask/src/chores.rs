@@ -1,0 +1,109 @@
+//! The chores.
+
+use crate::browser;
+use crate::report::{Outcome, Report, Step};
+use crate::run::{cargo, missing, root, step, succeeds};
+use std::ffi::OsStr;
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Everything that must pass. A step that fails doesn't keep the next ones from
+/// running: one run shows all that is wrong.
+pub fn test(report: &mut Report) {
+    step(report, "format", &mut cargo(&["fmt", "--all", "--check"]));
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    step(report, "clippy", &mut cargo(&clippy));
+    step(report, "tests", &mut tests(&[]));
+    let doc = ["test", "--workspace", "--doc", "--no-fail-fast"];
+    step(report, "documentation tests", &mut cargo(&doc));
+    browser::test(report);
+}
+
+/// The workspace's tests whose names contain one of `filters`, or all of them:
+/// with cargo-nextest if it is there.
+fn tests(filters: &[&str]) -> Command {
+    if succeeds("cargo", &["nextest", "--version"]) {
+        let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
+        command.args(filters);
+        return command;
+    }
+    let all = ["--lib", "--bins", "--tests"];
+    let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    command.args(all).arg("--").args(filters);
+    command
+}
+
+/// The tests that kill and crash, with other seeds in every round and ten times
+/// as many, until `time` is over.
+pub fn soak(report: &mut Report, time: Duration) {
+    let end = Instant::now() + time;
+    let mut round = 1u64;
+    while report.0.is_empty() || (Instant::now() < end && !report.failed()) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let seed = now.map_or(round, |now| now.as_nanos() as u64);
+        let mut tests = tests(&["kill", "crash", "seed", "model", "soak"]);
+        tests.env("TIDINGS_SEED", seed.to_string());
+        tests
+            .env("TIDINGS_SEEDS", "1000")
+            .env("TIDINGS_KILLS", "1000");
+        step(
+            report,
+            &format!("round {round}, TIDINGS_SEED={seed}"),
+            &mut tests,
+        );
+        round += 1;
+    }
+}
+
+/// The benchmarks. Their figures stand in docs/benchmarks.
+pub fn bench(report: &mut Report) {
+    step(
+        report,
+        "benchmarks",
+        &mut cargo(&["bench", "--workspace", "--bench", "*"]),
+    );
+}
+
+/// Every fuzz target, for so many seconds each.
+pub fn fuzz(report: &mut Report, seconds: u64) {
+    let start = Instant::now();
+    let mut targets: Vec<String> = match std::fs::read_dir(root().join("fuzz/fuzz_targets")) {
+        Ok(entries) => entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension() == Some(OsStr::new("rs")))
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .collect(),
+        Err(error) => {
+            report.0.push(Step {
+                name: "fuzz".to_owned(),
+                time: start.elapsed(),
+                outcome: Outcome::Failed(format!("fuzz/fuzz_targets can't be read: {error}")),
+                counts: crate::counts::Counts::default(),
+            });
+            return;
+        }
+    };
+    targets.sort();
+    if !succeeds("cargo", &["+nightly", "fuzz", "--version"]) {
+        let reason = "cargo-fuzz or a nightly toolchain is missing (rustup toolchain install \
+                      nightly; cargo install cargo-fuzz)";
+        missing(report, "fuzz", start, reason.to_owned());
+        return;
+    }
+    for target in targets {
+        // Not $CARGO, which is one toolchain's cargo and knows no `+nightly`.
+        let mut command = Command::new("cargo");
+        command.args(["+nightly", "fuzz", "run", &target, "--"]);
+        command
+            .arg(format!("-max_total_time={seconds}"))
+            .current_dir(root());
+        step(report, &format!("fuzz {target}"), &mut command);
+    }
+}

@@ -1,0 +1,172 @@
+//! Rules of the project that no compiler holds.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(2).expect("two levels up").to_owned()
+}
+
+/// Every Rust file below `directory`, with its text.
+fn rust_files(directory: &Path) -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    let mut waiting = vec![directory.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        for entry in fs::read_dir(&directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() && !path.ends_with("target") {
+                waiting.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("UTF-8");
+                files.push((path, text));
+            }
+        }
+    }
+    assert!(
+        !files.is_empty(),
+        "no Rust files below {}",
+        directory.display()
+    );
+    files
+}
+
+#[test]
+fn no_file_holds_everything_about_one_thing() {
+    const MAX_LINES: usize = 600;
+    let too_long: Vec<String> = rust_files(&root().join("crates"))
+        .into_iter()
+        .map(|(path, text)| (path, text.lines().count()))
+        .filter(|(_, lines)| *lines > MAX_LINES)
+        .map(|(path, lines)| format!("{} has {lines} lines", path.display()))
+        .collect();
+    assert!(
+        too_long.is_empty(),
+        "more than {MAX_LINES} lines: {too_long:#?}"
+    );
+}
+
+/// Which crates of the project a crate may import: the arrows of the map in
+/// ARCHITECTURE.md. None points up.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("codec", &[]),
+    ("engine", &["codec"]),
+    ("store", &["codec", "engine"]),
+    ("server", &["codec", "engine", "store"]),
+    ("cli", &["codec", "server"]),
+    ("sim", &["codec", "engine", "store", "server"]),
+    ("testkit", &["codec"]),
+    ("xtask", &[]),
+];
+
+/// The dependencies that `manifest` lists for what it publishes (not for its
+/// tests).
+fn dependencies(manifest: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut table = "";
+    for line in manifest.lines().map(str::trim) {
+        if let Some(header) = line.strip_prefix('[') {
+            table = header.trim_end_matches(']');
+            if let Some((of, name)) = table.rsplit_once('.')
+                && is_dependency_table(of)
+            {
+                names.push(name);
+            }
+        } else if is_dependency_table(table)
+            && !line.starts_with('#')
+            && let Some((name, _)) = line.split_once(['.', '=', ' '])
+        {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn is_dependency_table(table: &str) -> bool {
+    matches!(table, "dependencies" | "build-dependencies") || table.ends_with("'.dependencies")
+}
+
+#[test]
+fn manifests_are_read_right() {
+    let manifest = "[package]\nname = \"x\"\n[dependencies]\na.workspace = true\nb = \"1\"\n# c = \
+                    \"1\"\n[dependencies.d]\nversion = \"1\"\n[dev-dependencies]\ne = \
+                    \"1\"\n[target.'cfg(unix)'.dependencies]\nf = { version = \"1\" }\n";
+    assert_eq!(dependencies(manifest), ["a", "b", "d", "f"]);
+}
+
+#[test]
+fn the_arrows_of_the_map_hold() {
+    let mut seen = 0;
+    for entry in fs::read_dir(root().join("crates")).expect("crates") {
+        let path = entry.expect("an entry").path();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a name");
+        let manifest = fs::read_to_string(path.join("Cargo.toml")).expect("a manifest");
+        let (_, allowed) = ARROWS
+            .iter()
+            .find(|(from, _)| *from == name)
+            .unwrap_or_else(|| panic!("crates/{name} isn't on the map"));
+        for dependency in dependencies(&manifest) {
+            let Some(own) = dependency.strip_prefix("tidings-") else {
+                // The codec is for everyone, so it brings nothing along.
+                assert!(
+                    name != "codec" || dependency == "memchr",
+                    "codec imports {dependency}"
+                );
+                continue;
+            };
+            assert!(
+                allowed.contains(&own),
+                "no arrow leads from {name} to {own}"
+            );
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, ARROWS.len(), "a crate of the map is missing");
+}
+
+/// Time, sockets, files and random numbers are arguments of the pure crates.
+#[test]
+fn the_engine_and_the_codec_touch_nothing_outside() {
+    const OUTSIDE: [&str; 10] = [
+        "std::fs",
+        "std::net",
+        "std::io",
+        "std::env",
+        "std::process",
+        "std::thread",
+        "Instant",
+        "SystemTime",
+        "fastrand",
+        "RandomState",
+    ];
+    for name in ["codec", "engine"] {
+        for (path, text) in rust_files(&root().join("crates").join(name).join("src")) {
+            let shipped = text.split("#[cfg(test)]").next().unwrap_or("");
+            for (number, line) in shipped.lines().enumerate() {
+                let code = line.split("//").next().unwrap_or("");
+                for outside in OUTSIDE {
+                    assert!(
+                        !code.contains(outside),
+                        "{}:{}: {outside} in a crate that touches nothing outside",
+                        path.display(),
+                        number + 1
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_locked_for_npm_names_no_registry() {
+    let lock = root().join("tests/browser/package-lock.json");
+    let text = fs::read_to_string(&lock).expect("a lock file");
+    assert!(
+        !text.contains("\"resolved\""),
+        "{} holds \"resolved\"",
+        lock.display()
+    );
+}
