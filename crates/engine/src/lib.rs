@@ -13,10 +13,13 @@ pub mod frame;
 pub mod index;
 pub mod limits;
 pub mod log;
+#[cfg(any(test, feature = "model"))]
+pub mod model;
 pub mod position;
 pub mod publish;
 pub mod selector;
 pub mod since;
+pub mod start;
 pub mod subscriptions;
 pub mod tail;
 pub mod topic;
