@@ -244,7 +244,8 @@ fn e1_wrong_type() {
 
 #[test]
 fn e1_wrong_unit_negative_and_overflow() {
-    let no_unit = "a number without a unit; write one behind it (ms, s, m, h, d), such as \"10s\"";
+    let no_unit =
+        "a number without a unit; write one behind it (ms, s, m, h, d, w), such as \"10s\"";
     let check = |value: &str, expected: &str| {
         check_error(
             &format!("[drain]\nwindow = {value}"),
@@ -257,7 +258,7 @@ fn e1_wrong_unit_negative_and_overflow() {
     check("\"-10s\"", "it can't be negative");
     check(
         "\"10 apples\"",
-        "unknown unit; the units are ms, s, m, h, d",
+        "unknown unit; the units are ms, s, m, h, d, w",
     );
     check("\"99999999999999999999s\"", "the number is too large");
     check("\"18446744073709551615d\"", "the number is too large");

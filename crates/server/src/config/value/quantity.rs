@@ -25,12 +25,14 @@ pub enum InvalidQuantity {
     TooLarge,
 }
 
-const MILLIS: [(&str, u64); 5] = [
+/// The units of `since=` too. Weeks are read, and written as days.
+const MILLIS: [(&str, u64); 6] = [
     ("ms", 1),
     ("s", 1_000),
     ("m", 60_000),
     ("h", 3_600_000),
     ("d", 86_400_000),
+    ("w", 604_800_000),
 ];
 
 const BYTES: [(&str, u64); 9] = [
@@ -95,7 +97,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidQuantity> {
 pub fn format_duration(duration: Duration) -> String {
     format(
         u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-        &MILLIS,
+        &MILLIS[..5],
     )
 }
 
@@ -204,6 +206,7 @@ mod tests {
         check("10m", Ok(600_000));
         check("007h", Ok(25_200_000));
         check("7d", Ok(604_800_000));
+        check("1w", Ok(604_800_000));
         check("18446744073709551615ms", Ok(u64::MAX));
         check("18446744073709551616ms", Err(TooLarge));
         check("18446744073709551615s", Err(TooLarge));
