@@ -1,0 +1,288 @@
+//! What readers and the committing side share: which segments there are and
+//! where each ends. A position is in the catalog only once it is durable.
+
+use crate::error::{Finding, What};
+use crate::files::Files;
+use crate::format::segment::{Header, Previous};
+use crate::format::{Salt, segment_name};
+use crate::index::{Hole, IndexFile, LiveIndex};
+use crate::options::{Class, Horizons, Retention};
+use crate::storage::{Storage, StorageFile};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tidings_engine::{LogId, Position, Timestamp};
+
+/// What stands between a segment and the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Nothing, or positions that were never acknowledged.
+    Void,
+    /// Positions that are declared lost.
+    Lost,
+}
+
+/// Events and bytes of one class in one segment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Total {
+    pub events: u64,
+    pub bytes: u64,
+}
+
+/// A segment that is complete.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub salt: Salt,
+    pub first: Position,
+    /// One less than `first` if it is empty.
+    pub last: Position,
+    /// Where its records end, in bytes.
+    pub end: u64,
+    /// The length of its files, in bytes.
+    pub disk: u64,
+    pub before: Before,
+    pub first_time: Timestamp,
+    pub max_time: u64,
+    pub last_tick: u64,
+    /// Per class.
+    pub totals: Vec<Total>,
+    pub index: RwLock<Option<Arc<IndexFile>>>,
+    /// Damage that reading found.
+    damage: Mutex<Vec<Hole>>,
+}
+
+/// The segment that is appended to.
+pub(crate) struct Active {
+    pub file: Arc<dyn StorageFile>,
+    pub capacity: u64,
+    /// What its header says of the segment before.
+    pub previous: Option<Previous>,
+    pub index: LiveIndex,
+    /// Per class.
+    pub totals: Vec<Total>,
+}
+
+pub(crate) struct Catalog {
+    /// Ascending.
+    pub sealed: VecDeque<Arc<Sealed>>,
+    pub active: Active,
+    pub horizons: Arc<Horizons>,
+}
+
+pub(crate) struct Shared {
+    pub log: LogId,
+    pub storage: Arc<dyn Storage>,
+    pub retention: Retention,
+    pub findings: Findings,
+    pub files: Arc<Files>,
+    catalog: RwLock<Catalog>,
+}
+
+impl Active {
+    /// A segment that was just begun.
+    pub fn empty(file: Arc<dyn StorageFile>, header: &Header, classes: usize) -> Self {
+        let salt = Salt::new(header.log, header.first);
+        Self {
+            file,
+            capacity: header.capacity,
+            previous: header.previous,
+            index: LiveIndex::new(salt, header.first, header.tick),
+            totals: vec![Total::default(); classes],
+        }
+    }
+
+    /// Whether it holds no position yet.
+    pub fn is_empty(&self) -> bool {
+        self.index.last < self.index.first
+    }
+
+    pub fn before(&self) -> Before {
+        Before::of(self.previous)
+    }
+}
+
+impl Before {
+    pub fn of(previous: Option<Previous>) -> Self {
+        match previous {
+            Some(Previous { lost: true, .. }) => Self::Lost,
+            _ => Self::Void,
+        }
+    }
+}
+
+impl Sealed {
+    /// How many damaged places of a segment are remembered; a segment with
+    /// more is scanned again for those beyond.
+    const MAX_DAMAGE: usize = 1024;
+
+    /// Seals what `live` describes.
+    pub fn new(live: &LiveIndex, disk: u64, before: Before, totals: Vec<Total>) -> Self {
+        Self {
+            salt: live.salt,
+            first: live.first,
+            last: live.last,
+            end: live.end,
+            disk,
+            before,
+            first_time: Timestamp(live.first_time),
+            max_time: live.max_time,
+            last_tick: live.last_tick,
+            totals,
+            index: RwLock::new(None),
+            damage: Mutex::default(),
+        }
+    }
+
+    /// The same of what an index file says.
+    pub fn from_index(
+        index: Arc<IndexFile>,
+        disk: u64,
+        before: Before,
+        totals: Vec<Total>,
+    ) -> Self {
+        let head = index.head();
+        Self {
+            salt: head.salt,
+            first: head.first,
+            last: head.last,
+            end: head.end,
+            disk,
+            before,
+            first_time: Timestamp(head.first_time),
+            max_time: head.max_time,
+            last_tick: head.last_tick,
+            totals,
+            index: RwLock::new(Some(index)),
+            damage: Mutex::default(),
+        }
+    }
+
+    pub fn index(&self) -> Option<Arc<IndexFile>> {
+        self.index
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub fn set_index(&self, index: Option<Arc<IndexFile>>) {
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+    }
+
+    /// Remembers damage; whether it is news.
+    pub fn note_damage(&self, hole: Hole) -> bool {
+        let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = !damage.contains(&hole);
+        if news && damage.len() < Self::MAX_DAMAGE {
+            let at = damage.partition_point(|h| h.to < hole.to);
+            damage.insert(at, hole);
+        }
+        news
+    }
+
+    /// The damage that reading found so far, ascending.
+    pub fn damage(&self) -> Vec<Hole> {
+        self.damage
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Catalog {
+    /// The last position before the oldest segment.
+    pub fn base(&self) -> Position {
+        let first = self
+            .sealed
+            .front()
+            .map_or(self.active.index.first, |s| s.first);
+        Position(first.0 - 1)
+    }
+
+    /// The last durable position.
+    pub fn last(&self) -> Position {
+        self.active.index.last
+    }
+
+    /// The oldest sealed segment that ends behind `after`.
+    pub fn sealed_behind(&self, after: Position) -> Option<usize> {
+        let at = self.sealed.partition_point(|s| s.last <= after);
+        (at < self.sealed.len()).then_some(at)
+    }
+
+    /// Nothing at or below this is served to who may see these classes.
+    pub fn earliest(&self, classes: &[Class]) -> Position {
+        let horizons = classes.iter().map(|class| self.horizons.0[*class]);
+        horizons.min().unwrap_or(Position::START).max(self.base())
+    }
+
+    /// Something at or below this may be served no more.
+    pub fn horizon(&self, classes: &[Class]) -> Position {
+        let horizons = classes.iter().map(|class| self.horizons.0[*class]);
+        horizons.max().unwrap_or(Position::START).max(self.base())
+    }
+}
+
+impl Shared {
+    pub fn new(
+        log: LogId,
+        storage: Arc<dyn Storage>,
+        files: Arc<Files>,
+        retention: Retention,
+        catalog: Catalog,
+        findings: Findings,
+    ) -> Self {
+        Self {
+            log,
+            storage,
+            retention,
+            findings,
+            files,
+            catalog: RwLock::new(catalog),
+        }
+    }
+
+    pub fn catalog(&self) -> RwLockReadGuard<'_, Catalog> {
+        self.catalog.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn catalog_mut(&self) -> RwLockWriteGuard<'_, Catalog> {
+        self.catalog.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file of a sealed segment.
+    pub fn segment_file(&self, first: Position) -> io::Result<Arc<dyn StorageFile>> {
+        self.files.open(&segment_name(first))
+    }
+
+    /// Whether the segment is (still) part of the log.
+    pub fn has_sealed(&self, first: Position) -> bool {
+        let catalog = self.catalog();
+        catalog
+            .sealed
+            .binary_search_by_key(&first, |s| s.first)
+            .is_ok()
+    }
+}
+
+/// Findings that nobody has taken yet, the oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Findings(Mutex<VecDeque<Finding>>);
+
+impl Findings {
+    /// How many wait to be taken; the oldest give way.
+    const MAX: usize = 1024;
+
+    pub fn report(&self, storage: &dyn Storage, name: &str, offset: u64, what: What) {
+        let mut findings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if findings.len() == Self::MAX {
+            findings.pop_front();
+        }
+        let file = storage.path(name);
+        findings.push_back(Finding { file, offset, what });
+    }
+
+    pub fn take(&self) -> Vec<Finding> {
+        let mut findings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        findings.drain(..).collect()
+    }
+}

@@ -1,0 +1,304 @@
+//! A record: one event. The only parser of it; recovery, reading and the
+//! rebuilding of an index all come through here.
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 0–3 | length of the whole record, a multiple of 8 |
+//! | 4–7 | checksum of the other bytes of the head (0–47) and their place |
+//! | 8–15 | position |
+//! | 16–23 | time the hub took it in, milliseconds since the epoch |
+//! | 24–31 | age clock, milliseconds; never falls from record to record |
+//! | 32–35 | /8: where the group of records begins that was written with it |
+//! | 36–39 | length of the fields |
+//! | 40–41 | length of the topic |
+//! | 42–43 | length of the publisher's id |
+//! | 44 | bit 0: has an id; bit 1: has an idempotency key; bit 2: last of its request |
+//! | 45–47 | zeros |
+//! | 48– | idempotency key (16) and request hash (8), if any; topic; id; fields; zeros |
+//! | last 4 | checksum that continues the head's over the body |
+//!
+//! A group is written only after the group before it is durable. A damaged
+//! place is therefore known to have been durable once if a record of a later
+//! group follows it. The head has a checksum of its own so that the length of
+//! a record with a damaged body can be trusted.
+
+use super::{ALIGN, Salt, put_u32, put_u64, u16_at, u32_at, u64_at};
+use bytes::Bytes;
+use tidings_codec::EventId;
+use tidings_engine::{Entry, IdempotencyKey, Position, Timestamp, Topic};
+
+/// The length of the head, in bytes.
+pub const HEAD: usize = 48;
+const KEY: usize = 24;
+const SUM: usize = 4;
+const HAS_ID: u8 = 1;
+const HAS_KEY: u8 = 2;
+const ENDS_REQUEST: u8 = 4;
+/// The length of the smallest record, in bytes.
+pub const MIN: u64 = (HEAD + 1 + SUM).next_multiple_of(ALIGN as usize) as u64;
+
+/// The fixed part of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Length of the whole record, in bytes.
+    pub len: u64,
+    /// Where it stands in the log.
+    pub position: Position,
+    /// When the hub took it in.
+    pub time: Timestamp,
+    /// Age clock, in milliseconds.
+    pub tick: u64,
+    /// Where its group begins, in bytes.
+    pub group: u64,
+    /// Whether it is the last of its request.
+    pub ends_request: bool,
+    sum: u32,
+    fields: usize,
+    topic: usize,
+    id: Option<usize>,
+    has_key: bool,
+}
+
+/// An intact record, borrowed from a buffer.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// The fixed part.
+    pub head: Head,
+    /// The idempotency key.
+    pub key: Option<IdempotencyKey>,
+    /// The topic as text.
+    pub topic: &'a str,
+    /// The publisher's own id.
+    pub id: Option<&'a str>,
+    /// The `event`, `retry` and `data` lines.
+    pub fields: &'a [u8],
+}
+
+/// What stands beside an entry in its record.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// The segment's salt.
+    pub salt: Salt,
+    /// Where the record begins in the segment, in bytes.
+    pub at: u64,
+    /// Where its group begins, in bytes.
+    pub group: u64,
+    /// Its position.
+    pub position: Position,
+    /// Age clock, in milliseconds.
+    pub tick: u64,
+    /// Whether it is the last of its request.
+    pub ends_request: bool,
+}
+
+/// How long the record of an entry is, in bytes; `None` if a part of it is
+/// too long for the format.
+pub fn encoded_len(entry: &Entry) -> Option<u64> {
+    let id = entry.id.as_ref().map_or(0, |id| id.as_str().len());
+    u16::try_from(id).ok()?;
+    u16::try_from(entry.topic.as_str().len()).ok()?;
+    let key = if entry.key.is_some() { KEY } else { 0 };
+    let body = key + entry.topic.as_str().len() + id;
+    let len = (HEAD + body + SUM) as u64 + entry.fields.len() as u64;
+    let len = len.next_multiple_of(ALIGN);
+    u32::try_from(len).ok().map(u64::from)
+}
+
+/// Appends the record of `entry`, which must fit ([`encoded_len`]).
+pub fn encode(out: &mut Vec<u8>, entry: &Entry, place: &Place) {
+    let len = encoded_len(entry).expect("checked when the entry was admitted");
+    let mut head = [0; HEAD];
+    put_u32(&mut head, 0, len as u32);
+    put_u64(&mut head, 8, place.position.0);
+    put_u64(&mut head, 16, entry.time.0);
+    put_u64(&mut head, 24, place.tick);
+    put_u32(&mut head, 32, (place.group / ALIGN) as u32);
+    put_u32(&mut head, 36, entry.fields.len() as u32);
+    let id = entry.id.as_ref().map(EventId::as_str);
+    head[40..42].copy_from_slice(&(entry.topic.as_str().len() as u16).to_le_bytes());
+    head[42..44].copy_from_slice(&(id.map_or(0, str::len) as u16).to_le_bytes());
+    head[44] = if id.is_some() { HAS_ID } else { 0 }
+        | if entry.key.is_some() { HAS_KEY } else { 0 }
+        | if place.ends_request { ENDS_REQUEST } else { 0 };
+    let sum = head_checksum(place.salt, place.at, &head);
+    put_u32(&mut head, 4, sum);
+
+    let begin = out.len();
+    out.extend_from_slice(&head);
+    if let Some(key) = entry.key {
+        out.extend_from_slice(&key.key.to_le_bytes());
+        out.extend_from_slice(&key.request.to_le_bytes());
+    }
+    out.extend_from_slice(entry.topic.as_str().as_bytes());
+    out.extend_from_slice(id.unwrap_or_default().as_bytes());
+    out.extend_from_slice(&entry.fields);
+    out.resize(begin + len as usize - SUM, 0);
+    let sum = crc32c::crc32c_append(sum, &out[begin + HEAD..]);
+    out.extend_from_slice(&sum.to_le_bytes());
+}
+
+impl Head {
+    /// Reads the head of a record at byte `at` of a segment; `None` unless
+    /// its checksum holds and its lengths agree. `bytes` must hold at least
+    /// [`HEAD`] bytes.
+    pub fn parse(salt: Salt, at: u64, bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.get(..HEAD)?;
+        let sum = u32_at(bytes, 4);
+        let len = u64::from(u32_at(bytes, 0));
+        // The cheap tests first: resynchronisation asks this of every place.
+        if len < MIN || len % ALIGN != 0 || sum != head_checksum(salt, at, bytes) {
+            return None;
+        }
+        let flags = bytes[44];
+        let id = usize::from(u16_at(bytes, 42));
+        let head = Self {
+            len,
+            position: Position(u64_at(bytes, 8)),
+            time: Timestamp(u64_at(bytes, 16)),
+            tick: u64_at(bytes, 24),
+            group: u64::from(u32_at(bytes, 32)) * ALIGN,
+            ends_request: flags & ENDS_REQUEST != 0,
+            sum,
+            fields: u32_at(bytes, 36) as usize,
+            topic: usize::from(u16_at(bytes, 40)),
+            id: (flags & HAS_ID != 0).then_some(id),
+            has_key: flags & HAS_KEY != 0,
+        };
+        let key = if head.has_key { KEY } else { 0 };
+        let used = (HEAD + key + head.topic + id + SUM) as u64 + head.fields as u64;
+        (used.next_multiple_of(ALIGN) == len && head.group <= at).then_some(head)
+    }
+
+    /// Reads the rest of the record whose bytes are `bytes`; `None` unless
+    /// the checksum holds and the texts are texts.
+    pub fn record<'a>(&self, bytes: &'a [u8]) -> Option<Record<'a>> {
+        let bytes = bytes.get(..self.len as usize)?;
+        let body_end = bytes.len() - SUM;
+        let sum = crc32c::crc32c_append(self.sum, &bytes[HEAD..body_end]);
+        if sum != u32_at(bytes, body_end) {
+            return None;
+        }
+        self.view(bytes)
+    }
+
+    /// Like [`Head::record`], for bytes that it has accepted before.
+    pub fn view<'a>(&self, bytes: &'a [u8]) -> Option<Record<'a>> {
+        let body = bytes.get(HEAD..self.len as usize - SUM)?;
+        let (key, body) = if self.has_key {
+            let key = u128::from_le_bytes(body.get(..16)?.try_into().ok()?);
+            let request = u64_at(body.get(..KEY)?, 16);
+            (Some(IdempotencyKey { key, request }), &body[KEY..])
+        } else {
+            (None, body)
+        };
+        let id_end = self.topic + self.id.unwrap_or(0);
+        let id = body.get(self.topic..id_end)?;
+        Some(Record {
+            head: *self,
+            key,
+            topic: std::str::from_utf8(body.get(..self.topic)?).ok()?,
+            id: match self.id {
+                Some(_) => Some(std::str::from_utf8(id).ok()?),
+                None => None,
+            },
+            fields: body.get(id_end..id_end + self.fields)?,
+        })
+    }
+}
+
+impl Record<'_> {
+    /// The entry that was appended; `None` if its topic or id isn't one.
+    pub fn to_entry(&self) -> Option<Entry> {
+        Some(Entry {
+            topic: Topic::new(self.topic).ok()?,
+            time: self.head.time,
+            id: match self.id {
+                Some(id) => Some(EventId::new(id).ok()?),
+                None => None,
+            },
+            key: self.key,
+            fields: Bytes::copy_from_slice(self.fields),
+        })
+    }
+}
+
+fn head_checksum(salt: Salt, at: u64, head: &[u8]) -> u32 {
+    crc32c::crc32c_append(salt.checksum(at, &head[..4]), &head[8..HEAD])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidings_engine::LogId;
+
+    fn sample() -> (Entry, Place, Vec<u8>) {
+        let entry = Entry {
+            topic: Topic::new("orders/42").unwrap(),
+            time: Timestamp(1_700_000_000_000),
+            id: Some(EventId::new("a-1").unwrap()),
+            key: Some(IdempotencyKey { key: 7, request: 8 }),
+            fields: Bytes::from_static(b"data: hello\n"),
+        };
+        let place = Place {
+            salt: Salt::new(LogId(5), Position(3)),
+            at: 4096,
+            group: 4096,
+            position: Position(3),
+            tick: 99,
+            ends_request: true,
+        };
+        let mut bytes = Vec::new();
+        encode(&mut bytes, &entry, &place);
+        (entry, place, bytes)
+    }
+
+    fn parse(place: &Place, bytes: &[u8]) -> Option<Entry> {
+        let head = Head::parse(place.salt, place.at, bytes)?;
+        head.record(bytes)?.to_entry()
+    }
+
+    #[test]
+    fn round_trip() {
+        let (entry, place, bytes) = sample();
+        assert_eq!(bytes.len() as u64, encoded_len(&entry).unwrap());
+        let head = Head::parse(place.salt, place.at, &bytes).unwrap();
+        assert_eq!(
+            (head.position, head.tick, head.group),
+            (Position(3), 99, 4096)
+        );
+        assert!(head.ends_request);
+        assert_eq!(parse(&place, &bytes), Some(entry));
+    }
+
+    #[test]
+    fn f3_every_bit_flip_of_a_record_is_seen() {
+        let (_, place, bytes) = sample();
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(parse(&place, &damaged), None, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn f1_every_truncation_of_a_record_is_seen() {
+        let (_, place, bytes) = sample();
+        for len in 0..bytes.len() {
+            assert_eq!(parse(&place, &bytes[..len]), None, "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn f5_a_record_counts_only_in_its_own_place_and_segment() {
+        let (_, place, bytes) = sample();
+        let moved = Place { at: 8192, ..place };
+        assert_eq!(parse(&moved, &bytes), None);
+        let salt = Salt::new(LogId(5), Position(4));
+        assert_eq!(parse(&Place { salt, ..place }, &bytes), None);
+    }
+
+    #[test]
+    fn f2_zeros_are_no_record() {
+        assert!(Head::parse(Salt::new(LogId(0), Position(0)), 0, &[0; 4096]).is_none());
+    }
+}

@@ -1,0 +1,257 @@
+//! The index of a segment in memory: of the active one, and of any other
+//! while its index file is made.
+
+use super::{Candidates, Hole, KeyEntry, List, SPARSE_BYTES, Sparse, merge, merge_last};
+use super::{literal_prefix, per_list, reading_through_is_cheaper};
+use crate::format::record::Record;
+use crate::format::{ALIGN, DATA_START, Salt};
+use std::collections::{BTreeMap, BTreeSet};
+use tidings_engine::{Position, Selection, Selector, Topic};
+
+/// A topic's records in a segment.
+#[derive(Debug, Default)]
+pub(crate) struct Postings {
+    /// Where they begin, divided by [`ALIGN`], ascending.
+    pub offsets: Vec<u32>,
+    /// How many bytes they take.
+    pub bytes: u64,
+}
+
+/// A publisher's id in a segment: hash of the id, hash of the topic, and
+/// where the record begins divided by [`ALIGN`].
+pub(crate) type IdEntry = (u64, u32, u32);
+
+#[derive(Debug)]
+pub(crate) struct LiveIndex {
+    pub salt: Salt,
+    pub first: Position,
+    /// The last position; one less than `first` while there is none.
+    pub last: Position,
+    /// Where the records end, in bytes.
+    pub end: u64,
+    pub records: u64,
+    /// The greatest time.
+    pub max_time: u64,
+    /// The time of the first record.
+    pub first_time: u64,
+    /// The age clock of the last record.
+    pub last_tick: u64,
+    pub sparse: Vec<Sparse>,
+    pub topics: BTreeMap<Topic, Postings>,
+    pub ids: BTreeSet<IdEntry>,
+    pub keys: Vec<KeyEntry>,
+    pub holes: Vec<Hole>,
+}
+
+/// The hashes under which an id is found.
+pub(crate) fn id_hashes(salt: Salt, topic: &str, id: &str) -> (u64, u32) {
+    (salt.hash(id.as_bytes()), salt.hash(topic.as_bytes()) as u32)
+}
+
+impl LiveIndex {
+    pub fn new(salt: Salt, first: Position, tick: u64) -> Self {
+        Self {
+            salt,
+            first,
+            last: Position(first.0 - 1),
+            end: DATA_START,
+            records: 0,
+            max_time: 0,
+            first_time: 0,
+            last_tick: tick,
+            sparse: Vec::new(),
+            topics: BTreeMap::new(),
+            ids: BTreeSet::new(),
+            keys: Vec::new(),
+            holes: Vec::new(),
+        }
+    }
+
+    /// Takes in the next record, which begins at byte `at`. A record whose
+    /// topic is none is counted, and found by reading through.
+    pub fn add(&mut self, record: &Record<'_>, topic: Option<&Topic>, at: u64) {
+        let head = &record.head;
+        let offset = (at / ALIGN) as u32;
+        if self.sparse.last().is_none_or(|s| at - s.at >= SPARSE_BYTES) {
+            self.sparse.push(Sparse {
+                position: head.position,
+                at,
+                time_before: self.max_time,
+                tick: head.tick,
+            });
+        }
+        if self.records == 0 {
+            self.first_time = head.time.0;
+        }
+        self.records += 1;
+        self.last = head.position;
+        self.end = at + head.len;
+        self.max_time = self.max_time.max(head.time.0);
+        self.last_tick = head.tick;
+        if let Some(topic) = topic {
+            self.post(topic, offset, head.len);
+        }
+        if let Some(id) = record.id {
+            let (id, topic) = id_hashes(self.salt, record.topic, id);
+            self.ids.insert((id, topic, offset));
+        }
+        if let Some(key) = record.key {
+            let (position, time) = (head.position, head.time.0);
+            self.keys.push(KeyEntry {
+                key,
+                position,
+                time,
+            });
+        }
+    }
+
+    /// Notes a damaged place that ends at byte `end` and position `to`.
+    pub fn add_hole(&mut self, to: Position, end: u64) {
+        self.holes.push(Hole {
+            after: self.last,
+            to,
+        });
+        self.last = to;
+        self.end = end;
+    }
+
+    fn post(&mut self, topic: &Topic, offset: u32, bytes: u64) {
+        // Most topics are there already; a clone is made only for a new one.
+        if !self.topics.contains_key(topic) {
+            self.topics.insert(topic.clone(), Postings::default());
+        }
+        if let Some(postings) = self.topics.get_mut(topic) {
+            postings.offsets.push(offset);
+            postings.bytes += bytes;
+        }
+    }
+
+    /// Where to begin to look for what stands behind `after`: the byte, and
+    /// the position before the record there.
+    pub fn seek(&self, after: Position) -> (u64, Position) {
+        let n = self
+            .sparse
+            .partition_point(|s| s.position.0 <= after.0.saturating_add(1));
+        match n.checked_sub(1).map(|i| self.sparse[i]) {
+            Some(s) => (s.at, Position(s.position.0 - 1)),
+            None => (DATA_START, Position(self.first.0 - 1)),
+        }
+    }
+
+    /// Where to begin to look for the first record of `time` or later.
+    pub fn seek_time(&self, time: u64) -> (u64, Position) {
+        let n = self.sparse.partition_point(|s| s.time_before < time);
+        match n.checked_sub(1).map(|i| self.sparse[i]) {
+            Some(s) => (s.at, Position(s.position.0 - 1)),
+            None => (DATA_START, Position(self.first.0 - 1)),
+        }
+    }
+
+    /// Where to begin to look for the last record whose age clock is at most
+    /// `tick`.
+    pub fn seek_tick(&self, tick: u64) -> (u64, Position) {
+        let n = self.sparse.partition_point(|s| s.tick <= tick);
+        match n.checked_sub(1).map(|i| self.sparse[i]) {
+            Some(s) => (s.at, Position(s.position.0 - 1)),
+            None => (DATA_START, Position(self.first.0 - 1)),
+        }
+    }
+
+    /// Where the next records of the selection stand, from byte `from` on; at
+    /// most `limit`.
+    pub fn candidates(&self, selection: &Selection, from: u64, limit: usize) -> Candidates {
+        let Some(lists) = self.lists(selection) else {
+            return Candidates::All;
+        };
+        let from = u32::try_from(from.div_ceil(ALIGN)).unwrap_or(u32::MAX);
+        let each = per_list(limit, lists.len());
+        let lists = lists.into_iter().map(|list| {
+            let rest = &list[list.partition_point(|o| *o < from)..];
+            let n = rest.len().min(each);
+            List {
+                offsets: bytes_of(&rest[..n]),
+                cut: n < rest.len(),
+            }
+        });
+        merge(lists.collect(), limit)
+    }
+
+    /// Where the last records of the selection stand, ascending; at most
+    /// `limit`.
+    pub fn last_candidates(&self, selection: &Selection, limit: usize) -> Candidates {
+        let Some(lists) = self.lists(selection) else {
+            return Candidates::All;
+        };
+        let each = per_list(limit, lists.len());
+        let lists = lists.into_iter().map(|list| {
+            let n = list.len().min(each);
+            List {
+                offsets: bytes_of(&list[list.len() - n..]),
+                cut: n < list.len(),
+            }
+        });
+        merge_last(lists.collect(), limit)
+    }
+
+    /// Where records with this id may stand; with a topic's hash only those
+    /// of that topic.
+    pub fn find_id(&self, id: u64, topic: Option<u32>) -> Vec<u64> {
+        let range = match topic {
+            Some(topic) => (id, topic, 0)..=(id, topic, u32::MAX),
+            None => (id, 0, 0)..=(id, u32::MAX, u32::MAX),
+        };
+        let offsets = self.ids.range(range).map(|(.., o)| u64::from(*o) * ALIGN);
+        let mut offsets: Vec<u64> = offsets.collect();
+        offsets.sort_unstable();
+        offsets
+    }
+
+    /// The postings of the selection's topics; `None` if reading the segment
+    /// through is cheaper.
+    fn lists(&self, selection: &Selection) -> Option<Vec<&[u32]>> {
+        let mut found: BTreeMap<&Topic, &[u32]> = BTreeMap::new();
+        let mut total = 0;
+        for selector in selection.selectors() {
+            match selector {
+                Selector::Exact(topic) => {
+                    if let Some((topic, postings)) = self.topics.get_key_value(topic) {
+                        found.insert(topic, &postings.offsets);
+                        total += postings.offsets.len();
+                    }
+                }
+                _ if selector.as_str() == "**" => return None,
+                Selector::Pattern(_) => {
+                    for (topic, postings) in self.below(literal_prefix(selector.as_str())) {
+                        if selector.matches(topic) {
+                            found.insert(topic, &postings.offsets);
+                            total += postings.offsets.len();
+                        }
+                        if reading_through_is_cheaper(found.len(), total, self.records) {
+                            return None;
+                        }
+                    }
+                }
+            }
+        }
+        let through = reading_through_is_cheaper(found.len(), total, self.records);
+        (!through).then(|| found.into_values().collect())
+    }
+
+    /// The topics that begin with `prefix`, which ends at a segment's end.
+    fn below<'a>(&'a self, prefix: &str) -> impl Iterator<Item = (&'a Topic, &'a Postings)> {
+        let from = Topic::new(prefix).ok();
+        let prefix = from
+            .as_ref()
+            .map(|t| t.as_str().to_owned())
+            .unwrap_or_default();
+        let range = match from {
+            Some(from) => self.topics.range(from..),
+            None => self.topics.range::<Topic, _>(..),
+        };
+        range.take_while(move |(topic, _)| topic.as_str().starts_with(&prefix))
+    }
+}
+
+fn bytes_of(offsets: &[u32]) -> Vec<u64> {
+    offsets.iter().map(|o| u64::from(*o) * ALIGN).collect()
+}

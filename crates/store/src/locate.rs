@@ -1,0 +1,352 @@
+//! Finding a place in the log: by a publisher's id, by time, by number.
+
+use crate::catalog::Sealed;
+use crate::error::StoreError;
+use crate::format::record::{Head, Record};
+use crate::format::{DATA_START, Salt, segment_name};
+use crate::index::{Candidates, id_hashes};
+use crate::reader::Reader;
+use crate::scan::{Extent, Scan, Step, Window};
+use crate::storage::StorageFile;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use tidings_codec::EventId;
+use tidings_engine::{Cursor, Position, Selection, Timestamp, Topic};
+
+/// How much of one record to read at a time, in bytes.
+const READ: usize = 4 * 1024;
+
+/// A segment, the active one included.
+struct Part {
+    salt: Salt,
+    first: Position,
+    end: u64,
+    /// `None` for the active segment.
+    sealed: Option<Arc<Sealed>>,
+    file: Arc<dyn StorageFile>,
+}
+
+impl Part {
+    fn scan(&self, (at, behind): (u64, Position)) -> Scan<'_> {
+        let extent = Extent {
+            salt: self.salt,
+            end: self.end,
+            sealed: true,
+        };
+        Scan::new(&*self.file, extent, at, behind)
+    }
+
+    fn start(&self) -> (u64, Position) {
+        (DATA_START, Position(self.first.0 - 1))
+    }
+}
+
+impl Reader {
+    /// The position of a publisher's id: of the earliest kept event that has
+    /// it and that the selection watches. Asks a filter per segment, and
+    /// searches where that says perhaps.
+    ///
+    /// # Errors
+    /// Of the storage.
+    pub fn locate(
+        &self,
+        id: &EventId,
+        selection: &Selection,
+    ) -> Result<Option<Position>, StoreError> {
+        for part in 0..=self.parts() {
+            let found = self.find_in(part, id, None, |record, topic| {
+                selection.matches(topic) && self.serves(record, topic)
+            });
+            if let Some((position, ())) = self.checked(part, found)? {
+                return Ok(Some(position));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The kept event of exactly this topic and id: its position and fields.
+    pub(crate) fn find_own(
+        &self,
+        topic: &Topic,
+        id: &EventId,
+    ) -> Result<Option<(Position, Bytes)>, StoreError> {
+        // The newest segments first: repetitions are mostly of late.
+        for part in (0..=self.parts()).rev() {
+            let mut fields = Bytes::new();
+            let found = self.find_in(part, id, Some(topic), |record, of| {
+                let own = of == topic && self.serves(record, of);
+                if own {
+                    fields = Bytes::copy_from_slice(record.fields);
+                }
+                own
+            });
+            if let Some((position, ())) = self.checked(part, found)? {
+                return Ok(Some((position, fields)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where reading what was taken in at `time` or later begins: behind
+    /// everything before the first event that is not older.
+    ///
+    /// # Errors
+    /// Of the storage.
+    pub fn at_time(&self, time: Timestamp) -> Result<Cursor, StoreError> {
+        let (number, base, end) = {
+            let catalog = self.shared.catalog();
+            let number = catalog.sealed.iter().position(|s| s.max_time >= time.0);
+            (
+                number.unwrap_or(catalog.sealed.len()),
+                catalog.base(),
+                catalog.last(),
+            )
+        };
+        let found = self.first_at(number, time);
+        let found = self.checked(number, found)?.unwrap_or(end.next());
+        Ok(Cursor {
+            after: Position(found.0 - 1).max(base),
+        })
+    }
+
+    /// Where reading the last `n` kept events of the selection begins.
+    ///
+    /// # Errors
+    /// Of the storage.
+    pub fn last_n(&self, n: usize, selection: &Selection) -> Result<Cursor, StoreError> {
+        if n == 0 {
+            return Ok(Cursor { after: self.last() });
+        }
+        let mut wanted = n;
+        for number in (0..=self.parts()).rev() {
+            let found = self.last_in(number, wanted, selection);
+            let found = self.checked(number, found)?;
+            if found.len() == wanted
+                && let Some(first) = found.front()
+            {
+                return Ok(Cursor {
+                    after: Position(first.0 - 1),
+                });
+            }
+            wanted -= found.len();
+        }
+        Ok(self.earliest(selection))
+    }
+
+    /// The number of the active segment; the oldest has number 0.
+    fn parts(&self) -> usize {
+        self.shared.catalog().sealed.len()
+    }
+
+    fn part(&self, number: usize) -> io::Result<Part> {
+        let catalog = self.shared.catalog();
+        let Some(sealed) = catalog.sealed.get(number).cloned() else {
+            let active = &catalog.active;
+            return Ok(Part {
+                salt: active.index.salt,
+                first: active.index.first,
+                end: active.index.end,
+                sealed: None,
+                file: active.file.clone(),
+            });
+        };
+        drop(catalog);
+        Ok(Part {
+            salt: sealed.salt,
+            first: sealed.first,
+            end: sealed.end,
+            file: self.shared.segment_file(sealed.first)?,
+            sealed: Some(sealed),
+        })
+    }
+
+    fn checked<T>(&self, number: usize, found: io::Result<T>) -> Result<T, StoreError> {
+        found.map_err(|source| {
+            let catalog = self.shared.catalog();
+            let first = catalog
+                .sealed
+                .get(number)
+                .map_or(catalog.active.index.first, |s| s.first);
+            StoreError {
+                file: self.shared.storage.path(&segment_name(first)),
+                source,
+            }
+        })
+    }
+
+    fn serves(&self, record: &Record<'_>, topic: &Topic) -> bool {
+        let class = self.shared.retention.class(topic);
+        self.shared
+            .catalog()
+            .horizons
+            .serves(class, record.head.position)
+    }
+
+    /// The first record of a segment with this id that `accept` accepts.
+    fn find_in(
+        &self,
+        number: usize,
+        id: &EventId,
+        topic: Option<&Topic>,
+        mut accept: impl FnMut(&Record<'_>, &Topic) -> bool,
+    ) -> io::Result<Option<(Position, ())>> {
+        let Some((part, offsets)) = self.id_offsets(number, id, topic)? else {
+            return Ok(None);
+        };
+        let mut window = Window::new(&*part.file, READ);
+        let mut check = |record: &Record<'_>| {
+            let Ok(topic) = Topic::new(record.topic) else {
+                return None;
+            };
+            let own = record.id == Some(id.as_str()) && accept(record, &topic);
+            own.then_some((record.head.position, ()))
+        };
+        if let Some(offsets) = offsets {
+            for at in offsets {
+                let head = window.record(part.salt, at, part.end)?;
+                let record = head.as_ref().and_then(|head| window.view(at, head));
+                if let Some(found) = record.as_ref().and_then(&mut check) {
+                    return Ok(Some(found));
+                }
+            }
+            return Ok(None);
+        }
+        let mut scan = part.scan(part.start());
+        each_record(&mut scan, |record, _| check(record))
+    }
+
+    /// Where in a segment the id may be: `None` if nowhere, no list if
+    /// anywhere.
+    fn id_offsets(
+        &self,
+        number: usize,
+        id: &EventId,
+        topic: Option<&Topic>,
+    ) -> io::Result<Option<(Part, Option<Vec<u64>>)>> {
+        let catalog = self.shared.catalog();
+        let hashes = |salt| {
+            let topic_text = topic.map_or("", Topic::as_str);
+            let (id, hash) = id_hashes(salt, topic_text, id.as_str());
+            (id, topic.map(|_| hash))
+        };
+        let Some(sealed) = catalog.sealed.get(number).cloned() else {
+            let (id, topic) = hashes(catalog.active.index.salt);
+            let offsets = catalog.active.index.find_id(id, topic);
+            drop(catalog);
+            if offsets.is_empty() {
+                return Ok(None);
+            }
+            return Ok(Some((self.part(number)?, Some(offsets))));
+        };
+        drop(catalog);
+        let (id, topic) = hashes(sealed.salt);
+        let offsets = match sealed.index().map(|index| index.find_id(id, topic)) {
+            Some(Ok(offsets)) if offsets.is_empty() => return Ok(None),
+            Some(Ok(offsets)) => Some(offsets),
+            Some(Err(_)) => {
+                sealed.set_index(None);
+                None
+            }
+            None => None,
+        };
+        Ok(Some((self.part(number)?, offsets)))
+    }
+
+    /// The position of the segment's first record of `time` or later.
+    fn first_at(&self, number: usize, time: Timestamp) -> io::Result<Option<Position>> {
+        let part = self.part(number)?;
+        let start = match &part.sealed {
+            None => self.shared.catalog().active.index.seek_time(time.0),
+            Some(sealed) => {
+                let start = sealed
+                    .index()
+                    .and_then(|index| index.seek_time(time.0).ok());
+                start.unwrap_or_else(|| part.start())
+            }
+        };
+        let mut scan = part.scan(start);
+        each_record(&mut scan, |record, head| {
+            (record.head.time >= time).then_some(head.position)
+        })
+    }
+
+    /// The positions of the last `wanted` records of the selection in a
+    /// segment.
+    fn last_in(
+        &self,
+        number: usize,
+        wanted: usize,
+        selection: &Selection,
+    ) -> io::Result<VecDeque<Position>> {
+        let part = self.part(number)?;
+        // Those that are expired stand before those that are not, so asking
+        // for as many as are wanted is enough, unless classes differ.
+        let candidates = match &part.sealed {
+            None => self
+                .shared
+                .catalog()
+                .active
+                .index
+                .last_candidates(selection, wanted),
+            Some(sealed) => {
+                let found = sealed
+                    .index()
+                    .map(|index| index.last_candidates(selection, wanted));
+                found.and_then(Result::ok).unwrap_or(Candidates::All)
+            }
+        };
+        let mut found = VecDeque::new();
+        let take = |found: &mut VecDeque<Position>, record: &Record<'_>| {
+            if selection_serves(self, selection, record) {
+                if found.len() == wanted {
+                    found.pop_front();
+                }
+                found.push_back(record.head.position);
+            }
+        };
+        if let Candidates::At { offsets, .. } = &candidates {
+            let mut window = Window::new(&*part.file, READ);
+            for at in offsets.iter().filter(|at| **at < part.end) {
+                let head = window.record(part.salt, *at, part.end)?;
+                if let Some(record) = head.as_ref().and_then(|head| window.view(*at, head)) {
+                    take(&mut found, &record);
+                }
+            }
+        }
+        let cut = matches!(candidates, Candidates::At { more: true, .. });
+        if candidates == Candidates::All || (cut && found.len() < wanted) {
+            found.clear();
+            let mut scan = part.scan(part.start());
+            each_record(&mut scan, |record, _| -> Option<()> {
+                take(&mut found, record);
+                None
+            })?;
+        }
+        Ok(found)
+    }
+}
+
+fn selection_serves(reader: &Reader, selection: &Selection, record: &Record<'_>) -> bool {
+    Topic::new(record.topic)
+        .is_ok_and(|topic| selection.matches(&topic) && reader.serves(record, &topic))
+}
+
+/// Calls `f` with the records that follow until it gives something.
+fn each_record<T>(
+    scan: &mut Scan<'_>,
+    mut f: impl FnMut(&Record<'_>, &Head) -> Option<T>,
+) -> io::Result<Option<T>> {
+    loop {
+        match scan.step()? {
+            Step::Record { at, head } => {
+                if let Some(found) = scan.view(at, &head).and_then(|record| f(&record, &head)) {
+                    return Ok(Some(found));
+                }
+            }
+            Step::Damage(_) => {}
+            Step::End { .. } => return Ok(None),
+        }
+    }
+}

@@ -1,0 +1,559 @@
+//! Opening a store: what a crash left is brought into order, made durable,
+//! and only then shown.
+
+use crate::catalog::{Active, Before, Catalog, Findings, Sealed, Shared, Total};
+use crate::clock::AgeClock;
+use crate::error::{Finding, OpenError, What};
+use crate::files::Files;
+use crate::format::segment::{self, Decoded, Header, Previous};
+use crate::format::{
+    SPARE, Salt, index_name, meta, parse_index_name, parse_segment_name, record, segment_name,
+};
+use crate::index::{IndexFile, LiveIndex};
+use crate::options::{Horizons, Options, Retention};
+use crate::roll::{begin_segment, index_extent, make_spare, write_index};
+use crate::spare::Spare;
+use crate::storage::{Storage, StorageFile};
+use crate::store::{Health, Store};
+use crate::tail::{self, Tail};
+use crate::window::KeyWindow;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use tidings_engine::{LogId, Position, Timestamp};
+
+/// What opening a store found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// Whether the log was begun just now.
+    pub created: bool,
+    /// What was cut, skipped, set aside or rebuilt.
+    pub findings: Vec<Finding>,
+}
+
+/// A segment file whose header is intact.
+struct Found {
+    header: Header,
+    file: Arc<dyn StorageFile>,
+}
+
+struct Opening {
+    storage: Arc<dyn Storage>,
+    files: Arc<Files>,
+    options: Options,
+    findings: Findings,
+    log: LogId,
+    /// How much memory filters may still take, in bytes.
+    filter_bytes: usize,
+}
+
+impl Store {
+    /// Opens the store in `storage`, or begins one whose log is `fresh`.
+    ///
+    /// # Errors
+    /// [`OpenError`] names the file; nothing was destroyed.
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        options: Options,
+        now: Timestamp,
+        fresh: LogId,
+    ) -> Result<(Self, Recovery), OpenError> {
+        let names = storage.list().map_err(|e| io_error(&*storage, "", e))?;
+        let findings = Findings::default();
+        let (log, created) = identify(&*storage, &names, fresh, &findings)?;
+        let opening = Opening {
+            files: Arc::new(Files::new(storage.clone())),
+            filter_bytes: options.filter_bytes,
+            storage,
+            options,
+            findings,
+            log,
+        };
+        let store = opening.run(&names, now)?;
+        let findings = store.take_findings();
+        Ok((store, Recovery { created, findings }))
+    }
+}
+
+/// Which log the directory holds, and whether it was begun just now.
+fn identify(
+    storage: &dyn Storage,
+    names: &[String],
+    fresh: LogId,
+    findings: &Findings,
+) -> Result<(LogId, bool), OpenError> {
+    let has = |name: &str| names.iter().any(|n| n == name);
+    let known = if has(meta::NAME) {
+        Some(read_meta(storage).map_err(|e| io_error(storage, meta::NAME, e))?)
+    } else {
+        None
+    };
+    let mut of_segments = None;
+    let mut segments = names
+        .iter()
+        .filter(|n| parse_segment_name(n).is_some())
+        .peekable();
+    let any_segment = segments.peek().is_some();
+    for name in segments {
+        let header = storage.open(name).and_then(|file| segment::read(&*file));
+        if let Decoded::Header(header) = header.map_err(|e| io_error(storage, name, e))? {
+            of_segments = Some(header.log);
+            break;
+        }
+    }
+    match known {
+        Some(meta::Meta::Other(found)) => {
+            let file = storage.path(meta::NAME);
+            Err(OpenError::Version { file, found })
+        }
+        Some(meta::Meta::Current(log)) if any_segment => Ok((log, false)),
+        // Nothing was ever appended, or all of it is gone: with the old
+        // identity, positions would be given twice.
+        Some(meta::Meta::Current(_)) => begin_log(storage, fresh).map(|()| (fresh, true)),
+        _ if of_segments.is_some() => {
+            let log = of_segments.unwrap_or(fresh);
+            findings.report(storage, meta::NAME, 0, What::MetaRestored);
+            begin_log(storage, log).map(|()| (log, false))
+        }
+        None if !any_segment => begin_log(storage, fresh).map(|()| (fresh, true)),
+        _ => Err(OpenError::Damaged {
+            file: storage.path(meta::NAME),
+        }),
+    }
+}
+
+fn read_meta(storage: &dyn Storage) -> io::Result<meta::Meta> {
+    let file = storage.open(meta::NAME)?;
+    let mut bytes = vec![0; meta::LEN + 1];
+    let n = file.read_at(0, &mut bytes)?;
+    Ok(meta::decode(&bytes[..n]))
+}
+
+fn begin_log(storage: &dyn Storage, log: LogId) -> Result<(), OpenError> {
+    (|| {
+        let file = storage.create(meta::NAME_UNFINISHED)?;
+        file.write_at(0, &meta::encode(log))?;
+        file.sync_data()?;
+        storage.rename(meta::NAME_UNFINISHED, meta::NAME)?;
+        storage.sync_dir()
+    })()
+    .map_err(|e| io_error(storage, meta::NAME, e))
+}
+
+fn io_error(storage: &dyn Storage, name: &str, source: io::Error) -> OpenError {
+    let file = storage.path(name);
+    OpenError::Io { file, source }
+}
+
+impl Opening {
+    fn run(mut self, names: &[String], now: Timestamp) -> Result<Store, OpenError> {
+        self.remove_leftovers(names);
+        let (found, lost_to) = self.find_segments(names)?;
+        let mut sealed = VecDeque::new();
+        let active = match found.split_last() {
+            None => self.begin(None, lost_to)?,
+            Some((last, before)) => {
+                for (i, segment) in before.iter().enumerate() {
+                    let next = &found[i + 1].header;
+                    let entry = self.sealed(segment, next, sealed.back());
+                    sealed.push_back(entry.map_err(|e| self.segment_error(segment, e))?);
+                }
+                self.check_chain(&found, &sealed);
+                let tail = tail::examine(&*last.file, &last.header);
+                let tail = tail.map_err(|e| self.segment_error(last, e))?;
+                self.active(last, &tail, lost_to, &mut sealed)?
+            }
+        };
+        // What renames and removals a crash interrupted is decided now.
+        self.storage
+            .sync_dir()
+            .map_err(|e| io_error(&*self.storage, "", e))?;
+        self.store(sealed, active, names, now)
+    }
+
+    /// Removes unfinished files and indexes without a segment. What can't be
+    /// removed does no harm.
+    fn remove_leftovers(&self, names: &[String]) {
+        for name in names {
+            let orphan =
+                parse_index_name(name).is_some_and(|first| !names.contains(&segment_name(first)));
+            let stem = name.strip_suffix(".tmp");
+            let unfinished = stem.is_some_and(|stem| {
+                parse_index_name(stem).is_some() || stem == "spare" || stem == meta::NAME
+            });
+            if orphan || unfinished {
+                let _ = self.storage.remove(name);
+            }
+        }
+    }
+
+    /// The segments in order; and the last position that an unreadable one
+    /// behind them may have held.
+    fn find_segments(&self, names: &[String]) -> Result<(Vec<Found>, Option<Position>), OpenError> {
+        let mut named: Vec<_> = names
+            .iter()
+            .filter_map(|name| parse_segment_name(name).map(|first| (first, name)))
+            .collect();
+        named.sort_unstable();
+        let (mut found, mut lost_to) = (Vec::new(), None);
+        for (first, name) in named {
+            let error = |e| io_error(&*self.storage, name, e);
+            let file = self.storage.open(name).map_err(error)?;
+            match segment::read(&*file).map_err(error)? {
+                Decoded::Other(found) => {
+                    let file = self.storage.path(name);
+                    return Err(OpenError::Version { file, found });
+                }
+                Decoded::Header(header) if header.log != self.log => {
+                    let file = self.storage.path(name);
+                    return Err(OpenError::Foreign {
+                        file,
+                        log: self.log,
+                    });
+                }
+                Decoded::Header(header) if header.first == first && first.0 > 0 => {
+                    lost_to = None;
+                    found.push(Found { header, file });
+                }
+                _ => {
+                    let held = file.size().map_err(error)? / record::MIN + 1;
+                    lost_to = Some(Position(first.0.saturating_add(held)));
+                    self.set_aside(name).map_err(error)?;
+                }
+            }
+        }
+        Ok((found, lost_to))
+    }
+
+    fn set_aside(&self, name: &str) -> io::Result<()> {
+        let to = format!("{name}.damaged");
+        self.storage.rename(name, &to)?;
+        self.findings
+            .report(&*self.storage, name, 0, What::SetAside { to });
+        Ok(())
+    }
+
+    /// Takes in a segment that another one follows.
+    fn sealed(
+        &mut self,
+        segment: &Found,
+        next: &Header,
+        before: Option<&Arc<Sealed>>,
+    ) -> io::Result<Arc<Sealed>> {
+        let first = segment.header.first;
+        let salt = Salt::new(self.log, first);
+        let index = self.open_index(first);
+        let (last, end) = match (next.previous, &index) {
+            (Some(previous), _) if previous.first == first => (previous.last, previous.end),
+            (_, Some(index)) => (index.head().last, index.head().end),
+            _ => {
+                let tail = tail::examine(&*segment.file, &segment.header)?;
+                (tail.last, tail.end)
+            }
+        };
+        let link = match segment.header.previous {
+            Some(p) if before.is_some_and(|b| b.first != p.first) => Before::Lost,
+            previous => Before::of(previous),
+        };
+        let disk = segment.file.size()?;
+        let fits = |index: &IndexFile| index.head().last == last && index.head().end == end;
+        if let Some(index) = index.filter(fits)
+            && let Ok(totals) = totals_of(&index, &self.options.retention)
+        {
+            self.filter_bytes = self.filter_bytes.saturating_sub(index.filter_bytes());
+            return Ok(Arc::new(Sealed::from_index(
+                Arc::new(index),
+                disk,
+                link,
+                totals,
+            )));
+        }
+        self.findings
+            .report(&*self.storage, &index_name(first), 0, What::IndexRebuilt);
+        let live = index_extent(&*segment.file, salt, first, end, last)?;
+        self.report_holes(&live);
+        Ok(self.seal(&live, disk, link))
+    }
+
+    fn seal(&mut self, live: &LiveIndex, disk: u64, before: Before) -> Arc<Sealed> {
+        let totals = totals_of_live(live, &self.options.retention);
+        let sealed = Sealed::new(live, disk, before, totals);
+        let written = write_index(
+            &*self.storage,
+            &self.files,
+            self.log,
+            live,
+            self.filter_bytes,
+        );
+        if let Ok((index, _)) = written {
+            self.filter_bytes = self.filter_bytes.saturating_sub(index.filter_bytes());
+            sealed.set_index(Some(Arc::new(index)));
+        }
+        Arc::new(sealed)
+    }
+
+    fn open_index(&self, first: Position) -> Option<IndexFile> {
+        let name = index_name(first);
+        IndexFile::open(&self.files, name, self.log, first, self.filter_bytes).ok()
+    }
+
+    fn report_holes(&self, live: &LiveIndex) {
+        let name = segment_name(live.first);
+        for hole in &live.holes {
+            let (after, last) = (hole.after, hole.to);
+            let (at, to) = (live.seek(after).0, live.end);
+            self.findings
+                .report(&*self.storage, &name, at, What::Hole { to, after, last });
+        }
+    }
+
+    /// Reports positions that no segment holds.
+    fn check_chain(&self, found: &[Found], sealed: &VecDeque<Arc<Sealed>>) {
+        for (i, segment) in sealed.iter().enumerate() {
+            let next = &found[i + 1].header;
+            let linked = next.previous.is_some_and(|p| p.first == segment.first);
+            if !linked {
+                let name = segment_name(next.first);
+                let (after, last) = (segment.last, Position(next.first.0 - 1));
+                let what = What::MissingSegment { after, last };
+                self.findings.report(&*self.storage, &name, 0, what);
+            }
+        }
+    }
+
+    /// Takes in the last segment: goes on in it if it is whole, else seals it
+    /// where it is still good and begins another.
+    fn active(
+        &mut self,
+        found: &Found,
+        tail: &Tail,
+        lost_to: Option<Position>,
+        sealed: &mut VecDeque<Arc<Sealed>>,
+    ) -> Result<Active, OpenError> {
+        let header = &found.header;
+        let salt = Salt::new(self.log, header.first);
+        let error = |e| self.segment_error(found, e);
+        tail::settle(&*found.file, tail).map_err(error)?;
+        let live = index_extent(&*found.file, salt, header.first, tail.end, tail.last);
+        let live = live.map_err(error)?;
+        self.report_holes(&live);
+        let linked = match (header.previous, sealed.back()) {
+            (Some(previous), Some(before)) => previous.first == before.first,
+            _ => true,
+        };
+        let mut previous = header.previous;
+        if let Some(previous) = &mut previous {
+            previous.lost |= !linked;
+        }
+        if tail.damage.is_none() && lost_to.is_none() {
+            return Ok(Active {
+                file: found.file.clone(),
+                capacity: header.capacity,
+                previous,
+                totals: totals_of_live(&live, &self.options.retention),
+                index: LiveIndex {
+                    last_tick: live.last_tick.max(header.tick),
+                    ..live
+                },
+            });
+        }
+        self.report_tail(header.first, tail);
+        let end = Previous {
+            first: header.first,
+            last: tail.last,
+            end: tail.end,
+            lost: tail.damage.is_some_and(|d| d.lost) || lost_to.is_some(),
+        };
+        let held = header.capacity.saturating_sub(tail.end) / record::MIN + 1;
+        let beyond = Position(tail.last.0 + held);
+        let tick = live.last_tick.max(header.tick);
+        let disk = found.file.size().map_err(error)?;
+        sealed.push_back(self.seal(&live, disk, Before::of(previous)));
+        let lost_to = lost_to.unwrap_or(beyond).max(beyond);
+        let mut active = self.begin(Some(end), Some(lost_to))?;
+        active.index.last_tick = active.index.last_tick.max(tick);
+        Ok(active)
+    }
+
+    fn report_tail(&self, first: Position, tail: &Tail) {
+        let Some(damage) = tail.damage else {
+            return;
+        };
+        let name = segment_name(first);
+        let (to, after) = (damage.to, tail.last);
+        let what = if damage.lost {
+            What::Hole {
+                to,
+                after,
+                last: after.next(),
+            }
+        } else {
+            What::TornTail { to }
+        };
+        self.findings.report(&*self.storage, &name, tail.end, what);
+    }
+
+    /// Begins a segment behind `previous` and behind the position `beyond`.
+    fn begin(
+        &self,
+        previous: Option<Previous>,
+        beyond: Option<Position>,
+    ) -> Result<Active, OpenError> {
+        let first = beyond.unwrap_or(Position::START).next();
+        let capacity = self.options.effective_segment_bytes();
+        let header = Header {
+            log: self.log,
+            first,
+            capacity,
+            previous,
+            tick: 0,
+        };
+        // A spare that is there spares space that a full disk might not have.
+        let spare = self.storage.open(SPARE).and_then(|file| file.size());
+        let spare = match spare {
+            Ok(size) if size == capacity => Ok(()),
+            _ => make_spare(&*self.storage, capacity),
+        };
+        let begun = spare
+            .and_then(|()| begin_segment(&*self.storage, &header))
+            .and_then(|file| self.storage.sync_dir().map(|()| file));
+        let file = begun.map_err(|e| io_error(&*self.storage, &segment_name(first), e))?;
+        Ok(Active::empty(
+            file,
+            &header,
+            self.options.retention.classes(),
+        ))
+    }
+
+    fn store(
+        self,
+        sealed: VecDeque<Arc<Sealed>>,
+        active: Active,
+        names: &[String],
+        now: Timestamp,
+    ) -> Result<Store, OpenError> {
+        let window = self.window(&sealed, &active, now);
+        let wall = sealed
+            .iter()
+            .map(|s| s.max_time)
+            .max()
+            .unwrap_or(0)
+            .max(active.index.max_time);
+        let tick = sealed
+            .back()
+            .map_or(0, |s| s.last_tick)
+            .max(active.index.last_tick);
+        let wall = if wall == 0 { now.0 } else { wall };
+        let classes = self.options.retention.classes();
+        let horizons = Arc::new(Horizons(vec![Position::START; classes]));
+        let retention = self.options.retention.clone();
+        let spare = self.spare(names);
+        let catalog = Catalog {
+            sealed,
+            active,
+            horizons,
+        };
+        let shared = Shared::new(
+            self.log,
+            self.storage,
+            self.files,
+            retention,
+            catalog,
+            self.findings,
+        );
+        let mut store = Store {
+            shared: Arc::new(shared),
+            clock: AgeClock::resume(tick, wall, now.0),
+            window,
+            health: Health::Healthy,
+            soiled_to: None,
+            spare,
+            ledgers: vec![Default::default(); classes],
+            options: self.options,
+        };
+        store.move_horizons();
+        Ok(store)
+    }
+
+    fn window(&self, sealed: &VecDeque<Arc<Sealed>>, active: &Active, now: Timestamp) -> KeyWindow {
+        let bounds = self.options.idempotency;
+        let mut window = KeyWindow::new(bounds);
+        let mut parts = vec![active.index.keys.clone()];
+        let mut known = active.index.keys.len();
+        for segment in sealed.iter().rev() {
+            if known >= bounds.count || now.0.saturating_sub(segment.max_time) > bounds.age_ms {
+                break;
+            }
+            let keys = segment
+                .index()
+                .map(|index| index.last_keys(bounds.count - known));
+            // An index that can't be read is made anew from the records.
+            let keys = keys
+                .and_then(Result::ok)
+                .unwrap_or_else(|| self.scan_keys(segment));
+            known += keys.len();
+            parts.push(keys);
+        }
+        parts
+            .into_iter()
+            .rev()
+            .flatten()
+            .for_each(|key| window.insert(key));
+        window
+    }
+
+    fn scan_keys(&self, segment: &Sealed) -> Vec<crate::index::KeyEntry> {
+        segment.set_index(None);
+        let (salt, first) = (segment.salt, segment.first);
+        let live = self
+            .storage
+            .open(&segment_name(first))
+            .and_then(|file| index_extent(&*file, salt, first, segment.end, segment.last));
+        live.map(|live| live.keys).unwrap_or_default()
+    }
+
+    fn spare(&self, names: &[String]) -> Spare {
+        if !names.iter().any(|name| name == SPARE) {
+            return Spare::None;
+        }
+        let size = self.storage.open(SPARE).and_then(|file| file.size());
+        if size.is_ok_and(|size| size == self.options.effective_segment_bytes()) {
+            return Spare::Ready;
+        }
+        let _ = self.storage.remove(SPARE);
+        Spare::None
+    }
+
+    fn segment_error(&self, segment: &Found, error: io::Error) -> OpenError {
+        io_error(&*self.storage, &segment_name(segment.header.first), error)
+    }
+}
+
+fn totals_of(index: &IndexFile, retention: &Retention) -> io::Result<Vec<Total>> {
+    let mut totals = vec![Total::default(); retention.classes()];
+    if retention.rules.is_empty() {
+        totals[0] = Total {
+            events: index.head().records,
+            bytes: index.head().end,
+        };
+        return Ok(totals);
+    }
+    index.each_topic(|entry| {
+        if let Ok(topic) = tidings_engine::Topic::new(&entry.name) {
+            let total = &mut totals[retention.class(&topic)];
+            total.events += entry.postings;
+            total.bytes += entry.bytes;
+        }
+    })?;
+    Ok(totals)
+}
+
+pub(crate) fn totals_of_live(live: &LiveIndex, retention: &Retention) -> Vec<Total> {
+    let mut totals = vec![Total::default(); retention.classes()];
+    for (topic, postings) in &live.topics {
+        let total = &mut totals[retention.class(topic)];
+        total.events += postings.offsets.len() as u64;
+        total.bytes += postings.bytes;
+    }
+    totals
+}

@@ -1,0 +1,211 @@
+//! Beginning segments and sealing them.
+
+use crate::catalog::{Active, Sealed};
+use crate::error::What;
+use crate::files::Files;
+use crate::format::segment::{Header, Previous};
+use crate::format::{DATA_START, SPARE, SPARE_UNFINISHED, Salt, index_name, segment_name};
+use crate::index::{self, IndexFile, LiveIndex};
+use crate::scan::{Extent, Scan, Step};
+use crate::storage::{Storage, StorageFile};
+use crate::store::{Health, Store};
+use std::io;
+use std::sync::Arc;
+use tidings_engine::{LogId, Position, Topic};
+
+/// Makes a file of `capacity` zeros under the name of the spare.
+pub(crate) fn make_spare(storage: &dyn Storage, capacity: u64) -> io::Result<()> {
+    let made = (|| {
+        let file = storage.create(SPARE_UNFINISHED)?;
+        file.zero(0, capacity)?;
+        file.sync_data()?;
+        storage.rename(SPARE_UNFINISHED, SPARE)
+    })();
+    if made.is_err() {
+        // Gives back what was taken of a disk that is full.
+        let _ = storage.remove(SPARE_UNFINISHED);
+    }
+    made
+}
+
+/// Turns the spare into the segment that `header` describes: durable and
+/// empty once the directory is synced too.
+pub(crate) fn begin_segment(
+    storage: &dyn Storage,
+    header: &Header,
+) -> io::Result<Arc<dyn StorageFile>> {
+    let file = storage.open(SPARE)?;
+    file.write_at(0, &header.encode())?;
+    file.sync_data()?;
+    storage.rename(SPARE, &segment_name(header.first))?;
+    Ok(file)
+}
+
+/// Writes the index file of a segment and opens it. It counts only once it
+/// is complete; until then, and after a crash, it is made anew.
+pub(crate) fn write_index(
+    storage: &dyn Storage,
+    files: &Arc<Files>,
+    log: LogId,
+    live: &LiveIndex,
+    filter_bytes: usize,
+) -> io::Result<(IndexFile, u64)> {
+    let name = index_name(live.first);
+    let unfinished = format!("{name}.tmp");
+    let bytes = index::encode(log, live);
+    let made = (|| {
+        let file = storage.create(&unfinished)?;
+        file.write_at(0, &bytes)?;
+        file.sync_data()?;
+        storage.rename(&unfinished, &name)
+    })();
+    files.forget(&name);
+    if let Err(error) = made {
+        let _ = storage.remove(&unfinished);
+        return Err(error);
+    }
+    let index = IndexFile::open(files, name, log, live.first, filter_bytes)?;
+    Ok((index, bytes.len() as u64))
+}
+
+/// Makes the index of a segment from its records, which end at byte `end`
+/// and position `last`.
+pub(crate) fn index_extent(
+    file: &dyn StorageFile,
+    salt: Salt,
+    first: Position,
+    end: u64,
+    last: Position,
+) -> io::Result<LiveIndex> {
+    let mut live = LiveIndex::new(salt, first, 0);
+    let extent = Extent {
+        salt,
+        end,
+        sealed: true,
+    };
+    let mut scan = Scan::whole(file, extent, first);
+    loop {
+        match scan.step()? {
+            Step::Record { at, head } => {
+                if let Some(record) = scan.view(at, &head) {
+                    live.add(&record, Topic::new(record.topic).ok().as_ref(), at);
+                }
+            }
+            Step::Damage(damage) => {
+                let to = damage.next.map_or(last, |next| Position(next.0 - 1));
+                live.add_hole(to, damage.to);
+            }
+            Step::End { .. } => break,
+        }
+    }
+    if live.last < last {
+        live.add_hole(last, end);
+    }
+    live.end = end;
+    Ok(live)
+}
+
+impl Store {
+    /// Begins the next segment, with room for `bytes` of records.
+    pub(crate) fn roll(&mut self, bytes: u64) -> io::Result<()> {
+        let standard = self.options.effective_segment_bytes();
+        let needed = (DATA_START + bytes).next_multiple_of(4096);
+        let storage = self.shared.storage.clone();
+        let capacity = standard.max(needed);
+        if !self.spare.take_ready() || capacity > standard {
+            make_spare(&*storage, capacity)?;
+        }
+        let header = self.next_header(capacity);
+        let file = begin_segment(&*storage, &header).inspect_err(|_| {
+            // It may hold a header now; the next one is made from scratch.
+            let _ = storage.remove(SPARE);
+        })?;
+        if let Err(error) = storage.sync_dir() {
+            // Under which name the file survives is not known, so nothing
+            // may be written into it.
+            self.health = Health::Failed(format!("sync of the directory: {error}"));
+            return Err(error);
+        }
+        self.soiled_to = None;
+        let classes = self.shared.retention.classes();
+        self.replace_active(Active::empty(file, &header, classes));
+        Ok(())
+    }
+
+    fn next_header(&self, capacity: u64) -> Header {
+        let catalog = self.shared.catalog();
+        let active = &catalog.active;
+        // An empty segment is replaced, not sealed: its first position is
+        // still to be given, and files are named after it.
+        let previous = if active.is_empty() {
+            active.previous
+        } else {
+            Some(Previous {
+                first: active.index.first,
+                last: active.index.last,
+                end: active.index.end,
+                lost: false,
+            })
+        };
+        Header {
+            log: self.shared.log,
+            first: active.index.last.next(),
+            capacity,
+            previous,
+            tick: self.clock.tick().max(active.index.last_tick),
+        }
+    }
+
+    fn replace_active(&mut self, next: Active) {
+        let mut catalog = self.shared.catalog_mut();
+        let old = std::mem::replace(&mut catalog.active, next);
+        if old.is_empty() {
+            return;
+        }
+        let before = old.before();
+        let sealed = Arc::new(Sealed::new(&old.index, old.capacity, before, old.totals));
+        catalog.sealed.push_back(sealed.clone());
+        drop(catalog);
+        self.index_sealed(&sealed, &old.index);
+    }
+
+    /// Gives a sealed segment its index file. A failure costs speed only, and
+    /// is made good by the next maintenance.
+    pub(crate) fn index_sealed(&self, sealed: &Sealed, live: &LiveIndex) {
+        let shared = &self.shared;
+        let filter_bytes = self.filter_budget();
+        let written = write_index(
+            &*shared.storage,
+            &shared.files,
+            shared.log,
+            live,
+            filter_bytes,
+        );
+        if let Ok((index, _)) = written {
+            sealed.set_index(Some(Arc::new(index)));
+        }
+    }
+
+    /// How much memory the next filter may take, in bytes.
+    pub(crate) fn filter_budget(&self) -> usize {
+        let catalog = self.shared.catalog();
+        let used = catalog.sealed.iter().filter_map(|s| s.index());
+        let used: usize = used.map(|index| index.filter_bytes()).sum();
+        self.options.filter_bytes.saturating_sub(used)
+    }
+
+    /// Makes the index of a sealed segment anew from its records.
+    pub(crate) fn rebuild_index(&self, sealed: &Sealed) -> io::Result<()> {
+        let shared = &self.shared;
+        let file = shared.segment_file(sealed.first)?;
+        let live = index_extent(&*file, sealed.salt, sealed.first, sealed.end, sealed.last)?;
+        shared.findings.report(
+            &*shared.storage,
+            &index_name(sealed.first),
+            0,
+            What::IndexRebuilt,
+        );
+        self.index_sealed(sealed, &live);
+        Ok(())
+    }
+}

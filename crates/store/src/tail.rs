@@ -1,0 +1,158 @@
+//! The end of the last segment after a crash: what of it was promised.
+//!
+//! Only the last group can be unfinished, because a group is written once the
+//! one before is durable. So a damaged place that a later group follows was
+//! durable once: it is a hole, declared to readers, and what follows it is
+//! kept. In or behind the last group, a damaged place with a sector missing
+//! is what a crash leaves of a write that was never acknowledged: it is cut,
+//! from the beginning of its request on. A damaged place there with every
+//! sector written is no crash's work: its events may have been acknowledged,
+//! so they are declared lost.
+
+use crate::format::segment::Header;
+use crate::format::{DATA_START, Salt};
+use crate::scan::{Damage, Extent, Scan, Step};
+use crate::storage::{StorageFile, read_exact_at};
+use std::io;
+use tidings_engine::Position;
+
+/// What is good of the last segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tail {
+    /// The last good position.
+    pub last: Position,
+    /// Where the good records end, in bytes.
+    pub end: u64,
+    /// Where the last group begins, in bytes.
+    pub group: u64,
+    /// What is behind the end, if it isn't the zeros that should be there.
+    pub damage: Option<TailDamage>,
+}
+
+/// What stands behind the good records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TailDamage {
+    /// Where it ends, in bytes.
+    pub to: u64,
+    /// Whether acknowledged events may have been in it.
+    pub lost: bool,
+}
+
+/// A place up to which requests are complete.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    last: Position,
+    end: u64,
+}
+
+/// Reads the last segment through and decides where it ends.
+pub(crate) fn examine(file: &dyn StorageFile, header: &Header) -> io::Result<Tail> {
+    let salt = Salt::new(header.log, header.first);
+    let extent = Extent {
+        salt,
+        end: header.capacity,
+        sealed: false,
+    };
+    let mut scan = Scan::whole(file, extent, header.first);
+    let start = Mark {
+        last: Position(header.first.0 - 1),
+        end: DATA_START,
+    };
+    let (mut any, mut complete, mut group) = (start, start, DATA_START);
+    let mut damages: Vec<(Damage, Mark, Mark)> = Vec::new();
+    let end = loop {
+        match scan.step()? {
+            Step::Record { at, head } => {
+                group = group.max(head.group);
+                any = Mark {
+                    last: head.position,
+                    end: at + head.len,
+                };
+                if head.ends_request {
+                    complete = any;
+                }
+            }
+            Step::Damage(damage) => {
+                damages.push((damage, any, complete));
+                if let Some(next) = damage.next {
+                    any = Mark {
+                        last: Position(next.0 - 1),
+                        end: damage.to,
+                    };
+                    complete = any;
+                }
+            }
+            Step::End { at } => break at,
+        }
+    };
+    let tail = |mark: Mark, damage| Tail {
+        last: mark.last,
+        end: mark.end,
+        group,
+        damage,
+    };
+    // A file that lost its end did so to no crash: its length was durable
+    // before its first record.
+    let short = file.size()? < header.capacity;
+    for (damage, any, complete) in damages {
+        let unfinished = damage.at >= group || damage.next.is_none();
+        if short && damage.next.is_none() {
+            return Ok(tail(
+                any,
+                Some(TailDamage {
+                    to: damage.to,
+                    lost: true,
+                }),
+            ));
+        }
+        if unfinished && damage.torn {
+            return Ok(tail(
+                complete,
+                Some(TailDamage {
+                    to: damage.to,
+                    lost: false,
+                }),
+            ));
+        }
+        if damage.next.is_none() {
+            return Ok(tail(
+                any,
+                Some(TailDamage {
+                    to: damage.to,
+                    lost: true,
+                }),
+            ));
+        }
+    }
+    if short {
+        return Ok(tail(
+            any,
+            Some(TailDamage {
+                to: header.capacity,
+                lost: true,
+            }),
+        ));
+    }
+    if complete.end < any.end {
+        return Ok(tail(
+            complete,
+            Some(TailDamage {
+                to: end,
+                lost: false,
+            }),
+        ));
+    }
+    Ok(tail(any, None))
+}
+
+/// Makes the last group durable. It is written again, because after a failed
+/// sync the kernel may hold pages as clean that never reached the disk, and
+/// would not write them now.
+pub(crate) fn settle(file: &dyn StorageFile, tail: &Tail) -> io::Result<()> {
+    if tail.group < tail.end {
+        let mut bytes = vec![0; (tail.end - tail.group) as usize];
+        read_exact_at(file, tail.group, &mut bytes)?;
+        file.write_at(tail.group, &bytes)?;
+    }
+    file.sync_data()
+}

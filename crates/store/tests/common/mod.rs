@@ -1,0 +1,112 @@
+//! What the tests of the store have in common.
+#![allow(dead_code)]
+
+use bytes::Bytes;
+use std::sync::Arc;
+use tidings_codec::EventId;
+use tidings_engine::{
+    Budget, Cursor, Entry, IdempotencyKey, LogId, Position, Read, Selection, Selector, Timestamp,
+    Topic,
+};
+use tidings_store::{Appended, Limits, Options, Reader, Recovery, Retention, Storage, Store};
+
+/// The wall clock of tests that don't move it.
+pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
+pub const LOG: LogId = LogId(0x7e57);
+pub const BUDGET: Budget = Budget {
+    frames: 100,
+    bytes: 1 << 20,
+};
+
+/// Small segments, nothing expires.
+pub fn small() -> Options {
+    Options {
+        segment_bytes: 16 * 1024,
+        retention: Retention {
+            default: Limits::NONE,
+            rules: Vec::new(),
+        },
+        ..Options::default()
+    }
+}
+
+pub fn open<S: Storage + 'static>(storage: &Arc<S>, options: Options) -> (Store, Recovery) {
+    Store::open(storage.clone(), options, NOW, LOG).unwrap()
+}
+
+pub fn event(topic: &str, n: u64) -> Entry {
+    Entry {
+        topic: Topic::new(topic).unwrap(),
+        time: NOW,
+        id: None,
+        key: None,
+        fields: Bytes::from(format!("data: {n}\n")),
+    }
+}
+
+pub fn with_id(topic: &str, n: u64, id: &str) -> Entry {
+    Entry {
+        id: Some(EventId::new(id).unwrap()),
+        ..event(topic, n)
+    }
+}
+
+pub fn with_key(topic: &str, n: u64, key: u128, request: u64) -> Entry {
+    Entry {
+        key: Some(IdempotencyKey { key, request }),
+        ..event(topic, n)
+    }
+}
+
+pub fn append(store: &mut Store, request: Vec<Entry>) -> Vec<Appended> {
+    store.commit(vec![request], NOW).remove(0).unwrap()
+}
+
+pub fn selection(text: &str) -> Selection {
+    Selection::new(text.split(' ').map(|s| Selector::new(s).unwrap()).collect())
+}
+
+/// What a reader saw: an event or a gap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    Event(Position, String, Bytes),
+    Gap(Position),
+}
+
+/// Reads everything behind the start, going on behind gaps.
+pub fn read_all(reader: &Reader, select: &str) -> Vec<Seen> {
+    read_from(reader, Position::START, select, BUDGET)
+}
+
+pub fn read_from(reader: &Reader, after: Position, select: &str, budget: Budget) -> Vec<Seen> {
+    let selection = selection(select);
+    let (mut cursor, mut seen) = (Cursor { after }, Vec::new());
+    loop {
+        let mut frames = Vec::new();
+        let read = reader
+            .read(&mut cursor, &selection, budget, &mut frames)
+            .unwrap();
+        for frame in &frames {
+            assert!(selection.matches(frame.topic()));
+            let topic = frame.topic().as_str().to_owned();
+            seen.push(Seen::Event(frame.position(), topic, frame.payload()));
+        }
+        match read {
+            Read::Frames => {}
+            Read::CaughtUp => return seen,
+            Read::Gap(gap) => {
+                seen.push(Seen::Gap(gap.to));
+                cursor.after = gap.to;
+            }
+        }
+    }
+}
+
+/// The positions of the events in it.
+pub fn positions(seen: &[Seen]) -> Vec<u64> {
+    let events = seen.iter().filter_map(|s| match s {
+        Seen::Event(position, ..) => Some(position.0),
+        Seen::Gap(_) => None,
+    });
+    events.collect()
+}
