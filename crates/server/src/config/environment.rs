@@ -11,15 +11,6 @@ const PREFIX: &str = "TIDINGS_";
 /// Names the configuration file, as `--config` does. The binary reads it.
 pub const CONFIG_VARIABLE: &str = "TIDINGS_CONFIG";
 
-/// What the project's own tests hand to each other. A hub started by them
-/// inherits it.
-const OF_THE_TESTS: [&str; 4] = [
-    "TIDINGS_BIN",
-    "TIDINGS_KILLS",
-    "TIDINGS_SEED",
-    "TIDINGS_SEEDS",
-];
-
 /// Whether somebody else sets this variable: Kubernetes gives every container
 /// in the namespace `TIDINGS_SERVICE_HOST`, `TIDINGS_SERVICE_PORT[_NAME]`,
 /// `TIDINGS_PORT` and `TIDINGS_PORT_80_TCP[_…]` if a service is called "tidings".
@@ -30,7 +21,6 @@ fn is_foreign(name: &str) -> bool {
             .is_some_and(|port| port.starts_with(|c: char| c.is_ascii_digit()))
     };
     name == CONFIG_VARIABLE
-        || OF_THE_TESTS.contains(&name)
         || matches!(rest, "PORT" | "SERVICE_HOST" | "SERVICE_PORT")
         || rest.starts_with("SERVICE_PORT_")
         || numbered_port(rest)
