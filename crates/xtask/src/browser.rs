@@ -2,7 +2,7 @@
 //! in `TIDINGS_BIN` and the browser in `CHROMIUM`.
 
 use crate::report::Report;
-use crate::run::{cargo, find, missing, root, step, succeeds};
+use crate::run::{cargo, find, missing, root, step, succeeds, test_step};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -44,7 +44,7 @@ pub fn test(report: &mut Report) {
     node.current_dir(directory());
     node.env("TIDINGS_BIN", target.join("debug").join(binary));
     node.env("CHROMIUM", chromium);
-    step(report, NAME, &mut node);
+    test_step(report, NAME, &mut node);
 }
 
 fn directory() -> PathBuf {

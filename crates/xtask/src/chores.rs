@@ -2,7 +2,7 @@
 
 use crate::browser;
 use crate::report::{Outcome, Report, Step};
-use crate::run::{cargo, missing, root, step, succeeds};
+use crate::run::{cargo, missing, root, step, succeeds, test_step};
 use std::ffi::OsStr;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
@@ -20,25 +20,36 @@ pub fn test(report: &mut Report) {
         "warnings",
     ];
     step(report, "clippy", &mut cargo(&clippy));
-    step(report, "tests", &mut tests(&[]));
+    test_step(report, "tests", &mut tests(None));
     let doc = ["test", "--workspace", "--doc", "--no-fail-fast"];
     step(report, "documentation tests", &mut cargo(&doc));
     browser::test(report);
 }
 
-/// The workspace's tests whose names contain one of `filters`, or all of them:
-/// with cargo-nextest if it is there.
-fn tests(filters: &[&str]) -> Command {
-    if succeeds("cargo", &["nextest", "--version"]) {
-        let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
-        command.args(filters);
-        return command;
+/// The workspace's tests: with cargo-nextest if it is there, and then only
+/// those of a set, if one is given.
+fn tests(set: Option<&str>) -> Command {
+    if !succeeds("cargo", &["nextest", "--version"]) {
+        let all = [
+            "test",
+            "--workspace",
+            "--no-fail-fast",
+            "--lib",
+            "--bins",
+            "--tests",
+        ];
+        return cargo(&all);
     }
-    let all = ["--lib", "--bins", "--tests"];
-    let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
-    command.args(all).arg("--").args(filters);
+    let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
+    if let Some(set) = set {
+        command.args(["-E", set]);
+    }
     command
 }
+
+/// The tests that kill and crash, as nextest selects them.
+const HARSH: &str = "package(tidings-sim) + binary(*crash*) + binary(*kill*) + binary(*soak*) \
+                     + test(/crash|kill|soak|model/)";
 
 /// The tests that kill and crash, with other seeds in every round and ten times
 /// as many, until `time` is over.
@@ -48,7 +59,7 @@ pub fn soak(report: &mut Report, time: Duration) {
     while report.0.is_empty() || (Instant::now() < end && !report.failed()) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let seed = now.map_or(round, |now| now.as_nanos() as u64);
-        let mut tests = tests(&["kill", "crash", "seed", "model", "soak"]);
+        let mut tests = tests(Some(HARSH));
         tests.env("TIDINGS_SEED", seed.to_string());
         tests
             .env("TIDINGS_SEEDS", "1000")

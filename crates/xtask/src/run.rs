@@ -78,6 +78,17 @@ pub fn step(report: &mut Report, name: &str, command: &mut Command) -> bool {
     passed
 }
 
+/// [`step`] for a runner of tests: one that finds none has not done its work.
+pub fn test_step(report: &mut Report, name: &str, command: &mut Command) {
+    step(report, name, command);
+    if let Some(step) = report.0.last_mut()
+        && step.outcome == Outcome::Passed
+        && step.counts == Counts::default()
+    {
+        step.outcome = Outcome::Failed("it ran no tests".to_owned());
+    }
+}
+
 /// Adds a step that did not run. Where nobody can install what is missing, that
 /// is a failure: it would go unnoticed.
 pub fn missing(report: &mut Report, name: &str, since: Instant, reason: String) {
