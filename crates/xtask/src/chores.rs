@@ -64,7 +64,7 @@ pub fn soak(report: &mut Report, time: Duration) {
         tests
             .env("TIDINGS_SEEDS", "1000")
             .env("TIDINGS_KILLS", "1000");
-        step(
+        test_step(
             report,
             &format!("round {round}, TIDINGS_SEED={seed}"),
             &mut tests,
