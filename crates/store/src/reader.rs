@@ -153,8 +153,8 @@ impl Reader {
 
     /// Appends to `out` what the selection has behind the cursor, in order,
     /// and moves the cursor. [`Read::Gap`] if events there are gone: expired,
-    /// damaged or missing. A cursor behind the end of the log (of a copy that
-    /// was longer) gets a gap back to the end.
+    /// damaged or missing. One read passes over a bounded number of bytes
+    /// that aren't selected and then answers [`Read::Frames`] with none given.
     ///
     /// # Errors
     /// Of the storage. The cursor then stands behind what was given.
@@ -236,11 +236,8 @@ impl Reading<'_> {
         let catalog = self.shared.catalog();
         self.horizons = catalog.horizons.clone();
         let end = catalog.last();
-        if after == end {
-            return Next::CaughtUp(end);
-        }
-        if after > end {
-            return Next::Gap(end);
+        if after >= end {
+            return Next::CaughtUp(after);
         }
         let earliest = catalog.earliest(&self.classes).min(end);
         if after < earliest {
@@ -395,7 +392,7 @@ impl Reading<'_> {
                     if head.position <= cursor.after {
                         continue;
                     }
-                    if self.is_enough() {
+                    if self.is_enough() || at - view.at > SCAN_AT_ONCE {
                         return Ok(Outcome::Enough);
                     }
                     let record = scan.view(at, &head);
@@ -525,6 +522,8 @@ impl Reading<'_> {
 
 /// How many records are looked up in an index at a time.
 const CANDIDATES: usize = 1024;
+/// How many bytes one read passes over at most where it can't use an index.
+const SCAN_AT_ONCE: u64 = 8 << 20;
 const READ_ONE: usize = 4 * 1024;
 const READ_MANY: usize = 64 * 1024;
 const READ_NEAR: u64 = 16 * 1024;

@@ -114,8 +114,8 @@ pub(crate) struct Damage {
     pub after: Position,
     /// The position of the next intact record.
     pub next: Option<Position>,
-    /// Whether it looks like a write that was cut off by a crash: a whole
-    /// sector of what was written is missing.
+    /// Whether it looks like a write that was cut off by a crash: a sector of
+    /// what was to be written, or its end, is missing.
     pub torn: bool,
 }
 
@@ -205,7 +205,7 @@ impl<'f> Scan<'f> {
             to = end;
         }
         let written = head.map_or(HEAD as u64, |head| head.len);
-        let torn = self.has_missing_sector(at, (at + written).min(end))?;
+        let torn = self.is_unfinished(at, (at + written).min(end))?;
         let after = self.last;
         self.at = to;
         self.last = next.map_or(after, |next| Position(next.0 - 1));
@@ -218,9 +218,13 @@ impl<'f> Scan<'f> {
         })
     }
 
-    /// Whether a sector's share of these bytes is all zeros. An intact record
-    /// begins and ends with a checksum, so only an unwritten sector is.
-    fn has_missing_sector(&mut self, mut at: u64, end: u64) -> io::Result<bool> {
+    /// Whether not all of these bytes, which should be a record or its head,
+    /// were written: neither ends with a zero, and neither has a sector's
+    /// share that is all zeros.
+    fn is_unfinished(&mut self, mut at: u64, end: u64) -> io::Result<bool> {
+        if self.window.is_zero(end - 1, end)? {
+            return Ok(true);
+        }
         while at < end {
             let next = ((at / SECTOR + 1) * SECTOR).min(end);
             if self.window.is_zero(at, next)? {

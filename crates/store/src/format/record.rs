@@ -13,9 +13,13 @@
 //! | 40–41 | length of the topic |
 //! | 42–43 | length of the publisher's id |
 //! | 44 | bit 0: has an id; bit 1: has an idempotency key; bit 2: last of its request |
-//! | 45–47 | zeros |
+//! | 45–46 | zeros |
+//! | 47 | 0xA5 |
 //! | 48– | idempotency key (16) and request hash (8), if any; topic; id; fields; zeros |
-//! | last 4 | checksum that continues the head's over the body |
+//! | last 5 | checksum (4) that continues the head's over the body; 0xA5 |
+//!
+//! Head and record begin and end with bytes that aren't zero, so a sector's
+//! share of them that is all zeros, or a zero at the end, was never written.
 //!
 //! A group is written only after the group before it is durable. A damaged
 //! place is therefore known to have been durable once if a record of a later
@@ -30,7 +34,10 @@ use tidings_engine::{Entry, IdempotencyKey, Position, Timestamp, Topic};
 /// The length of the head, in bytes.
 pub const HEAD: usize = 48;
 const KEY: usize = 24;
-const SUM: usize = 4;
+/// Checksum and mark.
+const SUM: usize = 5;
+const MARK: u8 = 0xa5;
+const MARK_AT: usize = HEAD - 1;
 const HAS_ID: u8 = 1;
 const HAS_KEY: u8 = 2;
 const ENDS_REQUEST: u8 = 4;
@@ -120,6 +127,7 @@ pub fn encode(out: &mut Vec<u8>, entry: &Entry, place: &Place) {
     head[44] = if id.is_some() { HAS_ID } else { 0 }
         | if entry.key.is_some() { HAS_KEY } else { 0 }
         | if place.ends_request { ENDS_REQUEST } else { 0 };
+    head[MARK_AT] = MARK;
     let sum = head_checksum(place.salt, place.at, &head);
     put_u32(&mut head, 4, sum);
 
@@ -135,6 +143,7 @@ pub fn encode(out: &mut Vec<u8>, entry: &Entry, place: &Place) {
     out.resize(begin + len as usize - SUM, 0);
     let sum = crc32c::crc32c_append(sum, &out[begin + HEAD..]);
     out.extend_from_slice(&sum.to_le_bytes());
+    out.push(MARK);
 }
 
 impl Head {
@@ -146,7 +155,11 @@ impl Head {
         let sum = u32_at(bytes, 4);
         let len = u64::from(u32_at(bytes, 0));
         // The cheap tests first: resynchronisation asks this of every place.
-        if len < MIN || len % ALIGN != 0 || sum != head_checksum(salt, at, bytes) {
+        if len < MIN
+            || len % ALIGN != 0
+            || bytes[MARK_AT] != MARK
+            || sum != head_checksum(salt, at, bytes)
+        {
             return None;
         }
         let flags = bytes[44];
@@ -175,7 +188,7 @@ impl Head {
         let bytes = bytes.get(..self.len as usize)?;
         let body_end = bytes.len() - SUM;
         let sum = crc32c::crc32c_append(self.sum, &bytes[HEAD..body_end]);
-        if sum != u32_at(bytes, body_end) {
+        if sum != u32_at(bytes, body_end) || bytes[body_end + 4] != MARK {
             return None;
         }
         self.view(bytes)
