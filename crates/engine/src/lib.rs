@@ -31,6 +31,7 @@ pub use limits::Limits;
 pub use log::{Budget, Cursor, Gap, Read};
 pub use position::{LogId, Position, Timestamp, WireId};
 pub use selector::{InvalidSelector, Selection, Selector};
+pub use start::{Asked, History, Start};
 pub use subscriptions::{SubscriptionKey, Subscriptions};
 pub use tail::Tail;
 pub use topic::{InvalidTopic, Topic};

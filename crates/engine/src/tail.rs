@@ -17,6 +17,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Tail {
     max_bytes: usize,
+    scan_work: usize,
     bytes: usize,
     start: Position,
     end: Position,
@@ -53,6 +54,7 @@ impl Tail {
     pub fn new(max_bytes: usize, end: Position) -> Self {
         Self {
             max_bytes,
+            scan_work: SCAN_WORK,
             bytes: 0,
             start: end,
             end,
@@ -60,6 +62,15 @@ impl Tail {
             first_serial: 0,
             topics: HashMap::new(),
         }
+    }
+
+    /// Lets one read look at more or less before it answers with nothing
+    /// given: `scan_work` comparisons of a topic with a selector, a long topic
+    /// counting for several.
+    #[must_use]
+    pub fn with_scan_work(mut self, scan_work: usize) -> Self {
+        self.scan_work = scan_work.max(1);
+        self
     }
 
     /// Appends the log's next event and drops the oldest ones that the bound
@@ -182,7 +193,7 @@ impl Tail {
         let mut spent = Spent::default();
         let mut work = 0;
         for frame in self.frames.range(from..) {
-            if work >= SCAN_WORK {
+            if work >= self.scan_work {
                 return Some(before(frame));
             }
             let topic = frame.topic();

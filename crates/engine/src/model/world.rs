@@ -1,0 +1,445 @@
+//! The model's world: log, store, tail, lanes and readers.
+
+use super::reader::{Answer, Reader};
+use super::{Op, Setup, Start, range};
+use crate::{
+    Budget, Cursor, Event, Frame, Gap, LogId, Position, Read, Selection, Selector, SubscriptionKey,
+    Subscriptions, Tail, Timestamp, Topic,
+};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tidings_codec::fixtures::Random;
+
+const LOG: LogId = LogId(1);
+const LANES: usize = 2;
+/// Enough to cross each other, and not so many that a run takes long.
+const MAX_READERS: usize = 24;
+
+/// Exact ones, wildcards and reserved ones that cross each other.
+const TOPICS: [&str; 9] = [
+    "a", "b", "a/a", "a/b", "b/a", "b/b", "a/b/a", "$h/a", "b/c/d/e",
+];
+const SELECTORS: [&str; 17] = [
+    "a", "b", "a/a", "a/b", "b/a", "a/b/a", "$h/a", "nobody", "*", "**", "a/*", "*/a", "a/**",
+    "*/*", "$h/*", "a/*/a", "b/**",
+];
+
+pub(super) struct World {
+    setup: Setup,
+    /// Every event there ever was: the truth.
+    log: Vec<Arc<Frame>>,
+    /// The store keeps what comes after this ...
+    expired: Position,
+    /// ... except these.
+    damaged: BTreeSet<Position>,
+    tail: Tail,
+    lanes: Vec<Subscriptions>,
+    readers: Vec<Reader>,
+    gone: Vec<(usize, SubscriptionKey)>,
+}
+
+impl World {
+    pub fn new(setup: Setup) -> Self {
+        Self {
+            setup,
+            log: Vec::new(),
+            expired: Position::START,
+            damaged: BTreeSet::new(),
+            tail: Tail::new(setup.tail_bytes, Position::START).with_scan_work(setup.scan_work),
+            lanes: (0..LANES)
+                .map(|_| Subscriptions::new(Position::START))
+                .collect(),
+            readers: Vec::new(),
+            gone: Vec::new(),
+        }
+    }
+
+    pub fn apply(&mut self, op: Op) -> Result<(), String> {
+        match op {
+            Op::Append {
+                count,
+                topic,
+                bytes,
+                skip,
+            } => (0..count).for_each(|i| self.append(topic + i, bytes, skip)),
+            Op::Deliver { count } => self.deliver(count),
+            Op::Follow { lane, count } => return self.follow(lane % LANES, count),
+            Op::Subscribe {
+                lane,
+                selection,
+                start,
+            } if self.readers.len() < MAX_READERS => {
+                self.subscribe(lane % LANES, selection, start);
+            }
+            Op::Subscribe { .. } => {}
+            Op::Expire { count } => self.expire(count),
+            Op::Damage { event } => {
+                let at = event % self.log.len().max(1);
+                self.damaged
+                    .extend(self.log.get(at).map(|frame| frame.position()));
+            }
+            Op::Read {
+                reader,
+                frames,
+                bytes,
+            } => {
+                if let Some(at) = self.reader(reader) {
+                    return self.read(at, Budget { frames, bytes });
+                }
+            }
+            Op::AskStore { reader, frames } => {
+                if let Some(at) = self.reader(reader) {
+                    self.ask_store(at, frames);
+                }
+            }
+            Op::Answer { reader } => {
+                if let Some(at) = self.reader(reader) {
+                    return self.answer(at);
+                }
+            }
+            Op::Leave { reader } => {
+                if let Some(at) = self.reader(reader) {
+                    return self.leave(at);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether all invariants hold.
+    pub fn check(&mut self) -> Result<(), String> {
+        self.check_tail()?;
+        for reader in &mut self.readers {
+            let lane = &self.lanes[reader.lane];
+            let cursor = lane
+                .cursor(reader.key)
+                .ok_or_else(|| format!("{:?} has no cursor", reader.key))?;
+            reader.check(&self.log, cursor)?;
+            if lane.is_behind(reader.key) && !reader.ready {
+                return Err(format!("{:?} is behind and was not told", reader.key));
+            }
+            if lane.lag(reader.key) != lane.end().0.saturating_sub(cursor.after.0) {
+                return Err(format!("{:?} has a wrong lag", reader.key));
+            }
+        }
+        for lane in &self.lanes {
+            let readers = self.readers.iter();
+            let here = readers.filter(|reader| std::ptr::eq(lane, &self.lanes[reader.lane]));
+            if lane.len() != here.count() {
+                return Err("a lane holds other subscriptions than it was given".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets everything that is under way come to its end; then everybody must
+    /// have everything.
+    pub fn finish(&mut self) -> Result<(), String> {
+        self.deliver(usize::MAX);
+        let end = self.tail.end();
+        for lane in 0..LANES {
+            self.follow(lane, usize::MAX)?;
+            if self.lanes[lane].end() != end {
+                return Err("a lane doesn't reach the end of the tail".into());
+            }
+        }
+        for at in 0..self.readers.len() {
+            self.read_to_end(at)?;
+        }
+        self.check()?;
+        for reader in &self.readers {
+            let cursor = self.lanes[reader.lane].cursor(reader.key);
+            if cursor != Some(Cursor { after: end }) {
+                return Err(format!("{:?} ends at {cursor:?}", reader.key));
+            }
+        }
+        self.leave_all()
+    }
+
+    fn reader(&self, number: usize) -> Option<usize> {
+        number.checked_rem(self.readers.len())
+    }
+
+    fn end(&self) -> Position {
+        self.log
+            .last()
+            .map_or(Position::START, |frame| frame.position())
+    }
+
+    fn append(&mut self, topic: usize, bytes: usize, skip: u64) {
+        let event = Event {
+            topic: Topic::new(TOPICS[topic % TOPICS.len()]).expect("a valid topic"),
+            event_type: None,
+            id: None,
+            retry: None,
+            data: "x".repeat(bytes).into(),
+        };
+        let position = Position(self.end().0 + 1 + skip);
+        let entry = event.into_entry(Timestamp(0), None);
+        self.log.push(Arc::new(Frame::new(LOG, position, entry)));
+    }
+
+    fn deliver(&mut self, count: usize) {
+        let end = self.tail.end();
+        let from = self.log.partition_point(|frame| frame.position() <= end);
+        for frame in self.log[from..].iter().take(count) {
+            self.tail.push(Arc::clone(frame));
+        }
+    }
+
+    fn follow(&mut self, lane: usize, count: usize) -> Result<(), String> {
+        let mut ready = Vec::new();
+        let lane_at_end = self.lanes[lane].follow(&self.tail, count, &mut ready);
+        if lane_at_end != (self.lanes[lane].end() == self.tail.end()) {
+            return Err("the lane is wrong about being at the end".into());
+        }
+        for key in ready {
+            let mut readers = self.readers.iter_mut();
+            let reader = readers
+                .find(|reader| reader.lane == lane && reader.key == key)
+                .ok_or_else(|| format!("{key:?} is ready and doesn't exist"))?;
+            if reader.ready {
+                return Err(format!("{key:?} was told twice"));
+            }
+            reader.ready = true;
+        }
+        Ok(())
+    }
+
+    fn subscribe(&mut self, lane: usize, selection: u64, start: Start) {
+        let end = self.end();
+        let after = match start {
+            Start::LogEnd => end,
+            Start::TailEnd => self.tail.end(),
+            Start::LaneEnd => self.lanes[lane].end(),
+            Start::Anywhere(number) => Position(number % (end.0 + 1)),
+        };
+        let selection = random_selection(selection);
+        let key = self.lanes[lane].insert(selection.clone(), Cursor { after });
+        let mut reader = Reader::new(lane, key, selection, after);
+        // A caught-up reader stands where its lane does; nothing lies between.
+        reader.ready = self.lanes[lane].is_behind(key);
+        self.readers.push(reader);
+    }
+
+    fn expire(&mut self, count: usize) {
+        let from = self
+            .log
+            .partition_point(|frame| frame.position() <= self.expired);
+        let last = self.log[from..].iter().take(count).next_back();
+        self.expired = last.map_or(self.expired, |frame| frame.position());
+    }
+
+    fn read(&mut self, at: usize, budget: Budget) -> Result<(), String> {
+        let reader = &mut self.readers[at];
+        let lane = &mut self.lanes[reader.lane];
+        let before = lane.cursor(reader.key);
+        let mut frames = Vec::new();
+        let read = lane.read(reader.key, &self.tail, budget, &mut frames);
+        let after = lane.cursor(reader.key);
+        check_budget(&frames, budget)?;
+        let as_promised = match read {
+            Read::Frames => after > before,
+            Read::CaughtUp => frames.is_empty() && !lane.is_behind(reader.key),
+            Read::Gap(gap) => frames.is_empty() && after == before && gap.to == self.tail.start(),
+        };
+        if !as_promised {
+            return Err(format!(
+                "{read:?} with {} frames, from {before:?} to {after:?}",
+                frames.len()
+            ));
+        }
+        reader.needs_store = matches!(read, Read::Gap(_));
+        reader.ready = lane.is_behind(reader.key);
+        reader.take(&frames, &mut self.setup.sabotage);
+        Ok(())
+    }
+
+    fn ask_store(&mut self, at: usize, max_frames: usize) {
+        let reader = &self.readers[at];
+        if !reader.needs_store || reader.answer.is_some() {
+            return;
+        }
+        let Some(mut cursor) = self.lanes[reader.lane].cursor(reader.key) else {
+            return;
+        };
+        let mut frames = Vec::new();
+        let selection = reader.selection.clone();
+        let read = self.read_store(&mut cursor, &selection, max_frames, &mut frames);
+        self.readers[at].answer = Some(Answer {
+            cursor,
+            frames,
+            read,
+        });
+    }
+
+    /// The store that is a `Vec`.
+    fn read_store(
+        &self,
+        cursor: &mut Cursor,
+        selection: &Selection,
+        max_frames: usize,
+        out: &mut Vec<Arc<Frame>>,
+    ) -> Read {
+        if cursor.after < self.expired {
+            return Read::Gap(Gap { to: self.expired });
+        }
+        let start = cursor.after;
+        let from = self.log.partition_point(|frame| frame.position() <= start);
+        for frame in &self.log[from..] {
+            if out.len() >= max_frames {
+                return Read::Frames;
+            }
+            let to = frame.position();
+            match (self.damaged.contains(&to), cursor.after == start) {
+                (true, true) => return Read::Gap(Gap { to }),
+                (true, false) => return Read::Frames,
+                (false, _) => cursor.after = to,
+            }
+            if selection.matches(frame.topic()) {
+                out.push(Arc::clone(frame));
+            }
+        }
+        if out.is_empty() {
+            Read::CaughtUp
+        } else {
+            Read::Frames
+        }
+    }
+
+    fn answer(&mut self, at: usize) -> Result<(), String> {
+        let reader = &mut self.readers[at];
+        let Some(answer) = reader.answer.take() else {
+            return Ok(());
+        };
+        let lane = &mut self.lanes[reader.lane];
+        let before = lane.cursor(reader.key).map_or(Position::START, |c| c.after);
+        let cursor = match answer.read {
+            Read::Gap(gap) => Cursor { after: gap.to },
+            Read::Frames | Read::CaughtUp => answer.cursor,
+        };
+        if !lane.set_cursor(reader.key, cursor) {
+            return Err(format!("the answer up to {} came too late", cursor.after.0));
+        }
+        if let Read::Gap(gap) = answer.read {
+            let lost = gap.to <= self.expired || self.damaged.contains(&gap.to);
+            if !lost {
+                return Err(format!("nothing of {} is lost", range(before, gap.to)));
+            }
+            reader.declare_gap(before, gap.to);
+        }
+        reader.needs_store = false;
+        reader.ready = lane.is_behind(reader.key);
+        reader.take(&answer.frames, &mut self.setup.sabotage);
+        Ok(())
+    }
+
+    fn read_to_end(&mut self, at: usize) -> Result<(), String> {
+        let budget = Budget {
+            frames: 3,
+            bytes: 1_000,
+        };
+        // Each turn passes at least one event, or asks and is answered.
+        for _ in 0..4 * self.log.len() + 8 {
+            let reader = &self.readers[at];
+            if !self.lanes[reader.lane].is_behind(reader.key) {
+                return Ok(());
+            }
+            self.answer(at)?;
+            self.read(at, budget)?;
+            self.ask_store(at, 3);
+            self.answer(at)?;
+        }
+        Err(format!("{:?} never ends", self.readers[at].key))
+    }
+
+    fn leave(&mut self, at: usize) -> Result<(), String> {
+        let reader = self.readers.swap_remove(at);
+        if !self.lanes[reader.lane].remove(reader.key) {
+            return Err(format!("{:?} could not be removed", reader.key));
+        }
+        self.gone.push((reader.lane, reader.key));
+        let budget = Budget {
+            frames: 1,
+            bytes: 1,
+        };
+        let end = Cursor { after: self.end() };
+        for (lane, key) in &self.gone {
+            let lane = &mut self.lanes[*lane];
+            let mut frames = Vec::new();
+            let silent = lane.read(*key, &self.tail, budget, &mut frames) == Read::CaughtUp
+                && frames.is_empty()
+                && !lane.set_cursor(*key, end)
+                && lane.cursor(*key).is_none()
+                && lane.selection(*key).is_none()
+                && !lane.is_behind(*key)
+                && lane.lag(*key) == 0
+                && !lane.remove(*key);
+            if !silent {
+                return Err(format!("{key:?} was removed and still acts"));
+            }
+        }
+        Ok(())
+    }
+
+    fn leave_all(&mut self) -> Result<(), String> {
+        while !self.readers.is_empty() {
+            self.leave(0)?;
+        }
+        if self.lanes.iter().all(Subscriptions::is_empty) {
+            Ok(())
+        } else {
+            Err("a lane keeps subscriptions that were removed".into())
+        }
+    }
+
+    fn check_tail(&self) -> Result<(), String> {
+        let tail = &self.tail;
+        if tail.bytes() > self.setup.tail_bytes && tail.len() > 1 {
+            return Err(format!("the tail has {} bytes", tail.bytes()));
+        }
+        if tail.is_empty() && tail.bytes() != 0 {
+            return Err("an empty tail has bytes".into());
+        }
+        let from = self
+            .log
+            .partition_point(|frame| frame.position() <= tail.start());
+        let to = self
+            .log
+            .partition_point(|frame| frame.position() <= tail.end());
+        let start = Cursor {
+            after: tail.start(),
+        };
+        let held = tail.after(start).map_err(|gap| format!("{gap:?}"))?;
+        let same = |(own, frame): (&Arc<Frame>, &Arc<Frame>)| Arc::ptr_eq(own, frame);
+        if held.len() == to - from && self.log[from..to].iter().zip(held).all(same) {
+            Ok(())
+        } else {
+            Err("the tail doesn't hold what it says".into())
+        }
+    }
+}
+
+fn check_budget(frames: &[Arc<Frame>], budget: Budget) -> Result<(), String> {
+    let before_last: usize = frames
+        .iter()
+        .rev()
+        .skip(1)
+        .map(|frame| frame.payload_len())
+        .sum();
+    let too_many = frames.len() > budget.frames.max(1);
+    let too_large = frames.len() > 1 && before_last >= budget.bytes;
+    if too_many || too_large {
+        return Err(format!("{} frames for {budget:?}", frames.len()));
+    }
+    Ok(())
+}
+
+fn random_selection(seed: u64) -> Selection {
+    let mut random = Random::new(seed);
+    let count = random.below(5);
+    let selectors = (0..count).map(|_| {
+        Selector::new(SELECTORS[random.below(SELECTORS.len())]).expect("a valid selector")
+    });
+    Selection::new(selectors.collect())
+}
