@@ -13,6 +13,7 @@ mod error;
 mod files;
 pub mod format;
 mod group;
+mod history;
 mod index;
 mod locate;
 mod open;
