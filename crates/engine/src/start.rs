@@ -13,8 +13,12 @@ pub trait History {
     /// The log's identity.
     fn log_id(&self) -> LogId;
 
+    /// A cursor before everything selected that is kept.
+    fn earliest(&self, selection: &Selection) -> Cursor;
+
     /// Everything selected after this position is kept; at or before it,
-    /// something may be gone.
+    /// something may be gone. Farther than [`History::earliest`] where some of
+    /// the selected topics are kept longer than others.
     fn horizon(&self, selection: &Selection) -> Position;
 
     /// Where the event with a publisher's id stands: the earliest that the
@@ -167,9 +171,7 @@ impl<H: History> Finder<'_, H> {
     }
 
     fn earliest(&self) -> Cursor {
-        Cursor {
-            after: self.history.horizon(self.selection),
-        }
+        self.history.earliest(self.selection)
     }
 }
 
@@ -179,7 +181,8 @@ mod tests {
     use crate::WireId;
     use std::convert::Infallible;
 
-    /// Positions 11 to 20 are kept; event `n` came at time `n`; the publisher
+    /// Positions 11 to 20 are kept, 11 and 12 perhaps not all of them; event
+    /// `n` came at time `n`; the publisher
     /// of 5 and of 15 called them `five` and `fifteen`.
     struct Log;
 
@@ -195,8 +198,14 @@ mod tests {
             LOG
         }
 
+        fn earliest(&self, _: &Selection) -> Cursor {
+            Cursor {
+                after: Position(10),
+            }
+        }
+
         fn horizon(&self, _: &Selection) -> Position {
-            Position(10)
+            Position(12)
         }
 
         fn locate(&self, id: &EventId, _: &Selection) -> Result<Option<Position>, Infallible> {
@@ -266,7 +275,7 @@ mod tests {
             check(Some(&own(LOG, 20)), since, 20, None);
             check(Some("fifteen"), since, 15, None);
         }
-        check(Some(&own(LOG, 10)), None, 10, None);
+        check(None, Some(&own(LOG, 11)), 11, Some(GapReason::Expired));
     }
 
     #[test]

@@ -1,3 +1,17 @@
-//! Placeholder.
+//! The Tidings hub: publish by HTTP POST, watch by `EventSource`; durable
+//! history, resume. [`serve`] runs a whole hub from a [`config::Config`].
 
 pub mod config;
+mod drain;
+mod health;
+mod http;
+mod hub;
+mod lane;
+mod listener;
+mod live;
+mod metrics;
+mod native;
+mod serve;
+mod stream;
+
+pub use serve::{ServeError, serve};

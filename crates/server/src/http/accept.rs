@@ -1,0 +1,130 @@
+//! Content negotiation (RFC 9110, 12.5.1) between the few forms we have.
+
+use http::HeaderMap;
+use http::header::ACCEPT;
+
+/// A form in which a topic can be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `text/event-stream`.
+    Stream,
+    /// `application/json`: a page of history.
+    Json,
+    /// `text/html`: the start page.
+    Html,
+}
+
+impl Form {
+    fn media_type(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Stream => ("text", "event-stream"),
+            Self::Json => ("application", "json"),
+            Self::Html => ("text", "html"),
+        }
+    }
+}
+
+/// The form a request prefers; `None` if none fits. Ties go to the more
+/// specific range, then to the order stream, JSON, page: a missing `Accept`
+/// and `*/*` mean a stream.
+pub fn negotiate(headers: &HeaderMap) -> Option<Form> {
+    let mut ranges = Vec::new();
+    for value in headers.get_all(ACCEPT) {
+        ranges.extend(value.to_str().ok()?.split(',').filter_map(parse_range));
+    }
+    if ranges.is_empty() && !headers.contains_key(ACCEPT) {
+        return Some(Form::Stream);
+    }
+    let mut best: Option<(u16, u8, Form)> = None;
+    for form in [Form::Stream, Form::Json, Form::Html] {
+        let fit = ranges
+            .iter()
+            .filter_map(|range| range.fit(form))
+            .max_by_key(|(specificity, _)| *specificity);
+        if let Some((specificity, q)) = fit
+            && q > 0
+            && best.is_none_or(|(best_q, best_s, _)| (q, specificity) > (best_q, best_s))
+        {
+            best = Some((q, specificity, form));
+        }
+    }
+    best.map(|(_, _, form)| form)
+}
+
+struct Range {
+    kind: String,
+    subtype: String,
+    /// Thousandths, as RFC 9110 allows three digits.
+    q: u16,
+}
+
+impl Range {
+    fn fit(&self, form: Form) -> Option<(u8, u16)> {
+        let (kind, subtype) = form.media_type();
+        match (self.kind.as_str(), self.subtype.as_str()) {
+            ("*", "*") => Some((0, self.q)),
+            (k, "*") if k == kind => Some((1, self.q)),
+            (k, s) if k == kind && s == subtype => Some((2, self.q)),
+            _ => None,
+        }
+    }
+}
+
+fn parse_range(text: &str) -> Option<Range> {
+    let mut parts = text.split(';').map(str::trim);
+    let (kind, subtype) = parts.next()?.split_once('/')?;
+    let q = parts
+        .filter_map(|p| p.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
+        .map_or(Some(1.0), |(_, value)| {
+            value
+                .trim()
+                .parse::<f32>()
+                .ok()
+                .filter(|q| (0.0..=1.0).contains(q))
+        })?;
+    Some(Range {
+        kind: kind.to_ascii_lowercase(),
+        subtype: subtype.to_ascii_lowercase(),
+        q: (q * 1000.0) as u16,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(accept: Option<&str>, expect: Option<Form>) {
+        let mut headers = HeaderMap::new();
+        if let Some(accept) = accept {
+            headers.insert(ACCEPT, accept.parse().unwrap());
+        }
+        assert_eq!(negotiate(&headers), expect, "{accept:?}");
+    }
+
+    #[test]
+    fn a17_accept_chooses_the_form() {
+        check(None, Some(Form::Stream));
+        check(Some("*/*"), Some(Form::Stream));
+        check(Some("text/*"), Some(Form::Stream));
+        check(Some("TEXT/Event-Stream"), Some(Form::Stream));
+        check(Some("application/json"), Some(Form::Json));
+        check(Some("application/*"), Some(Form::Json));
+        check(
+            Some("application/json;q=0.5, text/event-stream;q=0.4"),
+            Some(Form::Json),
+        );
+        check(Some("application/json, */*"), Some(Form::Json));
+        check(Some("text/html"), Some(Form::Html));
+        check(
+            Some("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"),
+            Some(Form::Html),
+        );
+        check(Some("*/*;q=0"), None);
+        check(Some("image/png"), None);
+        check(Some("text/event-stream;q=0, */*"), Some(Form::Json));
+        check(Some(""), None);
+        check(Some("nonsense"), None);
+        check(Some("text/html;q=2"), None);
+    }
+}

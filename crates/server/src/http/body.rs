@@ -1,0 +1,104 @@
+//! Request bodies: whole and bounded, or piece by piece.
+
+use crate::http::{Code, Problem};
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::time::Duration;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// How long a whole body may take to arrive (bad-input row b23).
+const WHOLE_BODY_TIME: Duration = Duration::from_secs(30);
+
+/// Refuses codings that we would have to undo (row b3).
+///
+/// # Errors
+/// `415` for any `Content-Encoding` but `identity`.
+pub fn check_coding(headers: &HeaderMap) -> Result<(), Problem> {
+    let plain = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
+        return Ok(());
+    }
+    let detail = "bodies can't be compressed; send it without 'Content-Encoding'";
+    Err(Problem::new(Code::UnsupportedMediaType, detail).closing())
+}
+
+/// The essence of `Content-Type` (`type/subtype`, lower case), or "".
+pub fn essence(headers: &HeaderMap) -> String {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    value
+        .split(';')
+        .next()
+        .unwrap_or("")
+        .trim()
+        .to_ascii_lowercase()
+}
+
+/// Reads all of a body.
+///
+/// # Errors
+/// `413` as soon as it is known to be larger than `max_bytes`, `408` if it is
+/// slow, `400` if it breaks off.
+pub async fn read_whole(mut body: Incoming, max_bytes: usize) -> Result<Bytes, Problem> {
+    let too_large = || {
+        Problem::new(
+            Code::TooLarge,
+            format!("the body is larger than the limit of {max_bytes} bytes"),
+        )
+        .closing()
+    };
+    if body.size_hint().lower() > max_bytes as u64 {
+        return Err(too_large());
+    }
+    let deadline = Instant::now() + WHOLE_BODY_TIME;
+    let mut pieces: Vec<Bytes> = Vec::new();
+    let mut len = 0;
+    loop {
+        let Ok(piece) = timeout_at(deadline, next_data(&mut body)).await else {
+            let detail = format!("the body took longer than {} s", WHOLE_BODY_TIME.as_secs());
+            return Err(Problem::new(Code::BodyTimeout, detail).closing());
+        };
+        let Some(piece) = piece? else { break };
+        len += piece.len();
+        if len > max_bytes {
+            return Err(too_large());
+        }
+        pieces.push(piece);
+    }
+    Ok(match pieces.len() {
+        1 => pieces.remove(0),
+        _ => pieces.concat().into(),
+    })
+}
+
+/// The next piece of a body that is a stream; `None` at its end.
+///
+/// # Errors
+/// `408` after `silence` without a byte, `400` if it breaks off.
+pub async fn next_piece(body: &mut Incoming, silence: Duration) -> Result<Option<Bytes>, Problem> {
+    timeout(silence, next_data(body)).await.unwrap_or_else(|_| {
+        let detail = format!(
+            "nothing came for {} s; send comments or blank lines to keep a stream alive",
+            silence.as_secs()
+        );
+        Err(Problem::new(Code::BodyTimeout, detail).closing())
+    })
+}
+
+async fn next_data(body: &mut Incoming) -> Result<Option<Bytes>, Problem> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| {
+            Problem::new(Code::BadRequest, "the body broke off or is badly framed").closing()
+        })?;
+        // Trailers carry nothing for us.
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,111 @@
+//! Responses: bytes that are there, or a stream of frames.
+
+use crate::http::{Code, Problem};
+use crate::stream::Stream;
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A response of the hub.
+pub type Reply = Response<ReplyBody>;
+
+/// The body of a response.
+pub enum ReplyBody {
+    /// All of it, at once.
+    Whole(Option<Bytes>),
+    /// An event stream.
+    Stream(Box<Stream>),
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match &mut *self {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Stream(stream) => stream
+                .poll_bytes(cx)
+                .map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64))
+            }
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// A response with all of its body.
+pub fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+    let body = body.into();
+    let mut reply = Response::new(ReplyBody::Whole((!body.is_empty()).then_some(body)));
+    *reply.status_mut() = status;
+    set(&mut reply, header::CONTENT_TYPE, content_type);
+    set(&mut reply, header::CACHE_CONTROL, "no-store");
+    set(&mut reply, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    reply
+}
+
+/// A JSON response.
+pub fn json(status: StatusCode, body: &serde_json::Value) -> Reply {
+    let mut text = body.to_string();
+    text.push('\n');
+    whole(status, "application/json", text)
+}
+
+/// A response without a body.
+pub fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(ReplyBody::Whole(None));
+    *reply.status_mut() = status;
+    reply
+}
+
+/// The answer to a request that can't be granted.
+pub fn problem(problem: &Problem) -> Reply {
+    let mut reply = whole(
+        problem.code.status(),
+        "application/problem+json",
+        problem.to_json(),
+    );
+    if problem.close {
+        set(&mut reply, header::CONNECTION, "close");
+    }
+    if matches!(
+        problem.code,
+        Code::Busy | Code::StorageFailed | Code::StorageFull
+    ) {
+        set(&mut reply, header::RETRY_AFTER, "1");
+    }
+    reply
+}
+
+/// `405`, with the methods that are allowed.
+pub fn method_not_allowed(allowed: &'static str) -> Reply {
+    let detail = format!("this path takes {allowed}");
+    let mut reply = problem(&Problem::new(Code::MethodNotAllowed, detail));
+    set(&mut reply, header::ALLOW, allowed);
+    reply
+}
+
+/// Sets a header to a value that is known here.
+pub fn set(reply: &mut Reply, name: HeaderName, value: &'static str) {
+    reply
+        .headers_mut()
+        .insert(name, HeaderValue::from_static(value));
+}

@@ -1,0 +1,229 @@
+//! The hub: the log and everyone at it.
+
+use crate::drain::Drain;
+use crate::http::{Code, Problem};
+use crate::lane;
+use crate::live::Live;
+use crate::metrics::Metrics;
+use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+use tidings_engine::control::{self, GapReason};
+use tidings_engine::limits::RETRY_SPREAD;
+use tidings_engine::subscriptions::SubscriptionKey;
+use tidings_engine::{Cursor, Entry, Limits, LogId, Position, Selection, Timestamp, WireId};
+use tidings_store::{AppendError, Appended, Reader, Store, Writer};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+
+const KIB: usize = 1024;
+/// How soon damage that was found is reported.
+const FINDINGS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How a hub behaves; what it keeps is the store's business.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long a publisher waits for the disk at most.
+    pub publish_timeout: Duration,
+    /// Over which time streams end when the hub does.
+    pub drain_window: Duration,
+    /// Bounds on what is taken in and kept in memory.
+    pub limits: Limits,
+}
+
+/// One log, its publishers and its watchers.
+pub struct Hub {
+    settings: Settings,
+    log: LogId,
+    live: Arc<Live>,
+    reader: Reader,
+    writer: Writer,
+    drain: Drain,
+    metrics: Metrics,
+    /// Room for the bodies of publish requests, in KiB.
+    bodies: Semaphore,
+    next_lane: AtomicUsize,
+}
+
+/// Why events were not taken in.
+#[derive(Debug)]
+pub enum PublishError {
+    /// Too much waits for the disk already.
+    Busy,
+    /// The disk didn't answer in time; whether the events are kept is unknown.
+    Unknown,
+    /// The store refused.
+    Refused(AppendError),
+}
+
+impl Hub {
+    /// Starts the writer and the lanes. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If the system has no thread to give.
+    pub fn start(store: Store, settings: Settings) -> io::Result<Arc<Self>> {
+        let (log, reader) = (store.log_id(), store.reader());
+        let end = reader.last();
+        let lanes = std::thread::available_parallelism().map_or(1, usize::from);
+        let live = Arc::new(Live::new(settings.limits.tail_bytes, end, lanes));
+        for number in 0..lanes {
+            tokio::spawn(lane::follow(Arc::clone(&live), number));
+        }
+        let metrics = Metrics::new();
+        let deliver = {
+            let (live, published) = (Arc::clone(&live), metrics.published.clone());
+            move |frames: &[Arc<tidings_engine::Frame>]| {
+                live.deliver(frames);
+                published.inc_by(frames.len() as u64);
+            }
+        };
+        let writer = Writer::spawn(store, now, deliver)?;
+        let bodies = Semaphore::new(settings.limits.publish_body_bytes.div_ceil(KIB));
+        tokio::spawn(report_findings(reader.clone(), metrics.findings.clone()));
+        let drain = Drain::new(settings.drain_window);
+        Ok(Arc::new(Self {
+            settings,
+            log,
+            live,
+            reader,
+            writer,
+            drain,
+            metrics,
+            bodies,
+            next_lane: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Makes entries durable, all or none, and answers where they stand.
+    ///
+    /// # Errors
+    /// [`PublishError`]; only after `Unknown` can they be in the log.
+    pub async fn publish(&self, entries: Vec<Entry>) -> Result<Vec<Appended>, PublishError> {
+        let (done, answer) = oneshot::channel();
+        let done = Box::new(move |result| {
+            // A publisher that has gone away needs no answer.
+            let _ = done.send(result);
+        });
+        self.writer
+            .append(entries, done)
+            .map_err(|_| PublishError::Busy)?;
+        match tokio::time::timeout(self.settings.publish_timeout, answer).await {
+            Ok(Ok(result)) => result.map_err(PublishError::Refused),
+            Ok(Err(_)) | Err(_) => Err(PublishError::Unknown),
+        }
+    }
+
+    /// Room for `bytes` of a body, within what all bodies together may hold.
+    ///
+    /// # Errors
+    /// `503` if there is none for a while.
+    pub async fn reserve_body(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Problem> {
+        let room = self.settings.limits.publish_body_bytes.div_ceil(KIB);
+        let wanted = bytes.div_ceil(KIB).min(room) as u32;
+        match tokio::time::timeout(
+            self.settings.publish_timeout,
+            self.bodies.acquire_many(wanted),
+        )
+        .await
+        {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Problem::new(
+                Code::Busy,
+                "too many bodies are being received; publish again later",
+            )
+            .closing()),
+        }
+    }
+
+    /// Whether there are as many streams as there may be.
+    pub fn is_full(&self) -> bool {
+        self.metrics.subscribers.get() >= self.settings.limits.subscriptions as i64
+    }
+
+    /// Adds a subscription to the next lane.
+    pub fn subscribe(&self, selection: &Selection, cursor: Cursor) -> (usize, SubscriptionKey) {
+        let lane = self.next_lane.fetch_add(1, Ordering::Relaxed) % self.live.lanes().len();
+        (
+            lane,
+            self.live.lanes()[lane].insert(selection.clone(), cursor),
+        )
+    }
+
+    /// Lets streams end and refuses new ones softly.
+    pub fn begin_drain(&self) {
+        self.drain.begin();
+        for lane in self.live.lanes() {
+            lane.wake_all();
+        }
+    }
+
+    /// A reconnection time for one stream, in milliseconds: random, because
+    /// browsers add no jitter and would all come back at once.
+    pub fn jittered_retry(&self) -> u64 {
+        let base = self.settings.limits.retry.as_millis() as u64;
+        fastrand::u64(base..=base.saturating_mul(RETRY_SPREAD.into()))
+    }
+
+    /// The block that tells of a gap which the stream leaves at `to`.
+    pub fn gap_block(&self, reason: GapReason, to: Position) -> Bytes {
+        self.metrics.count_gap(reason);
+        control::gap(reason, self.wire_id(to))
+    }
+
+    /// The hub's id for a position.
+    pub fn wire_id(&self, position: Position) -> WireId {
+        WireId {
+            log: self.log,
+            position,
+        }
+    }
+
+    /// The tail and the lanes.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// The log on disk.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// The thread that appends.
+    pub fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// Whether the hub is ending.
+    pub fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
+    /// How the hub behaves.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+/// Tells people what readers find damaged, for as long as the hub lives.
+async fn report_findings(reader: Reader, counter: Counter) {
+    loop {
+        for finding in reader.take_findings() {
+            tracing::error!(%finding, "the log is damaged; watchers are told of a gap");
+            counter.inc();
+        }
+        tokio::time::sleep(FINDINGS_INTERVAL).await;
+    }
+}
+
+/// The wall clock: for people and for retention by age, never for order.
+pub fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp(since_epoch.map_or(0, |duration| duration.as_millis() as u64))
+}

@@ -1,0 +1,211 @@
+//! Accepting connections and serving HTTP on them.
+
+use crate::http::cors::Cors;
+use crate::http::guard::Guard;
+use crate::http::{Problem, Reply, respond};
+use crate::hub::Hub;
+use crate::native;
+use http::{Method, Request};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// How many connections may wait to be accepted; the kernel bounds it too.
+const BACKLOG: i32 = 4096;
+/// A connection that has not said what it wants by then is closed, whether it
+/// is silent, stops in a preface or in a head.
+const FIRST_REQUEST: Duration = Duration::from_secs(10);
+/// A peer that takes nothing for so long is gone.
+const USER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often an HTTP/2 peer is asked whether it is still there.
+const PING: Duration = Duration::from_secs(15);
+/// How long to wait after an accept that failed for want of something.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Room for a query of the longest length and the usual headers, in bytes.
+const HEAD_BYTES: u32 = 128 * 1024;
+
+/// An address the hub listens on.
+pub struct Listener {
+    socket: TcpListener,
+    face: Arc<Face>,
+}
+
+/// What all connections of a listener share.
+struct Face {
+    hub: Arc<Hub>,
+    guard: Guard,
+    cors: Arc<Cors>,
+}
+
+impl Listener {
+    /// Takes the address; port 0 takes a free one. Must be called within a
+    /// tokio runtime.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub fn bind(
+        address: SocketAddr,
+        hub: &Arc<Hub>,
+        open: bool,
+        hosts: &[String],
+        cors: &Arc<Cors>,
+    ) -> io::Result<Self> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        let socket = TcpListener::from_std(socket.into())?;
+        let guard = Guard {
+            local: socket.local_addr()?,
+            open,
+            hosts: hosts.to_vec(),
+        };
+        let face = Arc::new(Face {
+            hub: Arc::clone(hub),
+            guard,
+            cors: Arc::clone(cors),
+        });
+        Ok(Self { socket, face })
+    }
+
+    /// The address, with the port that was taken.
+    pub fn address(&self) -> SocketAddr {
+        self.face.guard.local
+    }
+
+    /// Accepts and serves until the hub drains, then until the last connection
+    /// is gone.
+    pub async fn run(self, permits: Arc<Semaphore>) {
+        let mut connections = JoinSet::new();
+        let mut begun = pin!(self.face.hub.drain().begun());
+        loop {
+            tokio::select! {
+                () = &mut begun => break,
+                accepted = accept(&self.socket, &permits) => {
+                    let (stream, permit) = accepted;
+                    let face = Arc::clone(&self.face);
+                    connections.spawn(async move {
+                        serve(stream, &face).await;
+                        drop(permit);
+                    });
+                }
+                Some(_) = connections.join_next() => {}
+            }
+        }
+        drop(self.socket);
+        while connections.join_next().await.is_some() {}
+    }
+}
+
+/// The next connection, once there is room for it.
+async fn accept(
+    socket: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> (TcpStream, tokio::sync::OwnedSemaphorePermit) {
+    loop {
+        let permit = Arc::clone(permits)
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
+        match socket.accept().await {
+            Ok((stream, _)) => return (stream, permit),
+            Err(error) => {
+                // The peer is gone, or descriptors or memory are short: then
+                // asking again at once would only burn the processor.
+                tracing::debug!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, face: &Arc<Face>) {
+    let socket = SockRef::from(&stream);
+    // Both are improvements only; a peer that is gone already refuses them.
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
+    let asked = Arc::new(AtomicBool::new(false));
+    let service = {
+        let (face, asked) = (Arc::clone(face), Arc::clone(&asked));
+        service_fn(move |request| {
+            asked.store(true, Ordering::Relaxed);
+            let face = Arc::clone(&face);
+            async move { Ok::<_, Infallible>(answer(&face, request).await) }
+        })
+    };
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(FIRST_REQUEST);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .max_header_list_size(HEAD_BYTES);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut first_request = pin!(tokio::time::sleep(FIRST_REQUEST));
+    let (mut waiting, mut draining) = (true, false);
+    let mut drain = pin!(face.hub.drain().begun());
+    loop {
+        tokio::select! {
+            served = &mut connection => {
+                if let Err(error) = served {
+                    tracing::debug!(%error, "a connection ended badly");
+                }
+                return;
+            }
+            () = &mut first_request, if waiting => {
+                waiting = false;
+                if !asked.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+            () = &mut drain, if !draining => {
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+async fn answer(face: &Face, request: Request<Incoming>) -> Reply {
+    let headers = request.headers().clone();
+    let mut reply = match admitted(face, request).await {
+        Ok(reply) => reply,
+        Err(problem) => {
+            face.hub.metrics().count_problem(problem.code.as_str());
+            respond::problem(&problem)
+        }
+    };
+    face.cors.permit(&headers, &mut reply);
+    reply
+}
+
+async fn admitted(face: &Face, request: Request<Incoming>) -> Result<Reply, Problem> {
+    if !native::is_exempt(request.uri().path()) {
+        face.guard.check(&request, &face.cors)?;
+    }
+    if *request.method() == Method::OPTIONS {
+        return Ok(face.cors.preflight(request.headers()));
+    }
+    native::answer(&face.hub, request).await
+}

@@ -1,0 +1,178 @@
+//! Admission: from what a publisher sent to a valid event of the log.
+
+use crate::http::{Code, Problem, Reply, respond};
+use crate::hub::{Hub, PublishError};
+use http::{HeaderMap, StatusCode};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use tidings_engine::limits::IDEMPOTENCY_KEY_BYTES;
+use tidings_engine::{Entry, Event, IdempotencyKey, Limits, Topic, publish};
+use tidings_store::{AppendError, Appended};
+
+/// What a publisher says of an event besides its topic and data.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Labels<'a> {
+    pub event: Option<&'a str>,
+    pub id: Option<&'a str>,
+    /// In decimal digits.
+    pub retry: Option<&'a str>,
+}
+
+/// Checks an event against the rules for publishers.
+///
+/// # Errors
+/// `400` or `413`, naming the rule that is broken.
+pub fn event(
+    topic: Topic,
+    data: String,
+    labels: Labels<'_>,
+    limits: &Limits,
+) -> Result<Event, Problem> {
+    let invalid = |reason: String| Problem::new(Code::InvalidEvent, reason);
+    let event = Event {
+        topic,
+        event_type: labels
+            .event
+            .map(publish::event_type)
+            .transpose()
+            .map_err(|e| invalid(e.to_string()))?,
+        id: labels
+            .id
+            .map(publish::publisher_id)
+            .transpose()
+            .map_err(|e| invalid(e.to_string()))?,
+        retry: labels
+            .retry
+            .map(publish::retry)
+            .transpose()
+            .map_err(|e| invalid(e.to_string()))?,
+        data: data.into(),
+    };
+    limits
+        .check_event(&event)
+        .map_err(|e| Problem::new(Code::TooLarge, e.to_string()))?;
+    Ok(event)
+}
+
+/// An `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request
+/// repeated under it publishes nothing twice.
+pub struct Key(Sha256);
+
+impl Key {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// `400` if it is given twice, empty, too long or not printable ASCII.
+    pub fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+        let mut values = headers.get_all("idempotency-key").iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        let printable = value
+            .to_str()
+            .is_ok_and(|v| !v.is_empty() && v.len() < IDEMPOTENCY_KEY_BYTES);
+        if values.next().is_some() || !printable {
+            let detail = "'Idempotency-Key' is one value of 1 to 255 printable ASCII characters";
+            return Err(Problem::new(Code::BadRequest, detail));
+        }
+        Ok(Some(Self(Sha256::new_with_prefix(value.as_bytes()))))
+    }
+
+    /// What the log keeps for the request's event number `number`, so that a
+    /// stream that broke off can be repeated too.
+    fn number(&self, number: u64, event: &Event) -> IdempotencyKey {
+        let key = self
+            .0
+            .clone()
+            .chain_update([0])
+            .chain_update(number.to_be_bytes())
+            .finalize();
+        let mut request = Sha256::new();
+        let retry = event.retry.map(|retry| retry.to_string());
+        let parts = [
+            Some(event.topic.as_str()),
+            event.event_type.as_ref().map(AsRef::as_ref),
+            event.id.as_ref().map(AsRef::as_ref),
+            retry.as_deref(),
+            Some(&*event.data),
+        ];
+        for part in parts {
+            // The length separates the parts; none differs from an empty one.
+            request.update(
+                part.map_or(u64::MAX, |part| part.len() as u64)
+                    .to_be_bytes(),
+            );
+            request.update(part.unwrap_or(""));
+        }
+        let request = request.finalize();
+        IdempotencyKey {
+            key: u128::from_be_bytes(key[..16].try_into().expect("16 of 32 bytes")),
+            request: u64::from_be_bytes(request[..8].try_into().expect("8 of 32 bytes")),
+        }
+    }
+}
+
+/// Encodes an event for the log.
+pub fn entry(event: Event, key: Option<&Key>, number: u64) -> Entry {
+    let key = key.map(|key| key.number(number, &event));
+    event.into_entry(crate::hub::now(), key)
+}
+
+/// The answer to a single event.
+pub async fn publish_one(
+    hub: &Arc<Hub>,
+    event: Event,
+    key: Option<&Key>,
+) -> Result<Reply, Problem> {
+    let topic = event.topic.clone();
+    let appended = hub
+        .publish(vec![entry(event, key, 0)])
+        .await
+        .map_err(|error| refusal(&error))?;
+    let id = id_of(appended.last());
+    Ok(respond::json(
+        StatusCode::OK,
+        &serde_json::json!({ "id": id, "topic": topic.as_str() }),
+    ))
+}
+
+/// The id of an appended event, as JSON.
+pub fn id_of(appended: Option<&Appended>) -> Option<&str> {
+    appended.map(|appended| appended.id.as_str())
+}
+
+/// How a publisher is told that its events were not taken in.
+pub fn refusal(error: &PublishError) -> Problem {
+    let (code, detail) = match error {
+        PublishError::Busy => (
+            Code::Busy,
+            "too many events wait for the disk; publish again later",
+        ),
+        PublishError::Unknown => (
+            Code::Busy,
+            "the disk did not answer in time, and the event may or may not be kept; publish it again with the same \
+             id or Idempotency-Key",
+        ),
+        PublishError::Refused(AppendError::IdConflict { .. }) => (
+            Code::IdConflict,
+            "another event of this topic has this id; ids are for one event each",
+        ),
+        PublishError::Refused(AppendError::KeyConflict { .. }) => (
+            Code::KeyConflict,
+            "this Idempotency-Key was used for another request; use a new one",
+        ),
+        PublishError::Refused(AppendError::TooLarge { .. }) => (
+            Code::TooLarge,
+            "the events are larger than the store takes at once",
+        ),
+        PublishError::Refused(AppendError::Full) => (
+            Code::StorageFull,
+            "the disk is full; free some space or shorten the retention, then publish again",
+        ),
+        PublishError::Refused(_) => (
+            Code::StorageFailed,
+            "the disk failed, so nothing can be kept; the hub's log says more",
+        ),
+    };
+    Problem::new(code, detail)
+}

@@ -1,0 +1,176 @@
+//! Publishing: one event as a body, events as JSON, or a stream of events.
+
+use super::admit::{self, Key, Labels};
+use super::publish_stream::{self, Ingest};
+use super::{event_json, publishable};
+use crate::http::query::Query;
+use crate::http::{Code, Problem, Reply, body, respond};
+use crate::hub::Hub;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, request};
+use http_body::Body;
+use hyper::body::Incoming;
+use serde_json::json;
+use std::sync::Arc;
+use tidings_engine::Topic;
+use tokio::sync::SemaphorePermit;
+
+/// What a body is, by its `Content-Type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyKind {
+    /// The data of one event, whatever its type.
+    Data,
+    /// A JSON event per line.
+    Ndjson,
+    /// An event stream.
+    EventStream,
+}
+
+impl BodyKind {
+    /// The kind that the headers declare.
+    pub fn of(headers: &HeaderMap) -> Self {
+        match body::essence(headers).as_str() {
+            "application/x-ndjson" => Self::Ndjson,
+            "text/event-stream" => Self::EventStream,
+            _ => Self::Data,
+        }
+    }
+}
+
+/// `POST /t/{topic}`.
+///
+/// # Errors
+/// The problem to answer with.
+pub async fn to_topic(
+    hub: &Arc<Hub>,
+    head: &request::Parts,
+    body: Incoming,
+    topic: Topic,
+) -> Result<Reply, Problem> {
+    body::check_coding(&head.headers)?;
+    let query = Query::parse(head.uri.query(), hub.settings().limits.query_bytes)?;
+    let key = Key::of(&head.headers)?;
+    let kind = BodyKind::of(&head.headers);
+    if kind != BodyKind::Data {
+        if let Some(name) = query.first_of(&["event", "id", "retry"]) {
+            let detail =
+                format!("'{name}' can't be given for a stream of events; each event has its own");
+            return Err(Problem::new(Code::BadRequest, detail));
+        }
+        let keep_ids = match query.one("keep")? {
+            None => false,
+            Some("id") => true,
+            Some(_) => return Err(Problem::new(Code::BadRequest, "'keep' can only be 'id'")),
+        };
+        return publish_stream::run(Ingest::new(hub, kind, Some(topic), key, keep_ids), body).await;
+    }
+    let labels = Labels {
+        event: query.one("event")?,
+        id: query.one("id")?,
+        retry: query.one("retry")?,
+    };
+    let (data, _permit) = read_text(hub, body, hub.settings().limits.event_data_bytes).await?;
+    let event = admit::event(topic, data, labels, &hub.settings().limits)?;
+    admit::publish_one(hub, event, key.as_ref()).await
+}
+
+/// `POST /events`.
+///
+/// # Errors
+/// The problem to answer with.
+pub async fn events(
+    hub: &Arc<Hub>,
+    head: &request::Parts,
+    body: Incoming,
+) -> Result<Reply, Problem> {
+    body::check_coding(&head.headers)?;
+    let key = Key::of(&head.headers)?;
+    match body::essence(&head.headers).as_str() {
+        "application/json" => {}
+        "application/x-ndjson" => {
+            return publish_stream::run(Ingest::new(hub, BodyKind::Ndjson, None, key, true), body)
+                .await;
+        }
+        _ => {
+            let detail = "/events takes application/json or application/x-ndjson; any data goes to /t/{topic}";
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+    }
+    let limits = &hub.settings().limits;
+    let (text, _permit) = read_text(hub, body, limits.batch_bytes).await?;
+    let (parsed, many) = event_json::parse_one_or_many(&text, limits.batch_events)?;
+    let mut events = Vec::with_capacity(parsed.len());
+    for (i, parsed) in parsed.into_iter().enumerate() {
+        events.push(from_json(hub, parsed, None).map_err(|mut problem| {
+            if many {
+                problem.detail = format!("event {}: {}", i + 1, problem.detail);
+            }
+            problem
+        })?);
+    }
+    if !many {
+        return admit::publish_one(hub, events.remove(0), key.as_ref()).await;
+    }
+    let entries: Vec<_> = (0..)
+        .zip(events)
+        .map(|(n, event)| admit::entry(event, key.as_ref(), n))
+        .collect();
+    let appended = match entries.is_empty() {
+        true => Vec::new(),
+        false => hub
+            .publish(entries)
+            .await
+            .map_err(|error| admit::refusal(&error))?,
+    };
+    let ids: Vec<&str> = appended
+        .iter()
+        .map(|appended| appended.id.as_str())
+        .collect();
+    let answer = json!({ "published": ids.len(), "last_id": ids.last(), "ids": ids });
+    Ok(respond::json(StatusCode::OK, &answer))
+}
+
+/// Checks a JSON event; its topic is the request's or its own, never both.
+pub fn from_json(
+    hub: &Hub,
+    parsed: event_json::JsonEvent,
+    topic: Option<&Topic>,
+) -> Result<tidings_engine::Event, Problem> {
+    let topic = match (topic, &parsed.topic) {
+        (Some(topic), None) => topic.clone(),
+        (None, Some(own)) => publishable(own)?,
+        (Some(_), Some(_)) => {
+            return Err(Problem::new(
+                Code::InvalidEvent,
+                "the topic stands in the URL; leave 'topic' out",
+            ));
+        }
+        (None, None) => return Err(Problem::new(Code::InvalidEvent, "'topic' is missing")),
+    };
+    let labels = Labels {
+        event: parsed.event.as_deref(),
+        id: parsed.id.as_deref(),
+        retry: parsed.retry.as_deref(),
+    };
+    admit::event(topic, parsed.data, labels, &hub.settings().limits)
+}
+
+/// Reads a body that is text, within what all bodies together may hold. The
+/// permit is to be kept for as long as the text.
+async fn read_text(
+    hub: &Hub,
+    body: Incoming,
+    max_bytes: usize,
+) -> Result<(String, SemaphorePermit<'_>), Problem> {
+    let announced = body
+        .size_hint()
+        .upper()
+        .map_or(max_bytes, |upper| upper.min(max_bytes as u64) as usize);
+    let permit = hub.reserve_body(announced).await?;
+    let bytes: Bytes = body::read_whole(body, max_bytes).await?;
+    let text = String::from_utf8(bytes.into()).map_err(|_| {
+        let detail = "the body is not UTF-8, the only encoding of event streams; encode binary data, as base64 for one";
+        Problem::new(Code::InvalidEvent, detail)
+    })?;
+    Ok((text, permit))
+}

@@ -1,0 +1,304 @@
+//! Streamed bodies: each event is published as it arrives, and stays published
+//! whatever comes after it.
+
+use super::admit::{self, Key, Labels};
+use super::event_json;
+use super::publish::{BodyKind, from_json};
+use crate::http::{Code, Problem, Reply, body, respond};
+use crate::hub::{Hub, PublishError};
+use http::StatusCode;
+use hyper::body::Incoming;
+use serde_json::json;
+use std::sync::Arc;
+use tidings_codec::{Decoder, EventId, Item};
+use tidings_engine::limits::EVENT_TYPE_BYTES;
+use tidings_engine::{Entry, Event, Topic};
+use tidings_store::AppendError;
+use tokio::sync::SemaphorePermit;
+
+/// A streamed body that is being taken in.
+pub struct Ingest<'h> {
+    hub: &'h Arc<Hub>,
+    parser: Parser,
+    admission: Admission<'h>,
+    published: u64,
+    last_id: Option<EventId>,
+    /// What the parser may keep of an event that hasn't wholly arrived.
+    permits: Vec<SemaphorePermit<'h>>,
+}
+
+/// How the events of one body are admitted.
+struct Admission<'h> {
+    hub: &'h Hub,
+    topic: Option<Topic>,
+    key: Option<Key>,
+    keep_ids: bool,
+    /// Events seen so far, for error texts and idempotency.
+    seen: u64,
+    /// Parsed and valid, not yet published.
+    entries: Vec<Entry>,
+}
+
+enum Parser {
+    Lines(Vec<u8>),
+    EventStream(Box<Decoder>),
+}
+
+impl<'h> Ingest<'h> {
+    /// Takes in a body of `kind` for `topic`; without one, each event names its own.
+    pub fn new(
+        hub: &'h Arc<Hub>,
+        kind: BodyKind,
+        topic: Option<Topic>,
+        key: Option<Key>,
+        keep_ids: bool,
+    ) -> Self {
+        let parser = match kind {
+            BodyKind::EventStream => {
+                let max_event = hub.settings().limits.event_data_bytes + EVENT_TYPE_BYTES;
+                let limits = tidings_codec::Limits {
+                    max_event,
+                    ..Default::default()
+                };
+                Parser::EventStream(Box::new(Decoder::with_limits(limits)))
+            }
+            _ => Parser::Lines(Vec::new()),
+        };
+        let admission = Admission {
+            hub,
+            topic,
+            key,
+            keep_ids,
+            seen: 0,
+            entries: Vec::new(),
+        };
+        Self {
+            hub,
+            parser,
+            admission,
+            published: 0,
+            last_id: None,
+            permits: Vec::new(),
+        }
+    }
+
+    /// What has been published, as members of the answer.
+    fn progress(&self) -> (u64, Option<&str>) {
+        (self.published, self.last_id.as_ref().map(EventId::as_str))
+    }
+
+    /// Takes in the next piece of the body.
+    async fn take(&mut self, piece: &[u8]) -> Result<(), Problem> {
+        let parsed = match &mut self.parser {
+            Parser::Lines(rest) => feed_lines(rest, piece, &mut self.admission),
+            Parser::EventStream(decoder) => feed_stream(decoder, piece, &mut self.admission),
+        };
+        self.flush().await?;
+        parsed?;
+        self.reserve().await
+    }
+
+    /// The body has ended: so must its last event have.
+    async fn finish(&mut self) -> Result<(), Problem> {
+        let parsed = match &mut self.parser {
+            Parser::Lines(rest) => {
+                let last = std::mem::take(rest);
+                admit_line(&last, &mut self.admission)
+            }
+            Parser::EventStream(decoder) if decoder.is_mid_event() => {
+                let detail = "the body ended within an event, which was dropped; end each event with a blank line";
+                Err(Problem::new(Code::InvalidEvent, detail))
+            }
+            Parser::EventStream(_) => Ok(()),
+        };
+        self.flush().await?;
+        parsed
+    }
+
+    /// Publishes what was parsed.
+    async fn flush(&mut self) -> Result<(), Problem> {
+        let entries = std::mem::take(&mut self.admission.entries);
+        let refusable = entries
+            .iter()
+            .any(|entry| entry.id.is_some() || entry.key.is_some());
+        let mut before = if refusable {
+            entries.clone()
+        } else {
+            Vec::new()
+        };
+        let Err(error) = self.append(entries).await else {
+            return Ok(());
+        };
+        // An append is all or nothing, but what comes before a bad event stays.
+        if let PublishError::Refused(
+            AppendError::IdConflict { index } | AppendError::KeyConflict { index },
+        ) = error
+        {
+            before.truncate(index);
+            self.append(before)
+                .await
+                .map_err(|error| admit::refusal(&error))?;
+        }
+        Err(admit::refusal(&error))
+    }
+
+    async fn append(&mut self, entries: Vec<Entry>) -> Result<(), PublishError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let appended = self.hub.publish(entries).await?;
+        self.published += appended.len() as u64;
+        self.last_id = appended.into_iter().next_back().map(|appended| appended.id);
+        Ok(())
+    }
+
+    /// Counts what the parser holds against what all bodies may hold.
+    async fn reserve(&mut self) -> Result<(), Problem> {
+        /// What every stream may hold uncounted, and the step of counting.
+        const STEP: usize = 64 * 1024;
+        let held = match &self.parser {
+            Parser::Lines(rest) => rest.capacity(),
+            Parser::EventStream(decoder) => decoder.buffer_capacity(),
+        };
+        if held <= STEP {
+            self.permits.clear();
+        }
+        while held > STEP * (self.permits.len() + 1) {
+            self.permits.push(self.hub.reserve_body(STEP).await?);
+        }
+        Ok(())
+    }
+}
+
+/// Takes a streamed body in to its end.
+///
+/// # Errors
+/// The problem to answer with; it tells how much was published before it.
+pub async fn run(mut ingest: Ingest<'_>, mut body: Incoming) -> Result<Reply, Problem> {
+    let silence = ingest.hub.settings().limits.publish_silence;
+    let result = loop {
+        match body::next_piece(&mut body, silence).await {
+            Ok(Some(piece)) => {
+                if let Err(problem) = ingest.take(&piece).await {
+                    break Err(problem);
+                }
+            }
+            Ok(None) => break ingest.finish().await,
+            Err(problem) => break Err(problem),
+        }
+    };
+    let (published, last_id) = ingest.progress();
+    match result {
+        Ok(()) => Ok(respond::json(
+            StatusCode::OK,
+            &json!({ "published": published, "last_id": last_id }),
+        )),
+        // The rest of the body is not worth waiting for.
+        Err(problem) => Err(problem
+            .with("published", published)
+            .with("last_id", last_id)
+            .closing()),
+    }
+}
+
+impl Admission<'_> {
+    fn push(&mut self, event: Result<Event, Problem>) -> Result<(), Problem> {
+        let number = self.seen;
+        self.seen += 1;
+        let event = event.map_err(|mut problem| {
+            problem.detail = format!("event {}: {}", number + 1, problem.detail);
+            problem
+        })?;
+        self.entries
+            .push(admit::entry(event, self.key.as_ref(), number));
+        Ok(())
+    }
+
+    fn too_large(&self) -> Problem {
+        let detail = format!(
+            "event {} is longer than {} bytes",
+            self.seen + 1,
+            self.hub.settings().limits.line_bytes
+        );
+        Problem::new(Code::TooLarge, detail)
+    }
+}
+
+fn feed_lines(
+    rest: &mut Vec<u8>,
+    mut piece: &[u8],
+    admission: &mut Admission<'_>,
+) -> Result<(), Problem> {
+    let limit = admission.hub.settings().limits.line_bytes;
+    while let Some(end) = memchr::memchr(b'\n', piece) {
+        let line = &piece[..end];
+        piece = &piece[end + 1..];
+        if rest.len() + line.len() > limit {
+            return Err(admission.too_large());
+        }
+        if rest.is_empty() {
+            admit_line(line, admission)?;
+        } else {
+            rest.extend_from_slice(line);
+            let line = std::mem::take(rest);
+            admit_line(&line, admission)?;
+        }
+    }
+    if rest.len() + piece.len() > limit {
+        return Err(admission.too_large());
+    }
+    rest.extend_from_slice(piece);
+    Ok(())
+}
+
+fn admit_line(line: &[u8], admission: &mut Admission<'_>) -> Result<(), Problem> {
+    let line = line.trim_ascii();
+    if line.is_empty() {
+        return Ok(());
+    }
+    let event = std::str::from_utf8(line)
+        .map_err(|_| Problem::new(Code::InvalidEvent, "the line is not UTF-8"))
+        .and_then(event_json::parse)
+        .and_then(|parsed| from_json(admission.hub, parsed, admission.topic.as_ref()));
+    admission.push(event)
+}
+
+fn feed_stream(
+    decoder: &mut Decoder,
+    mut piece: &[u8],
+    admission: &mut Admission<'_>,
+) -> Result<(), Problem> {
+    while let Some(item) = decoder.next(&mut piece) {
+        match item {
+            Item::Event(received) => {
+                let retry = received
+                    .retry
+                    .filter(|_| admission.keep_ids)
+                    .map(|retry| retry.to_string());
+                let labels = Labels {
+                    event: Some(received.event_type).filter(|name| !name.is_empty()),
+                    id: received
+                        .id
+                        .filter(|id| admission.keep_ids && !id.is_empty()),
+                    retry: retry.as_deref(),
+                };
+                let event = match &admission.topic {
+                    Some(topic) => {
+                        let limits = &admission.hub.settings().limits;
+                        admit::event(topic.clone(), received.data.to_owned(), labels, limits)
+                    }
+                    None => Err(Problem::new(
+                        Code::InvalidEvent,
+                        "an event stream names no topics",
+                    )),
+                };
+                admission.push(event)?;
+            }
+            Item::TooLarge(too_large) => {
+                return Err(Problem::new(Code::TooLarge, too_large.to_string()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Watching: `GET /t/{topic}` and `GET /events?topic=…`.
+
+use super::{history, page, start};
+use crate::http::query::Query;
+use crate::http::{Code, Problem, Reply, ReplyBody, accept, respond};
+use crate::hub::Hub;
+use crate::stream::{Form, Stream};
+use bytes::Bytes;
+use http::header::{self, HeaderName};
+use http::{Method, Response, request};
+use std::sync::Arc;
+use tidings_engine::control;
+use tidings_engine::{InvalidSelector, Selection, Selector};
+
+/// `GET /t/{topic}`: one topic, or one pattern.
+///
+/// # Errors
+/// The problem to answer with.
+pub async fn one(hub: &Arc<Hub>, head: &request::Parts, topic: &str) -> Result<Reply, Problem> {
+    let query = Query::parse(head.uri.query(), hub.settings().limits.query_bytes)?;
+    let selection = Selection::new(vec![selector(topic)?]);
+    watch(hub, head, &query, selection).await
+}
+
+/// `GET /events?topic=…&topic=…`: several topics and patterns.
+///
+/// # Errors
+/// The problem to answer with.
+pub async fn several(hub: &Arc<Hub>, head: &request::Parts) -> Result<Reply, Problem> {
+    let query = Query::parse(head.uri.query(), hub.settings().limits.query_bytes)?;
+    let max = hub.settings().limits.selectors_per_subscription;
+    let selectors: Vec<Selector> = query.all("topic").map(selector).collect::<Result<_, _>>()?;
+    if selectors.is_empty() {
+        let detail = "name at least one topic: /events?topic=news&topic=orders/*";
+        return Err(Problem::new(Code::InvalidTopic, detail));
+    }
+    if selectors.len() > max {
+        let detail =
+            format!("a stream watches at most {max} topics; use a pattern, or several streams");
+        return Err(Problem::new(Code::InvalidTopic, detail));
+    }
+    watch(hub, head, &query, Selection::new(selectors)).await
+}
+
+fn selector(text: &str) -> Result<Selector, Problem> {
+    Selector::new(text)
+        .map_err(|reason: InvalidSelector| Problem::new(Code::InvalidTopic, reason.to_string()))
+}
+
+async fn watch(
+    hub: &Arc<Hub>,
+    head: &request::Parts,
+    query: &Query,
+    selection: Selection,
+) -> Result<Reply, Problem> {
+    let mut reply = match accept::negotiate(&head.headers) {
+        Some(accept::Form::Stream) => stream(hub, head, query, selection).await?,
+        Some(accept::Form::Json) => history::page(hub, &head.headers, query, selection).await?,
+        Some(accept::Form::Html) => page::reply(),
+        None => {
+            let detail =
+                "this is given as text/event-stream, application/json (history) and text/html";
+            return Err(Problem::new(Code::NotAcceptable, detail));
+        }
+    };
+    reply
+        .headers_mut()
+        .append(header::VARY, header::HeaderValue::from_static("Accept"));
+    Ok(reply)
+}
+
+async fn stream(
+    hub: &Arc<Hub>,
+    head: &request::Parts,
+    query: &Query,
+    selection: Selection,
+) -> Result<Reply, Problem> {
+    let form = match query.one("envelope")? {
+        None => Form::Plain,
+        Some("json") => Form::Envelope,
+        Some(_) => {
+            return Err(Problem::new(
+                Code::BadRequest,
+                "'envelope' can only be 'json'",
+            ));
+        }
+    };
+    let asked = start::asked(&head.headers, query)?;
+    if head.method == Method::HEAD {
+        return Ok(event_stream(ReplyBody::Whole(None)));
+    }
+    if hub.is_full() || hub.drain().has_begun() {
+        return Ok(soft_refusal(hub));
+    }
+    let start = start::find(hub, asked, &selection).await?;
+    let retry = hub.jittered_retry();
+    let mut opening = control::opening(retry, hub.wire_id(start.cursor.after)).to_vec();
+    if let Some(reason) = start.gap {
+        opening.extend_from_slice(&hub.gap_block(reason, start.cursor.after));
+    }
+    let stream = Stream::new(
+        Arc::clone(hub),
+        selection,
+        start.cursor,
+        form,
+        opening.into(),
+    );
+    Ok(event_stream(ReplyBody::Stream(Box::new(stream))))
+}
+
+/// The head of every event stream.
+fn event_stream(body: ReplyBody) -> Reply {
+    let mut reply = Response::new(body);
+    respond::set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
+    respond::set(&mut reply, header::CACHE_CONTROL, "no-store, no-transform");
+    respond::set(
+        &mut reply,
+        HeaderName::from_static("x-accel-buffering"),
+        "no",
+    );
+    respond::set(&mut reply, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    reply
+}
+
+/// "Not now": any status but 200 would end a browser's EventSource for ever.
+fn soft_refusal(hub: &Hub) -> Reply {
+    hub.metrics().soft_refusals.inc();
+    let body: Bytes = control::retry(hub.jittered_retry());
+    event_stream(ReplyBody::Whole(Some(body)))
+}

@@ -1,0 +1,178 @@
+//! A whole hub, from a configuration to its last connection.
+
+use crate::config::{Config, ConfigErrors, StoreKind};
+use crate::http::cors::Cors;
+use crate::hub::{Hub, Settings, now};
+use crate::listener::Listener;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tidings_engine::{Limits, LogId};
+use tidings_store::{DirStorage, MemoryStorage, OpenError, Storage, Store};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// How much longer than its window a drain may take.
+const DRAIN_GRACE: Duration = Duration::from_secs(2);
+/// Connections beyond those that may watch, so that a hub full of watchers can
+/// still be published to and looked at.
+const SPARE_CONNECTIONS: usize = 32;
+
+/// Why a hub doesn't start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The configuration asks for more than this machine grants.
+    Config(ConfigErrors),
+    /// An address can't be listened on.
+    Listen(SocketAddr, io::Error),
+    /// The data directory can't be used.
+    Data(io::Error),
+    /// The log can't be opened.
+    Store(OpenError),
+    /// The system refuses something that every hub needs.
+    System(io::Error),
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(
+                    f,
+                    "can't listen on {address}: another program does; stop it, or choose another port with --listen"
+                )
+            }
+            Self::Listen(address, error) => write!(f, "can't listen on {address}: {error}"),
+            Self::Config(errors) => errors.fmt(f),
+            Self::Data(error) => write!(f, "can't use the data directory: {error}"),
+            Self::Store(error) => write!(f, "can't open the log: {error}"),
+            Self::System(error) => write!(f, "can't start: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+/// Runs a hub until SIGTERM or SIGINT has drained it, or a second signal ends
+/// it at once. `ready` is called with the addresses once it serves.
+///
+/// # Errors
+/// [`ServeError`] if it can't start.
+pub fn serve(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::System)?;
+    let served = runtime.block_on(run(config, ready));
+    // A read of a stuck disk must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    served
+}
+
+async fn run(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), ServeError> {
+    // Before anything else, so that no signal finds the process unprepared.
+    let mut signals = Signals::new().map_err(ServeError::System)?;
+    let limits = config
+        .engine_limits(raise_descriptor_limit())
+        .map_err(ServeError::Config)?;
+    let connections = limits.subscriptions + SPARE_CONNECTIONS;
+    let store = open_store(config)?;
+    let hub = Hub::start(store, settings(config, limits)).map_err(ServeError::System)?;
+    let cors = Arc::new(Cors::new(
+        config.cors.origins.iter().map(ToString::to_string),
+    ));
+    let hosts: Vec<String> = config.hosts.iter().map(ToString::to_string).collect();
+    let mut listeners = Vec::new();
+    for address in &config.listen {
+        let listener = Listener::bind(*address, &hub, config.open, &hosts, &cors);
+        listeners.push(listener.map_err(|error| ServeError::Listen(*address, error))?);
+    }
+    let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
+    let permits = Arc::new(Semaphore::new(connections));
+    let mut running = JoinSet::new();
+    for listener in listeners {
+        running.spawn(listener.run(Arc::clone(&permits)));
+    }
+    ready(&addresses);
+    tracing::info!(?addresses, connections, "serving");
+
+    signals.next().await;
+    tracing::info!(window = ?hub.drain().window(), "draining; a second signal ends at once");
+    hub.begin_drain();
+    let all_gone = async { while running.join_next().await.is_some() {} };
+    tokio::select! {
+        () = all_gone => tracing::info!("drained"),
+        () = tokio::time::sleep(hub.drain().window() + DRAIN_GRACE) => tracing::warn!("not all connections ended in time"),
+        () = signals.next() => tracing::warn!("ended at once"),
+    }
+    hub.writer().shutdown();
+    Ok(())
+}
+
+/// The signals that end a hub.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Takes all the descriptors the system grants; answers how many.
+fn raise_descriptor_limit() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let granted = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    // No number means no limit; a process can't have more than 2^31 anyway.
+    granted.unwrap_or(1 << 31).min(1 << 20)
+}
+
+fn open_store(config: &Config) -> Result<Store, ServeError> {
+    let storage: Arc<dyn Storage> = match config.store {
+        StoreKind::Disk => Arc::new(DirStorage::open(&config.data).map_err(ServeError::Data)?),
+        StoreKind::Memory => Arc::new(MemoryStorage::new()),
+    };
+    let (store, recovery) = Store::open(
+        storage,
+        config.store_options(),
+        now(),
+        LogId(fastrand::u64(..)),
+    )
+    .map_err(ServeError::Store)?;
+    for finding in recovery.findings {
+        tracing::warn!(%finding, "the log was repaired");
+    }
+    Ok(store)
+}
+
+fn settings(config: &Config, limits: Limits) -> Settings {
+    Settings {
+        publish_timeout: config.publish.timeout,
+        drain_window: config.drain.window,
+        limits,
+    }
+}
