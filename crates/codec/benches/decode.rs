@@ -1,8 +1,8 @@
 //! Decoding, beside other crates in the same run: `cargo bench -p tidings-codec`.
 //!
 //! Each decoder is driven as its documentation says and gives every event to
-//! the optimiser's black box: ours and sse-core from slices, eventsource-stream
-//! and sse-stream as streams of `Bytes` that are always ready.
+//! the optimiser's black box: ours and sse-core read slices; sse-stream and
+//! eventsource-stream read streams of `Bytes`, here always ready.
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -17,7 +17,37 @@ use tidings_codec::{Decoder, Item};
 const SEED: u64 = 1;
 
 /// A way to decode all chunks; gives the number of events.
-type Contender = (&'static str, fn(&[Bytes]) -> usize);
+type Contender = (&'static str, fn(&Input) -> usize);
+
+/// A stream, as chunks that are lent and as chunks that are owned, for who
+/// asks for them so.
+struct Input {
+    stream: Vec<u8>,
+    chunk_len: usize,
+    chunks: Vec<Bytes>,
+}
+
+impl Input {
+    fn new(stream: Vec<u8>, chunk_len: usize) -> Self {
+        let chunks = stream
+            .chunks(chunk_len)
+            .map(Bytes::copy_from_slice)
+            .collect();
+        Self {
+            stream,
+            chunk_len,
+            chunks,
+        }
+    }
+
+    fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        self.stream.chunks(self.chunk_len)
+    }
+
+    fn ready(&self) -> impl Stream<Item = Result<Bytes, Infallible>> + Unpin {
+        stream::iter(self.chunks.iter().cloned().map(Ok))
+    }
+}
 
 const CONTENDERS: [Contender; 5] = [
     ("tidings, lent", ours_lent),
@@ -27,14 +57,13 @@ const CONTENDERS: [Contender; 5] = [
     ("eventsource-stream", eventsource_stream),
 ];
 
-fn ours_lent(chunks: &[Bytes]) -> usize {
+fn ours_lent(input: &Input) -> usize {
     let mut decoder = Decoder::new();
     let mut events = 0;
-    for chunk in chunks {
-        let mut bytes = &chunk[..];
+    for mut bytes in input.slices() {
         while let Some(item) = decoder.next(&mut bytes) {
             if let Item::Event(event) = item {
-                black_box(event);
+                black_box(&event);
                 events += 1;
             }
         }
@@ -43,11 +72,10 @@ fn ours_lent(chunks: &[Bytes]) -> usize {
 }
 
 /// What a user pays who keeps the events, as the others' users must.
-fn ours_owned(chunks: &[Bytes]) -> usize {
+fn ours_owned(input: &Input) -> usize {
     let mut decoder = Decoder::new();
     let mut events = 0;
-    for chunk in chunks {
-        let mut bytes = &chunk[..];
+    for mut bytes in input.slices() {
         while let Some(item) = decoder.next(&mut bytes) {
             if let Item::Event(event) = item {
                 black_box((event.event_type.to_owned(), event.data.to_owned()));
@@ -58,11 +86,10 @@ fn ours_owned(chunks: &[Bytes]) -> usize {
     events
 }
 
-fn sse_core(chunks: &[Bytes]) -> usize {
+fn sse_core(input: &Input) -> usize {
     let mut decoder = sse_core::SseDecoder::new();
     let mut events = 0;
-    for chunk in chunks {
-        let mut bytes = &chunk[..];
+    for mut bytes in input.slices() {
         while let Some(event) = decoder.next(&mut bytes) {
             black_box(event.expect("within its limit"));
             events += 1;
@@ -71,16 +98,12 @@ fn sse_core(chunks: &[Bytes]) -> usize {
     events
 }
 
-fn sse_stream(chunks: &[Bytes]) -> usize {
-    count(sse_stream::SseByteStream::new(ready(chunks)))
+fn sse_stream(input: &Input) -> usize {
+    count(sse_stream::SseByteStream::new(input.ready()))
 }
 
-fn eventsource_stream(chunks: &[Bytes]) -> usize {
-    count(ready(chunks).eventsource())
-}
-
-fn ready(chunks: &[Bytes]) -> impl Stream<Item = Result<Bytes, Infallible>> + Unpin {
-    stream::iter(chunks.iter().cloned().map(Ok))
+fn eventsource_stream(input: &Input) -> usize {
+    count(input.ready().eventsource())
 }
 
 fn count<T, E: std::fmt::Debug>(mut events: impl Stream<Item = Result<T, E>> + Unpin) -> usize {
@@ -93,9 +116,9 @@ fn count<T, E: std::fmt::Debug>(mut events: impl Stream<Item = Result<T, E>> + U
 }
 
 /// What it costs to look at no byte but move each once.
-fn memcpy(chunks: &[Bytes]) -> usize {
+fn memcpy(input: &Input) -> usize {
     let mut copy = Vec::new();
-    for chunk in chunks {
+    for chunk in input.slices() {
         copy.clear();
         copy.extend_from_slice(chunk);
         black_box(&copy);
@@ -123,23 +146,22 @@ fn bench(c: &mut Criterion) {
     for (name, make, counts) in streams {
         for (chunk, count) in [16 << 10, 1].into_iter().zip(counts) {
             let chunking = if chunk == 1 { "1 B" } else { "16 KiB" };
-            let stream = make(count);
-            let chunks: Vec<_> = stream.chunks(chunk).map(Bytes::copy_from_slice).collect();
+            let input = Input::new(make(count), chunk);
             let mut group = c.benchmark_group(format!("{name} in {chunking}"));
-            group.throughput(Throughput::Bytes(stream.len() as u64));
+            group.throughput(Throughput::Bytes(input.stream.len() as u64));
             for (contender, decode) in CONTENDERS {
                 // It looks at the whole event again for each chunk: minutes.
                 if contender == "eventsource-stream" && name == "64 KiB" && chunk == 1 {
                     continue;
                 }
-                assert_eq!(decode(&chunks), count, "{contender} sees all of {name}");
+                assert_eq!(decode(&input), count, "{contender} sees all of {name}");
                 group.bench_function(BenchmarkId::from_parameter(contender), |b| {
-                    b.iter(|| decode(black_box(&chunks)));
+                    b.iter(|| decode(black_box(&input)));
                 });
             }
             if chunk > 1 {
                 group.bench_function(BenchmarkId::from_parameter("memcpy"), |b| {
-                    b.iter(|| memcpy(black_box(&chunks)));
+                    b.iter(|| memcpy(black_box(&input)));
                 });
             }
             group.finish();

@@ -1,6 +1,6 @@
 //! A block: the fields between two blank lines, and what becomes of them.
 
-use super::line::{Digits, Field};
+use super::line::{Digits, Field, Value};
 use super::{Excess, text};
 use crate::Limits;
 use alloc::string::String;
@@ -39,15 +39,20 @@ pub(super) struct Lent {
     pub(super) event_type: String,
     pub(super) comment: String,
     pub(super) last_event_id: String,
-}
-
-/// An event that is ready. Its texts are lent by [`Block::lent`], except data
-/// that could be left in the chunk.
-#[derive(Debug)]
-pub(super) struct Dispatched<'b> {
-    pub(super) data: Option<&'b str>,
+    /// Whether the event's own block set that ID.
     pub(super) has_id: bool,
     pub(super) retry: Option<u64>,
+    /// Whether any text above has to be taken back.
+    any: bool,
+}
+
+/// What a blank line brought forth. Kept small: it is returned for every event.
+#[derive(Debug)]
+pub(super) enum Dispatch<'b> {
+    Nothing,
+    /// In [`Block::lent`], except data that could be left in the chunk.
+    Event(Option<&'b str>),
+    TooLarge(Excess),
 }
 
 /// What the end of a line can bring forth.
@@ -149,6 +154,7 @@ impl Block {
                 }
             }
             Field::Comment => {
+                self.lent.any = true;
                 self.lent.comment =
                     text::take(&mut self.value, self.limits.max_event).ok_or(Excess::Line)?;
                 return Ok(Some(LineEnd::Comment));
@@ -160,18 +166,36 @@ impl Block {
     /// Whether the value of the block's first `data` line can stay where it is.
     #[inline]
     pub(super) fn can_lend(&self, value: &[u8]) -> bool {
-        !self.has_data && value.len() + self.event_type.len() <= self.limits.max_event
+        !self.has_data
+            && !self.skipped
+            && value.len() + self.event_type.len() <= self.limits.max_event
     }
 
     /// Copies the value of a `data` line that was left in its chunk until now.
-    pub(super) fn keep(&mut self, value: Option<&[u8]>) {
+    #[inline]
+    pub(super) fn keep(&mut self, value: Option<Value<'_>>) {
         if let Some(value) = value
             && !self.skipped
         {
             self.has_data = true;
-            grow(&mut self.data, value.len(), self.limits.max_event);
-            self.data.extend_from_slice(value);
+            grow(&mut self.data, value.bytes().len(), self.limits.max_event);
+            value.append_to(&mut self.data);
         }
+    }
+
+    /// Takes a whole `data` line in one go.
+    #[inline]
+    pub(super) fn push_line(&mut self, value: Value<'_>) -> Result<(), Excess> {
+        let more = usize::from(self.has_data) + value.bytes().len();
+        self.check_room(more)?;
+        grow(&mut self.data, more, self.limits.max_event);
+        if self.has_data {
+            // F6, as in `begin`.
+            self.data.push(b'\n');
+        }
+        self.has_data = true;
+        value.append_to(&mut self.data);
+        Ok(())
     }
 
     /// Appends one byte to the value of a `data` line if that is simple.
@@ -199,13 +223,10 @@ impl Block {
     /// A blank line: dispatches the event, if it is one. `in_chunk` is the
     /// value of the only `data` line, if it could be left where it was.
     #[inline]
-    pub(super) fn dispatch<'b>(
-        &mut self,
-        in_chunk: Option<&'b [u8]>,
-    ) -> Result<Option<Dispatched<'b>>, Excess> {
-        let has_id = mem::take(&mut self.has_id);
-        let retry = self.retry.take();
-        if has_id {
+    pub(super) fn dispatch<'b>(&mut self, in_chunk: Option<Value<'b>>) -> Dispatch<'b> {
+        self.lent.has_id = mem::take(&mut self.has_id);
+        self.lent.retry = self.retry.take();
+        if self.lent.has_id {
             // B1, also for a block without data. The ID buffer keeps its value
             // by being the last event ID until another `id` is complete.
             mem::swap(&mut self.lent.last_event_id, &mut self.id);
@@ -217,29 +238,34 @@ impl Block {
         if !self.has_data && in_chunk.is_none() {
             self.skipped = false;
             self.event_type.clear();
-            return Ok(None);
+            return Dispatch::Nothing;
         }
-        if !self.event_type.is_empty() {
-            self.lent.event_type = self.take_event_type()?;
+        if !self.event_type.is_empty()
+            && let Err(excess) = self.lend_event_type()
+        {
+            return Dispatch::TooLarge(excess);
         }
-        let data = match in_chunk.map(str::from_utf8) {
-            Some(Ok(data)) if data.len() <= self.room_beside_type() => Some(data),
-            _ => {
-                self.keep(in_chunk);
-                self.lent.data = self.take_data()?;
-                None
-            }
-        };
-        Ok(Some(Dispatched {
-            data,
-            has_id,
-            retry,
-        }))
+        if let Some(Ok(data)) = in_chunk.map(|value| str::from_utf8(value.bytes()))
+            && data.len() <= self.room_beside_type()
+        {
+            return Dispatch::Event(Some(data));
+        }
+        self.keep(in_chunk);
+        match self.lend_data() {
+            Ok(()) => Dispatch::Event(None),
+            Err(excess) => Dispatch::TooLarge(excess),
+        }
     }
 
     /// Takes back what was lent out.
     #[inline]
     pub(super) fn reclaim(&mut self) {
+        if mem::take(&mut self.lent.any) {
+            self.reclaim_any();
+        }
+    }
+
+    fn reclaim_any(&mut self) {
         if self.lent.data.capacity() > 0 {
             self.data = mem::take(&mut self.lent.data).into_bytes();
             self.data.clear();
@@ -262,20 +288,19 @@ impl Block {
         self.lent.last_event_id = last_event_id;
     }
 
-    fn take_event_type(&mut self) -> Result<String, Excess> {
-        text::take(&mut self.event_type, self.limits.max_event).ok_or_else(|| {
-            self.keep_nothing();
-            Excess::Event
-        })
+    fn lend_event_type(&mut self) -> Result<(), Excess> {
+        self.lent.any = true;
+        self.lent.event_type = text::take(&mut self.event_type, self.limits.max_event)
+            .ok_or_else(|| self.keep_nothing())?;
+        Ok(())
     }
 
-    fn take_data(&mut self) -> Result<String, Excess> {
+    fn lend_data(&mut self) -> Result<(), Excess> {
         self.has_data = false;
+        self.lent.any = true;
         let room = self.room_beside_type();
-        text::take(&mut self.data, room).ok_or_else(|| {
-            self.keep_nothing();
-            Excess::Event
-        })
+        self.lent.data = text::take(&mut self.data, room).ok_or_else(|| self.keep_nothing())?;
+        Ok(())
     }
 
     /// How many bytes of data the event can have, given its type as text,
@@ -284,10 +309,12 @@ impl Block {
         self.limits.max_event - self.lent.event_type.len()
     }
 
-    fn keep_nothing(&mut self) {
+    /// For an event that is too large.
+    fn keep_nothing(&mut self) -> Excess {
         self.has_data = false;
         self.data = Vec::new();
         self.event_type = Vec::new();
+        Excess::Event
     }
 
     fn push_data(&mut self, bytes: &[u8]) -> Result<(), Excess> {

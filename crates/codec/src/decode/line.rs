@@ -1,5 +1,7 @@
 //! Lines: where one ends, and which field it is.
 
+use alloc::vec::Vec;
+
 /// The byte order mark that may stand before a stream (D2).
 pub(super) const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
@@ -64,20 +66,82 @@ impl Field {
     }
 }
 
-/// Splits a whole, non-empty line into field and value; `None` for fields to
-/// be ignored (F9).
-#[inline]
-pub(super) fn split(line: &[u8]) -> Option<(Field, &[u8])> {
-    // The fields of nearly every line, without a search for the colon (F2).
-    if let Some(value) = line.strip_prefix(b"data: ") {
-        return Some((Field::Data, value));
+/// A line that lies whole in a chunk, from its start on.
+pub(super) struct WholeLine<'b> {
+    /// Without its end.
+    pub(super) bytes: &'b [u8],
+    /// If it begins with `data:`.
+    data: Option<Value<'b>>,
+}
+
+/// A value and what comes after it in its chunk, which lets few bytes be
+/// copied as if they were a fixed number.
+#[derive(Clone, Copy)]
+pub(super) struct Value<'b> {
+    and_after: &'b [u8],
+    len: usize,
+}
+
+impl<'b> Value<'b> {
+    #[inline]
+    pub(super) fn bytes(&self) -> &'b [u8] {
+        &self.and_after[..self.len]
     }
-    let field = Field::beginning_with(line[0])?;
-    match line.strip_prefix(field.name())? {
-        [b':', b' ', value @ ..] | [b':', value @ ..] => Some((field, value)),
-        // F3: no colon, so the whole line is the name.
-        [] => Some((field, &[])),
-        _ => None,
+
+    /// Appends the value to a buffer that has room for it.
+    #[inline]
+    pub(super) fn append_to(&self, buffer: &mut Vec<u8>) {
+        const FEW: usize = 16;
+        match self.and_after.first_chunk::<FEW>() {
+            Some(few) if self.len <= FEW && buffer.capacity() - buffer.len() >= FEW => {
+                let len = buffer.len() + self.len;
+                buffer.extend_from_slice(few);
+                buffer.truncate(len);
+            }
+            _ => buffer.extend_from_slice(self.bytes()),
+        }
+    }
+}
+
+/// What nearly every line begins with.
+const DATA: &[u8] = b"data:";
+
+impl<'b> WholeLine<'b> {
+    /// The line that `chunk` begins with, if it ends there too.
+    #[inline]
+    pub(super) fn first_of(chunk: &'b [u8]) -> Option<Self> {
+        if let Some(after_colon) = chunk.strip_prefix(DATA) {
+            let and_after = after_colon.strip_prefix(b" ").unwrap_or(after_colon);
+            let len = find_line_end(and_after)?;
+            return Some(Self {
+                bytes: &chunk[..chunk.len() - and_after.len() + len],
+                data: Some(Value { and_after, len }),
+            });
+        }
+        let end = find_line_end(chunk)?;
+        Some(Self {
+            bytes: &chunk[..end],
+            data: None,
+        })
+    }
+
+    /// The value, if the line begins with `data:`, as nearly every one does.
+    #[inline]
+    pub(super) fn data(&self) -> Option<Value<'b>> {
+        self.data
+    }
+
+    /// Splits a line that isn't empty into field and value; `None` for fields
+    /// to be ignored (F9).
+    pub(super) fn split(&self) -> Option<(Field, &'b [u8])> {
+        let field = Field::beginning_with(self.bytes[0])?;
+        // No known name has a colon in it, so no search for the first (F2).
+        match self.bytes.strip_prefix(field.name())? {
+            [b':', b' ', value @ ..] | [b':', value @ ..] => Some((field, value)),
+            // F3: no colon, so the whole line is the name.
+            [] => Some((field, &[])),
+            _ => None,
+        }
     }
 }
 
@@ -90,11 +154,25 @@ pub(super) fn is_line_end(byte: u8) -> bool {
 /// Where the line that `bytes` begin with ends, if it does.
 #[inline]
 pub(super) fn find_line_end(bytes: &[u8]) -> Option<usize> {
-    // A call of memchr costs more than a look at a few bytes.
-    if bytes.len() < 8 {
+    // Short lines are many, and a call of memchr costs as much as they do.
+    let Some((word, rest)) = bytes.split_first_chunk::<8>() else {
         return bytes.iter().position(|&byte| is_line_end(byte));
+    };
+    let ends = line_ends(u64::from_le_bytes(*word));
+    if ends != 0 {
+        return Some(ends.trailing_zeros() as usize / 8);
     }
-    memchr::memchr2(b'\r', b'\n', bytes)
+    Some(8 + memchr::memchr2(b'\r', b'\n', rest)?)
+}
+
+/// Sets the high bit of each byte that is CR or LF, and perhaps of some above
+/// the lowest one that is.
+#[inline]
+fn line_ends(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = ONES << 7;
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    (zeros(word ^ (ONES * b'\n' as u64)) | zeros(word ^ (ONES * b'\r' as u64))) & HIGHS
 }
 
 /// The value of a `retry` field (F8), as its bytes come.

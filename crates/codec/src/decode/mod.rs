@@ -5,9 +5,9 @@ mod line;
 mod text;
 
 use crate::{EventId, Limits};
-use block::{Block, Dispatched, LineEnd};
-use core::fmt;
-use line::{BOM, Field, Line, find_line_end, is_line_end, split};
+use block::{Block, Dispatch, LineEnd};
+use core::{fmt, mem};
+use line::{BOM, Field, Line, Value, WholeLine, find_line_end, is_line_end};
 
 /// Decodes an event stream from chunks of bytes, cut anywhere.
 ///
@@ -51,6 +51,8 @@ pub struct Decoder {
     position: u64,
     /// How many came before the current block.
     block_at: u64,
+    /// How many came before the last block that was too large.
+    excess_at: u64,
 }
 
 /// Something that a stream said.
@@ -140,12 +142,13 @@ impl fmt::Display for TooLarge {
 
 impl core::error::Error for TooLarge {}
 
-/// An item whose texts the decoder's buffers hold, unless they are in the chunk.
+/// An item whose parts are in [`Block::lent`], except texts that could be left
+/// in the chunk.
 enum Found<'b> {
-    Event(Dispatched<'b>),
+    Event(Option<&'b str>),
     Retry(u64),
     Comment(Option<&'b str>),
-    TooLarge(TooLarge),
+    TooLarge(Excess),
 }
 
 impl Default for Decoder {
@@ -171,6 +174,7 @@ impl Decoder {
             end: 0,
             position: 0,
             block_at: 0,
+            excess_at: 0,
         }
     }
 
@@ -186,32 +190,40 @@ impl Decoder {
     ///
     /// What the stream said may have an effect without an item: compare
     /// [`Decoder::last_event_id`] when `bytes` is empty.
-    #[inline]
+    #[inline(always)]
     pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Option<Item<'a>> {
-        if self.line == Line::Value(Field::Data)
-            && let [byte] = **bytes
-            && !is_line_end(byte)
-            && self.block.push_data_byte(byte)
-        {
-            self.position += 1;
-            *bytes = &[];
-            return None;
+        if let [byte] = **bytes {
+            // First what nearly every byte of a stream is.
+            let taken = if self.line == Line::Value(Field::Data) && !is_line_end(byte) {
+                self.block.push_data_byte(byte)
+            } else {
+                self.simple_byte(byte)
+            };
+            if taken {
+                self.position += 1;
+                *bytes = &[];
+                return None;
+            }
         }
+        self.next_item(bytes)
+    }
+
+    fn next_item<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Option<Item<'a>> {
         self.end = self.position + bytes.len() as u64;
         let found = self.advance(bytes);
         self.position = self.end - bytes.len() as u64;
         let lent = &self.block.lent;
         Some(match found? {
-            Found::Event(event) => Item::Event(Event {
+            Found::Event(data) => Item::Event(Event {
                 event_type: &lent.event_type,
-                data: event.data.unwrap_or(&lent.data),
+                data: data.unwrap_or(&lent.data),
                 last_event_id: &lent.last_event_id,
-                id: event.has_id.then_some(&lent.last_event_id),
-                retry: event.retry,
+                id: lent.has_id.then_some(&lent.last_event_id),
+                retry: lent.retry,
             }),
             Found::Retry(millis) => Item::Retry(millis),
             Found::Comment(text) => Item::Comment(text.unwrap_or(&lent.comment)),
-            Found::TooLarge(too_large) => Item::TooLarge(too_large),
+            Found::TooLarge(excess) => Item::TooLarge(self.report(excess)),
         })
     }
 
@@ -251,6 +263,28 @@ impl Decoder {
     /// How many bytes the decoder's buffers take now.
     pub fn buffer_capacity(&self) -> usize {
         self.block.capacity()
+    }
+
+    /// Takes a byte that is all there is of its chunk, if it is one of a
+    /// `data` line and there is little to it.
+    fn simple_byte(&mut self, byte: u8) -> bool {
+        self.line = match (self.line, byte) {
+            (Line::Value(Field::Data), b'\n') => Line::Start,
+            (Line::Value(Field::Data), b'\r') => Line::AfterCr,
+            (Line::Start, b'd') => {
+                self.line_len = 1;
+                Line::Name(Field::Data, 1)
+            }
+            (Line::Name(Field::Data, seen @ 1..=3), byte)
+                if byte == Field::Data.name()[usize::from(seen)] =>
+            {
+                self.line_len += 1;
+                Line::Name(Field::Data, seen + 1)
+            }
+            (Line::Colon(Field::Data), b' ') => Line::Value(Field::Data),
+            _ => return false,
+        };
+        true
     }
 
     fn advance<'b>(&mut self, bytes: &mut &'b [u8]) -> Option<Found<'b>> {
@@ -307,34 +341,48 @@ impl Decoder {
     fn whole_lines<'b>(&mut self, bytes: &mut &'b [u8]) -> Option<Found<'b>> {
         // The value of the block's only data line, as long as it can stay
         // where it is.
-        let mut in_chunk = None;
-        while let Some(end) = find_line_end(bytes) {
-            let line = &bytes[..end];
-            *bytes = &bytes[end..];
-            self.end_line(bytes);
-            if line.is_empty() {
+        let mut in_chunk: Option<Value<'b>> = None;
+        loop {
+            if let Some(&first) = bytes.first()
+                && is_line_end(first)
+            {
+                self.end_line(bytes);
                 let found = self.blank_line(in_chunk.take(), bytes);
                 if found.is_some() {
                     return found;
                 }
                 continue;
             }
-            let Some((field, value)) = split(line).filter(|(field, _)| self.wants(*field)) else {
-                if line.len() > self.limits.max_event
+            let Some(line) = WholeLine::first_of(bytes) else {
+                break;
+            };
+            *bytes = &bytes[line.bytes.len()..];
+            self.end_line(bytes);
+            if let Some(value) = line.data() {
+                if in_chunk.is_none() && self.block.can_lend(value.bytes()) {
+                    in_chunk = Some(value);
+                    continue;
+                }
+                if !self.block.is_skipped() {
+                    self.block.keep(in_chunk.take());
+                    if let Err(excess) = self.block.push_line(value) {
+                        return self.too_large(excess);
+                    }
+                }
+                continue;
+            }
+            let Some((field, value)) = line.split().filter(|(field, _)| self.wants(*field)) else {
+                if line.bytes.len() > self.limits.max_event
                     && let Some(found) = self.too_large(Excess::Line)
                 {
                     return Some(found);
                 }
                 continue;
             };
-            if field == Field::Data && in_chunk.is_none() && self.block.can_lend(value) {
-                in_chunk = Some(value);
-                continue;
-            }
             if field != Field::Id {
                 self.block.keep(in_chunk.take());
             }
-            let found = self.whole_line(field, line, value);
+            let found = self.whole_line(field, line.bytes, value);
             if found.is_some() {
                 self.block.keep(in_chunk.take());
                 return found;
@@ -499,15 +547,19 @@ impl Decoder {
 
     /// The end of a block.
     #[inline]
-    fn blank_line<'b>(&mut self, in_chunk: Option<&'b [u8]>, bytes: &[u8]) -> Option<Found<'b>> {
-        let dispatched = self.block.dispatch(in_chunk);
-        let found = match dispatched {
-            Ok(event) => event.map(Found::Event),
+    fn blank_line<'b>(&mut self, in_chunk: Option<Value<'b>>, bytes: &[u8]) -> Option<Found<'b>> {
+        let dispatch = self.block.dispatch(in_chunk);
+        let here = self.here(bytes);
+        let block_at = mem::replace(&mut self.block_at, here);
+        match dispatch {
+            Dispatch::Nothing => None,
+            Dispatch::Event(data) => Some(Found::Event(data)),
             // The block is over: nothing is left of it to be skipped.
-            Err(excess) => Some(self.report(excess)),
-        };
-        self.block_at = self.here(bytes);
-        found
+            Dispatch::TooLarge(excess) => {
+                self.excess_at = block_at;
+                Some(Found::TooLarge(excess))
+            }
+        }
     }
 
     /// Gives the current block up and tells it, once.
@@ -516,18 +568,19 @@ impl Decoder {
             return None;
         }
         self.block.skip(excess);
-        Some(self.report(excess))
+        self.excess_at = self.block_at;
+        Some(Found::TooLarge(excess))
     }
 
-    fn report<'b>(&self, excess: Excess) -> Found<'b> {
-        Found::TooLarge(TooLarge {
+    fn report(&self, excess: Excess) -> TooLarge {
+        TooLarge {
             excess,
             limit: match excess {
                 Excess::Id => self.limits.max_id,
                 Excess::Event | Excess::Line => self.limits.max_event,
             },
-            at: self.block_at,
-        })
+            at: self.excess_at,
+        }
     }
 
     fn wants(&self, field: Field) -> bool {

@@ -11,6 +11,7 @@ use core::mem;
 
 /// Moves the bytes out as text, or not at all if that would have more than
 /// `max` bytes.
+#[inline]
 pub(super) fn take(bytes: &mut Vec<u8>, max: usize) -> Option<String> {
     match String::from_utf8(mem::take(bytes)) {
         Ok(text) => (text.len() <= max).then_some(text),
