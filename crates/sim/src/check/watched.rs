@@ -1,0 +1,68 @@
+//! What a chain should have been given.
+
+use super::chain::{Walk, selects};
+use super::events::{Event, Events};
+use super::{Found, Invariant};
+use crate::{Begin, Moment};
+
+/// Reports what exists and is missing from the chain without a reason.
+pub fn check(events: &Events<'_>, walk: &Walk<'_>, found: &mut Found) {
+    for (number, event) in events.list.iter().enumerate() {
+        if walk.has[number] || !event.exists() || !selects(&walk.chain.selection, &event.is.topic) {
+            continue;
+        }
+        let Some(complaint) = complaint(events, walk, event) else {
+            continue;
+        };
+        // It is there for one and not for the other.
+        let invariant = match event.acked {
+            Some(_) => Invariant::I1NoLoss,
+            None => Invariant::I4Agreement,
+        };
+        walk.report(invariant, format!("{event} {complaint}"), found);
+    }
+}
+
+/// Why the event should have come; `None` if it needn't, or if that can't be known.
+fn complaint(events: &Events<'_>, walk: &Walk<'_>, event: &Event<'_>) -> Option<&'static str> {
+    let (opened, moment) = walk.opened.unwrap_or((0, Moment(u64::MAX)));
+    let may_be_after_start = match &walk.chain.begin {
+        Begin::Earliest { at } => {
+            let passed_over = walk.opened.is_some() && event.at.0 <= opened;
+            if passed_over && event.expired(*at) {
+                return None;
+            }
+            true
+        }
+        Begin::After(id) => is_after(events, event, id),
+        Begin::Opened => event.at.0 > opened || event.called > moment,
+    };
+    if !may_be_after_start {
+        return None;
+    }
+    // All gaps that may cover it: where it stands is not always known exactly.
+    let mut declared = walk
+        .gaps
+        .iter()
+        .filter(|gap| event.at.1 > gap.after && event.at.0 <= gap.to)
+        .peekable();
+    if declared.peek().is_some() {
+        let justified = declared.any(|gap| event.expired(gap.at));
+        return (!justified).then_some("was declared missing while it was to be kept");
+    }
+    if walk.chain.complete {
+        return Some("never came");
+    }
+    (event.at.1 <= walk.behind).then_some("was passed over")
+}
+
+fn is_after(events: &Events<'_>, event: &Event<'_>, id: &str) -> bool {
+    if let Some(position) = events.position(id) {
+        return event.at.0 > position;
+    }
+    let Some(begin) = events.with_id(id) else {
+        // Nobody knows the id: the hub says so with a gap, and goes on there.
+        return true;
+    };
+    event.at.0 > begin.at.1 || begin.acked.is_some_and(|acked| event.called > acked)
+}
