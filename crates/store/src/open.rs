@@ -216,7 +216,9 @@ impl Opening {
                     found.push(Found { header, file });
                 }
                 _ => {
-                    let held = file.size().map_err(error)? / record::MIN + 1;
+                    // It may have been cut too, so its length says little.
+                    let whole = self.options.effective_segment_bytes();
+                    let held = file.size().map_err(error)?.max(whole) / record::MIN + 1;
                     lost_to = Some(Position(first.0.saturating_add(held)));
                     self.set_aside(name).map_err(error)?;
                 }

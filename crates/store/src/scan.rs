@@ -219,10 +219,12 @@ impl<'f> Scan<'f> {
     }
 
     /// Whether not all of these bytes, which should be a record or its head,
-    /// were written: neither ends with a zero, and neither has a sector's
-    /// share that is all zeros.
+    /// were written: neither has a sector's share that is all zeros, and
+    /// neither ends with a zero (which, if the write ended before it, zeros
+    /// follow).
     fn is_unfinished(&mut self, mut at: u64, end: u64) -> io::Result<bool> {
-        if self.window.is_zero(end - 1, end)? {
+        let sector_end = end.next_multiple_of(SECTOR).min(self.extent.end);
+        if self.window.is_zero(end - 1, sector_end)? {
             return Ok(true);
         }
         while at < end {

@@ -110,3 +110,19 @@ pub fn positions(seen: &[Seen]) -> Vec<u64> {
     });
     events.collect()
 }
+
+/// The bytes of a file.
+pub fn image_of(storage: &dyn Storage, name: &str) -> Vec<u8> {
+    let file = storage.open(name).unwrap();
+    let mut bytes = vec![0; file.size().unwrap() as usize];
+    file.read_at(0, &mut bytes).unwrap();
+    bytes
+}
+
+/// The bytes of all files.
+pub fn image_of_all(storage: &dyn Storage) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let names = storage.list().unwrap().into_iter();
+    names
+        .map(|name| (name.clone(), image_of(storage, &name)))
+        .collect()
+}
