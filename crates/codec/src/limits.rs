@@ -2,9 +2,9 @@
 
 /// The bounds a [`Decoder`](crate::Decoder) works within, all in bytes.
 ///
-/// Its buffers hold at most `2 × max_event + 4 × max_id`: the bytes of an
-/// event, and once more as text while ill-formed UTF-8 is replaced; and an ID
-/// in each state between a line and the last event ID.
+/// Its buffers take at most `2 × max_event + 4 × max_id` and 1 KiB: the bytes
+/// of an event, and once more as text; and an ID in each state between a line
+/// and the last event ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The most bytes the data and the type of one event have together, as

@@ -12,7 +12,7 @@ const LIMITS: Limits = Limits {
     max_id: 4 << 10,
 };
 /// As promised with [`Limits`].
-const MOST: usize = 2 * LIMITS.max_event + 4 * LIMITS.max_id;
+const MOST: usize = 2 * LIMITS.max_event + 4 * LIMITS.max_id + 1024;
 
 #[derive(Debug, Default, PartialEq)]
 struct Count {

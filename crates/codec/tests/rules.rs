@@ -319,6 +319,30 @@ fn f8_an_event_carries_the_last_retry_of_its_block() {
 }
 
 #[test]
+fn f1_a_comment_inside_an_event_leaves_it_alone() {
+    // The buffers of one event are used again for the next.
+    let stream = "data: a\ndata: b\n\nevent: e\ndata: c\n:x\ndata: d\n:\u{FF}\n\ndata: e\n\n";
+    check(
+        stream,
+        &[("", "a\nb", ""), ("e", "c\nd", ""), ("", "e", "")],
+    );
+    let long = "x".repeat(1000);
+    let stream = format!("event: {long}\ndata: {long}\n{stream}{stream}");
+    let first = format!("{long}\na\nb");
+    let rest = [("e", "c\nd", ""), ("", "e", "")];
+    check(
+        &stream,
+        &[
+            &[(&*long, &*first, "")],
+            &rest[..],
+            &[("", "a\nb", "")],
+            &rest,
+        ]
+        .concat(),
+    );
+}
+
+#[test]
 fn f9_anything_else_is_ignored() {
     check_data("foo: 1\nfoo\n\0\ndata: 2\nx:data: 3\n\n", &["2"]);
 }

@@ -22,7 +22,10 @@ pub(super) struct Block {
     event_type: Vec<u8>,
     id: String,
     has_id: bool,
-    retry: Option<u64>,
+    /// Kept apart from `has_retry`, as an `Option` is copied as a whole right
+    /// after a part of it was written, which processors are slow at.
+    retry: u64,
+    has_retry: bool,
     /// The value of an `id` or comment line that isn't complete.
     value: Vec<u8>,
     digits: Digits,
@@ -41,9 +44,12 @@ pub(super) struct Lent {
     pub(super) last_event_id: String,
     /// Whether the event's own block set that ID.
     pub(super) has_id: bool,
-    pub(super) retry: Option<u64>,
-    /// Whether any text above has to be taken back.
-    any: bool,
+    retry: u64,
+    has_retry: bool,
+    /// Whether buffers were moved here and have to be taken back.
+    any_moved: bool,
+    data_moved: bool,
+    event_type_moved: bool,
 }
 
 /// What a blank line brought forth. Kept small: it is returned for every event.
@@ -63,6 +69,13 @@ pub(super) enum LineEnd {
     Comment,
 }
 
+impl Lent {
+    /// The last valid `retry` of the event's block.
+    pub(super) fn retry(&self) -> Option<u64> {
+        self.has_retry.then_some(self.retry)
+    }
+}
+
 impl Block {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
@@ -72,7 +85,8 @@ impl Block {
             event_type: Vec::new(),
             id: String::new(),
             has_id: false,
-            retry: None,
+            retry: 0,
+            has_retry: false,
             value: Vec::new(),
             digits: Digits::None,
             skipped: false,
@@ -149,12 +163,13 @@ impl Block {
             // F8
             Field::Retry => {
                 if let Some(millis) = self.digits.number() {
-                    self.retry = Some(millis);
+                    self.retry = millis;
+                    self.has_retry = true;
                     return Ok(Some(LineEnd::Retry(millis)));
                 }
             }
             Field::Comment => {
-                self.lent.any = true;
+                self.lent.any_moved = true;
                 self.lent.comment =
                     text::take(&mut self.value, self.limits.max_event).ok_or(Excess::Line)?;
                 return Ok(Some(LineEnd::Comment));
@@ -225,7 +240,8 @@ impl Block {
     #[inline]
     pub(super) fn dispatch<'b>(&mut self, in_chunk: Option<Value<'b>>) -> Dispatch<'b> {
         self.lent.has_id = mem::take(&mut self.has_id);
-        self.lent.retry = self.retry.take();
+        self.lent.has_retry = mem::take(&mut self.has_retry);
+        self.lent.retry = self.retry;
         if self.lent.has_id {
             // B1, also for a block without data. The ID buffer keeps its value
             // by being the last event ID until another `id` is complete.
@@ -240,9 +256,9 @@ impl Block {
             self.event_type.clear();
             return Dispatch::Nothing;
         }
-        if !self.event_type.is_empty()
-            && let Err(excess) = self.lend_event_type()
-        {
+        if self.event_type.is_empty() {
+            self.lent.event_type.clear();
+        } else if let Err(excess) = self.lend_event_type() {
             return Dispatch::TooLarge(excess);
         }
         if let Some(Ok(data)) = in_chunk.map(|value| str::from_utf8(value.bytes()))
@@ -260,17 +276,17 @@ impl Block {
     /// Takes back what was lent out.
     #[inline]
     pub(super) fn reclaim(&mut self) {
-        if mem::take(&mut self.lent.any) {
+        if mem::take(&mut self.lent.any_moved) {
             self.reclaim_any();
         }
     }
 
     fn reclaim_any(&mut self) {
-        if self.lent.data.capacity() > 0 {
+        if mem::take(&mut self.lent.data_moved) {
             self.data = mem::take(&mut self.lent.data).into_bytes();
             self.data.clear();
         }
-        if self.lent.event_type.capacity() > 0 {
+        if mem::take(&mut self.lent.event_type_moved) {
             self.event_type = mem::take(&mut self.lent.event_type).into_bytes();
             self.event_type.clear();
             self.event_type.shrink_to(KEPT);
@@ -289,17 +305,23 @@ impl Block {
     }
 
     fn lend_event_type(&mut self) -> Result<(), Excess> {
-        self.lent.any = true;
+        if text::copy_few(&mut self.event_type, &mut self.lent.event_type) {
+            return Ok(());
+        }
         self.lent.event_type = text::take(&mut self.event_type, self.limits.max_event)
             .ok_or_else(|| self.keep_nothing())?;
+        (self.lent.any_moved, self.lent.event_type_moved) = (true, true);
         Ok(())
     }
 
     fn lend_data(&mut self) -> Result<(), Excess> {
         self.has_data = false;
-        self.lent.any = true;
         let room = self.room_beside_type();
+        if self.data.len() <= room && text::copy_few(&mut self.data, &mut self.lent.data) {
+            return Ok(());
+        }
         self.lent.data = text::take(&mut self.data, room).ok_or_else(|| self.keep_nothing())?;
+        (self.lent.any_moved, self.lent.data_moved) = (true, true);
         Ok(())
     }
 

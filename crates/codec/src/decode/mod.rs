@@ -205,21 +205,16 @@ impl Decoder {
                 return None;
             }
         }
-        self.next_item(bytes)
-    }
-
-    fn next_item<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Option<Item<'a>> {
-        self.end = self.position + bytes.len() as u64;
-        let found = self.advance(bytes);
-        self.position = self.end - bytes.len() as u64;
+        let found = self.find(bytes)?;
+        // Built here, where the optimiser sees which parts are used.
         let lent = &self.block.lent;
-        Some(match found? {
+        Some(match found {
             Found::Event(data) => Item::Event(Event {
                 event_type: &lent.event_type,
                 data: data.unwrap_or(&lent.data),
                 last_event_id: &lent.last_event_id,
                 id: lent.has_id.then_some(&lent.last_event_id),
-                retry: lent.retry,
+                retry: lent.retry(),
             }),
             Found::Retry(millis) => Item::Retry(millis),
             Found::Comment(text) => Item::Comment(text.unwrap_or(&lent.comment)),
@@ -263,6 +258,13 @@ impl Decoder {
     /// How many bytes the decoder's buffers take now.
     pub fn buffer_capacity(&self) -> usize {
         self.block.capacity()
+    }
+
+    fn find<'b>(&mut self, bytes: &mut &'b [u8]) -> Option<Found<'b>> {
+        self.end = self.position + bytes.len() as u64;
+        let found = self.advance(bytes);
+        self.position = self.here(bytes);
+        found
     }
 
     /// Takes a byte that is all there is of its chunk, if it is one of a
@@ -347,10 +349,11 @@ impl Decoder {
                 && is_line_end(first)
             {
                 self.end_line(bytes);
-                let found = self.blank_line(in_chunk.take(), bytes);
+                let found = self.blank_line(in_chunk, bytes);
                 if found.is_some() {
                     return found;
                 }
+                in_chunk = None;
                 continue;
             }
             let Some(line) = WholeLine::first_of(bytes) else {
@@ -364,7 +367,8 @@ impl Decoder {
                     continue;
                 }
                 if !self.block.is_skipped() {
-                    self.block.keep(in_chunk.take());
+                    self.block.keep(in_chunk);
+                    in_chunk = None;
                     if let Err(excess) = self.block.push_line(value) {
                         return self.too_large(excess);
                     }
@@ -380,11 +384,12 @@ impl Decoder {
                 continue;
             };
             if field != Field::Id {
-                self.block.keep(in_chunk.take());
+                self.block.keep(in_chunk);
+                in_chunk = None;
             }
             let found = self.whole_line(field, line.bytes, value);
             if found.is_some() {
-                self.block.keep(in_chunk.take());
+                self.block.keep(in_chunk);
                 return found;
             }
         }

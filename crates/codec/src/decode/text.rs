@@ -7,7 +7,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::mem;
+use core::{mem, str};
 
 /// Moves the bytes out as text, or not at all if that would have more than
 /// `max` bytes.
@@ -17,6 +17,22 @@ pub(super) fn take(bytes: &mut Vec<u8>, max: usize) -> Option<String> {
         Ok(text) => (text.len() <= max).then_some(text),
         Err(error) => replace(error.as_bytes(), max),
     }
+}
+
+/// Copies the bytes into `text` and forgets them, if they are few and
+/// well-formed: that is faster than moving the buffer itself back and forth.
+#[inline]
+pub(super) fn copy_few(bytes: &mut Vec<u8>, text: &mut String) -> bool {
+    const FEW: usize = 256;
+    if bytes.len() <= FEW
+        && let Ok(few) = str::from_utf8(bytes)
+    {
+        text.clear();
+        text.push_str(few);
+        bytes.clear();
+        return true;
+    }
+    false
 }
 
 /// Decodes with replacement, unless the text would have more than `max` bytes.
@@ -37,7 +53,7 @@ pub(super) fn replace(bytes: &[u8], max: usize) -> Option<String> {
     Some(text)
 }
 
-fn replacement(chunk: &core::str::Utf8Chunk<'_>) -> &'static str {
+fn replacement(chunk: &str::Utf8Chunk<'_>) -> &'static str {
     if chunk.invalid().is_empty() {
         ""
     } else {
