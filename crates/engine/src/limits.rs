@@ -215,7 +215,9 @@ impl Limits {
     /// The first [`InconsistentLimits`].
     pub fn check(&self) -> Result<(), InconsistentLimits> {
         self.check_not_zero()?;
-        let wire_least = self.event_data_bytes + DATA_LINE_BYTES + EVENT_OVERHEAD_BYTES;
+        let wire_least = self
+            .event_data_bytes
+            .saturating_add(DATA_LINE_BYTES + EVENT_OVERHEAD_BYTES);
         at_least(
             ("event_wire_bytes", self.event_wire_bytes),
             ("one event of one line", wire_least),
@@ -225,7 +227,9 @@ impl Limits {
                 self.event_data_bytes
             ),
         )?;
-        let line_least = self.event_data_bytes + EVENT_OVERHEAD_BYTES + Topic::MAX_BYTES;
+        let line_least = self
+            .event_data_bytes
+            .saturating_add(EVENT_OVERHEAD_BYTES + Topic::MAX_BYTES);
         let line_how = format!(
             "event_data_bytes {} + {EVENT_OVERHEAD_BYTES} for id, type and retry + {} for the topic",
             self.event_data_bytes,
@@ -264,7 +268,7 @@ impl Limits {
     /// [`InconsistentLimits`] if `descriptors`, the process's limit of open
     /// files, is too low for [`Limits::subscriptions`].
     pub fn check_descriptors(&self, descriptors: u64) -> Result<(), InconsistentLimits> {
-        let needed = self.subscriptions as u64 + SPARE_DESCRIPTORS;
+        let needed = (self.subscriptions as u64).saturating_add(SPARE_DESCRIPTORS);
         if descriptors >= needed {
             return Ok(());
         }

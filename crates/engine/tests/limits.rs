@@ -1,0 +1,170 @@
+//! Limits: what the defaults allow, and that what can't hold is said so.
+
+use std::time::Duration;
+use tidings_engine::limits::{
+    DATA_LINE_BYTES, EVENT_OVERHEAD_BYTES, EventTooLarge, SPARE_DESCRIPTORS, wire_bytes,
+};
+use tidings_engine::{Event, Limits, Timestamp, Topic};
+
+const MIB: usize = 1 << 20;
+
+fn event(data: String) -> Event {
+    Event {
+        topic: Topic::new("t").unwrap(),
+        event_type: None,
+        id: None,
+        retry: None,
+        data: data.into(),
+    }
+}
+
+fn check_event(data: String, expected: Result<(), EventTooLarge>) {
+    assert_eq!(Limits::default().check_event(&event(data)), expected);
+}
+
+#[test]
+fn b2_b9_size_is_counted_after_expansion() {
+    check_event("x".repeat(MIB), Ok(()));
+    let limit = MIB;
+    check_event(
+        "x".repeat(MIB + 1),
+        Err(EventTooLarge::Data {
+            bytes: MIB + 1,
+            limit,
+        }),
+    );
+    let bytes = (MIB + 1) * DATA_LINE_BYTES + EVENT_OVERHEAD_BYTES;
+    let limit = 2 * MIB;
+    check_event("\n".repeat(MIB), Err(EventTooLarge::Wire { bytes, limit }));
+    check_event("\r\n".repeat(MIB / 4), Ok(()));
+}
+
+#[test]
+fn wire_bytes_is_at_least_what_is_written() {
+    for data in ["", "a", "\n", "a\r\nb\rc\n\n", "é😀"] {
+        let fields = event(data.into()).into_entry(Timestamp(0), None).fields;
+        assert!(wire_bytes(data) >= fields.len(), "{data:?}");
+    }
+}
+
+#[test]
+fn the_defaults_hold_together() {
+    let limits = Limits::default();
+    assert_eq!(limits.check(), Ok(()));
+    assert_eq!(limits.check_descriptors(20_064), Ok(()));
+    let sum: u64 = [
+        7 * 32 * MIB as u64,
+        7 * 64 * MIB as u64,
+        64 * MIB as u64,
+        64 * MIB as u64,
+        20_000 * (1_024 + 2 * 64 * 1_024),
+        20_000 * 32 * 1_024,
+    ]
+    .iter()
+    .sum();
+    assert_eq!(limits.worst_case_bytes(), sum);
+    assert!(
+        limits
+            .worst_case_arithmetic()
+            .ends_with(&format!("= {sum} bytes"))
+    );
+}
+
+#[test]
+fn nothing_overflows() {
+    let limits = Limits {
+        tail_bytes: usize::MAX,
+        replay_bytes: usize::MAX,
+        subscriptions: usize::MAX,
+        query_bytes: usize::MAX,
+        selectors_per_subscription: usize::MAX,
+        event_data_bytes: usize::MAX,
+        retry: Duration::MAX,
+        ..Limits::default()
+    };
+    assert_eq!(limits.worst_case_bytes(), u64::MAX);
+    assert!(limits.check().is_err());
+    assert!(limits.check_descriptors(u64::MAX - 1).is_err());
+}
+
+/// `change` makes the defaults inconsistent; the error names `setting` and
+/// spells out the arithmetic with `parts` in it.
+fn check_inconsistent(change: impl FnOnce(&mut Limits), setting: &str, parts: &[&str]) {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    let error = limits.check().expect_err(setting);
+    assert_eq!(error.setting, setting);
+    let text = error.to_string();
+    for part in parts {
+        assert!(text.contains(part), "{part:?} in {text:?}");
+    }
+}
+
+#[test]
+fn e8_inconsistent_limits_with_the_arithmetic() {
+    check_inconsistent(
+        |l| l.event_data_bytes = 2 * MIB,
+        "event_wire_bytes",
+        &["2097152 + 7", "= 2097607", "raise event_wire_bytes"],
+    );
+    check_inconsistent(
+        |l| l.tail_bytes = MIB,
+        "tail_bytes",
+        &["1048576", "event_wire_bytes = 2097152"],
+    );
+    check_inconsistent(
+        |l| l.publish_queue_bytes = 1,
+        "publish_queue_bytes",
+        &["1 has no room"],
+    );
+    check_inconsistent(|l| l.replay_bytes = 0, "replay_bytes", &["0 has no room"]);
+    check_inconsistent(
+        |l| l.line_bytes = MIB,
+        "line_bytes",
+        &["4096 for the topic"],
+    );
+    check_inconsistent(|l| l.batch_bytes = MIB, "batch_bytes", &["= 1053120"]);
+    check_inconsistent(
+        |l| l.publish_body_bytes = 4 * MIB,
+        "publish_body_bytes",
+        &["8388608"],
+    );
+    check_inconsistent(|l| l.batch_events = 0, "batch_events", &["= 1"]);
+    check_inconsistent(|l| l.subscriptions = 0, "subscriptions", &["= 1"]);
+    check_inconsistent(
+        |l| l.heartbeat = Duration::from_secs(45),
+        "heartbeat",
+        &["45000 ms", "idle_timeout 45000 ms"],
+    );
+    check_inconsistent(|l| l.heartbeat = Duration::ZERO, "heartbeat", &["0 ms"]);
+    check_inconsistent(
+        |l| l.retry = Duration::from_secs(1_201),
+        "retry",
+        &["3603000 ms"],
+    );
+    check_inconsistent(|l| l.retry = Duration::from_millis(99), "retry", &["99 ms"]);
+    check_inconsistent(
+        |l| l.memory_bytes = Some(64 << 20),
+        "memory_bytes",
+        &[
+            "tail_bytes 33554432 × 7",
+            "subscriptions 20000 ×",
+            "memory_bytes is 67108864",
+        ],
+    );
+}
+
+#[test]
+fn e8_too_few_descriptors() {
+    let limits = Limits {
+        subscriptions: 1_000,
+        ..Limits::default()
+    };
+    assert_eq!(SPARE_DESCRIPTORS, 64);
+    assert_eq!(limits.check_descriptors(1_064), Ok(()));
+    let text = limits.check_descriptors(1_063).unwrap_err().to_string();
+    assert!(
+        text.contains("1063 files") && text.contains("1000 + 64 for the hub itself = 1064"),
+        "{text}"
+    );
+}
