@@ -213,6 +213,19 @@ impl Block {
         Ok(())
     }
 
+    /// Begins a `data` line if that is simple: see [`Block::begin`].
+    #[inline]
+    pub(super) fn begin_data_simply(&mut self) -> bool {
+        if self.skipped || self.lent.any_moved {
+            return false;
+        }
+        if self.has_data {
+            return self.push_data_byte(b'\n');
+        }
+        self.has_data = true;
+        true
+    }
+
     /// Appends one byte to the value of a `data` line if that is simple.
     #[inline]
     pub(super) fn push_data_byte(&mut self, byte: u8) -> bool {

@@ -42,7 +42,7 @@ pub struct Decoder {
     limits: Limits,
     wants_comments: bool,
     line: Line,
-    /// Bytes of the line so far, where nothing else counts them.
+    /// Bytes of the line so far, where nothing else tells them.
     line_len: usize,
     block: Block,
     /// How many bytes of the stream came before the end of the current slice.
@@ -273,15 +273,15 @@ impl Decoder {
         self.line = match (self.line, byte) {
             (Line::Value(Field::Data), b'\n') => Line::Start,
             (Line::Value(Field::Data), b'\r') => Line::AfterCr,
-            (Line::Start, b'd') => {
-                self.line_len = 1;
-                Line::Name(Field::Data, 1)
-            }
+            (Line::Start, b'd') => Line::Name(Field::Data, 1),
             (Line::Name(Field::Data, seen @ 1..=3), byte)
                 if byte == Field::Data.name()[usize::from(seen)] =>
             {
-                self.line_len += 1;
                 Line::Name(Field::Data, seen + 1)
+            }
+            // What was lent out is taken back before anything is added.
+            (Line::Name(Field::Data, 4), b':') if self.block.begin_data_simply() => {
+                Line::Colon(Field::Data)
             }
             (Line::Colon(Field::Data), b' ') => Line::Value(Field::Data),
             _ => return false,
@@ -423,7 +423,6 @@ impl Decoder {
                 _ if is_line_end(byte) => Ok(()),
                 _ => {
                     *bytes = &bytes[1..];
-                    self.line_len += 1;
                     self.one_byte(byte)
                 }
             };
@@ -444,16 +443,23 @@ impl Decoder {
     /// The next byte of a line, up to the first of its value.
     fn one_byte(&mut self, byte: u8) -> Result<(), Excess> {
         self.line = match self.line {
-            Line::Colon(field) if byte == b' ' => Line::Value(field),
+            Line::Colon(field) if byte == b' ' => {
+                self.line_len += 1;
+                Line::Value(field)
+            }
             Line::Colon(field) => {
+                self.line_len += 1;
                 self.line = Line::Value(field);
                 return self.block.append(field, &[byte]);
             }
-            Line::Name(field, seen) => match field.name().get(usize::from(seen)) {
-                Some(&expected) if expected == byte => Line::Name(field, seen + 1),
-                None if byte == b':' => return self.begin_value(field),
-                _ => Line::Ignored,
-            },
+            Line::Name(field, seen) => {
+                self.line_len = usize::from(seen) + 1;
+                match field.name().get(usize::from(seen)) {
+                    Some(&expected) if expected == byte => Line::Name(field, seen + 1),
+                    None if byte == b':' => return self.begin_value(field),
+                    _ => Line::Ignored,
+                }
+            }
             _ => {
                 self.line_len = 1;
                 match Field::beginning_with(byte) {
@@ -503,6 +509,9 @@ impl Decoder {
         let line = self.line;
         self.line = Line::Start;
         self.end_line(bytes);
+        if let Line::Name(_, seen) = line {
+            self.line_len = usize::from(seen);
+        }
         let field = match line {
             Line::Colon(field) | Line::Value(field) => Some(field),
             // F3
