@@ -13,5 +13,6 @@ mod metrics;
 mod native;
 mod serve;
 mod stream;
+mod window;
 
 pub use serve::{ServeError, serve};

@@ -36,6 +36,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Room for a query of the longest length and the usual headers, in bytes.
 const HEAD_BYTES: u32 = 128 * 1024;
 
+/// What hyper may keep of an HTTP/2 stream's body, in bytes.
+const SEND_BYTES: usize = 64 * 1024;
+
 /// An address the hub listens on.
 pub struct Listener {
     socket: TcpListener,
@@ -160,6 +163,7 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
         .timer(TokioTimer::new())
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING)
+        .max_send_buf_size(SEND_BYTES)
         .max_header_list_size(HEAD_BYTES);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut first_request = pin!(tokio::time::sleep(FIRST_REQUEST));

@@ -2,21 +2,20 @@
 //! cursor. Live delivery, replay and a slow reader are the same loop.
 
 use crate::hub::Hub;
+use crate::window::Window;
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use tidings_engine::control::GapReason;
 use tidings_engine::subscriptions::SubscriptionKey;
 use tidings_engine::{Budget, Cursor, Frame, Gap, Position, Read, Selection, control};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// What one pull takes from the log at most.
-const PULL: Budget = Budget {
-    frames: 256,
-    bytes: 64 * 1024,
-};
+/// How many events one pull takes from the log at most.
+const PULL_FRAMES: usize = 256;
 
 /// In which form a stream gives events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +46,8 @@ pub struct Stream {
     /// The next heartbeat, or the end while the hub drains.
     timer: Pin<Box<Sleep>>,
     store_read: Option<JoinHandle<StoreRead>>,
+    /// What the connection has not written yet.
+    window: Window,
     phase: Phase,
 }
 
@@ -81,6 +82,7 @@ impl Stream {
             stated: cursor.after,
             timer,
             store_read: None,
+            window: Window::new(hub.settings().limits.subscription_buffer_bytes),
             phase: Phase::Open,
             hub,
         }
@@ -98,6 +100,7 @@ impl Stream {
             if let Some(farewell) = self.drain() {
                 return Poll::Ready(Some(farewell));
             }
+            ready!(self.window.poll_open(cx));
             let mut frames = Vec::new();
             let read = match &mut self.store_read {
                 Some(pending) => {
@@ -110,7 +113,13 @@ impl Stream {
                 }
                 None => {
                     let lane = &self.hub.live().lanes()[self.lane];
-                    let read = lane.read(self.key, self.hub.live(), PULL, &mut frames, cx.waker());
+                    let read = lane.read(
+                        self.key,
+                        self.hub.live(),
+                        self.pull(),
+                        &mut frames,
+                        cx.waker(),
+                    );
                     if let Read::Gap(_) = read {
                         self.start_store_read();
                         continue;
@@ -155,11 +164,11 @@ impl Stream {
     /// The tail doesn't reach back to the cursor, so the store is read; not
     /// here, because a disk may take its time.
     fn start_store_read(&mut self) {
-        let mut cursor = self.cursor();
+        let (mut cursor, pull) = (self.cursor(), self.pull());
         let (reader, selection) = (self.hub.reader().clone(), self.selection.clone());
         self.store_read = Some(tokio::task::spawn_blocking(move || {
             let mut frames = Vec::new();
-            let read = reader.read(&mut cursor, &selection, PULL, &mut frames);
+            let read = reader.read(&mut cursor, &selection, pull, &mut frames);
             (cursor, frames, read)
         }));
     }
@@ -208,7 +217,7 @@ impl Stream {
                 .into(),
         };
         metrics.delivered_bytes.inc_by(bytes.len() as u64);
-        bytes
+        self.window.count(bytes)
     }
 
     /// Says that events are missing, and goes on behind them.
@@ -216,7 +225,13 @@ impl Stream {
         self.hub.live().lanes()[self.lane].set_cursor(self.key, Cursor { after: gap.to });
         self.stated = gap.to;
         self.restart_heartbeat();
-        self.hub.gap_block(control::GapReason::Expired, gap.to)
+        let expired = self.hub.reader().horizon(&self.selection) >= gap.to;
+        let reason = if expired {
+            GapReason::Expired
+        } else {
+            GapReason::Corrupt
+        };
+        self.hub.gap_block(reason, gap.to)
     }
 
     /// A comment, and the position if it has moved: so that a connection lost
@@ -234,6 +249,15 @@ impl Stream {
             self.timer
                 .as_mut()
                 .reset(Instant::now() + self.hub.settings().limits.heartbeat);
+        }
+    }
+
+    /// What one pull takes from the log at most.
+    fn pull(&self) -> Budget {
+        let bytes = self.hub.settings().limits.subscription_buffer_bytes;
+        Budget {
+            frames: PULL_FRAMES,
+            bytes,
         }
     }
 

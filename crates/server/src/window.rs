@@ -1,0 +1,133 @@
+//! How much of a stream has been handed over and is not yet on its way: the
+//! bytes themselves tell when they are dropped, so the bound holds whatever
+//! carries them.
+
+use bytes::Bytes;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// The window of one stream.
+#[derive(Debug)]
+pub struct Window {
+    max_bytes: usize,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    bytes: AtomicUsize,
+    waiting: Mutex<Option<Waker>>,
+}
+
+/// Bytes that count for as long as someone holds them.
+struct Counted {
+    bytes: Bytes,
+    shared: Arc<Shared>,
+}
+
+impl Window {
+    /// A window that is full once `max_bytes` are out; what is handed over
+    /// last may go beyond.
+    pub fn new(max_bytes: usize) -> Self {
+        Self {
+            max_bytes,
+            shared: Arc::default(),
+        }
+    }
+
+    /// Waits until the window isn't full.
+    pub fn poll_open(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_open() {
+            return Poll::Ready(());
+        }
+        *self.waiting() = Some(cx.waker().clone());
+        // What was out may have been dropped before the waker had its place.
+        if self.is_open() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Counts `bytes` until they and all that is sliced from them are dropped.
+    pub fn count(&self, bytes: Bytes) -> Bytes {
+        self.shared.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+        Bytes::from_owner(Counted {
+            bytes,
+            shared: Arc::clone(&self.shared),
+        })
+    }
+
+    fn is_open(&self) -> bool {
+        self.shared.bytes.load(Ordering::Acquire) < self.max_bytes
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
+        self.shared
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.shared
+            .bytes
+            .fetch_sub(self.bytes.len(), Ordering::Release);
+        let waiting = self
+            .shared
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn the_window_opens_when_the_bytes_are_dropped() {
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let mut cx = Context::from_waker(&waker);
+        let window = Window::new(10);
+        let first = window.count(Bytes::from_static(b"123456789"));
+        assert!(window.poll_open(&mut cx).is_ready(), "nine of ten");
+        let second = window.count(Bytes::from_static(b"and more"));
+        assert!(window.poll_open(&mut cx).is_pending());
+        let part = first.slice(2..4);
+        drop(first);
+        assert!(
+            window.poll_open(&mut cx).is_pending(),
+            "a part is still held"
+        );
+        drop(part);
+        assert!(window.poll_open(&mut cx).is_ready());
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        drop(second);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1, "nobody waits any more");
+    }
+}
