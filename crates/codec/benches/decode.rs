@@ -19,6 +19,9 @@ const SEED: u64 = 1;
 /// A way to decode all chunks; gives the number of events.
 type Contender = (&'static str, fn(&Input) -> usize);
 
+/// Makes a stream of so many events.
+type Make = fn(usize) -> Vec<u8>;
+
 /// A stream, as chunks that are lent and as chunks that are owned, for who
 /// asks for them so.
 struct Input {
@@ -62,8 +65,8 @@ fn ours_lent(input: &Input) -> usize {
     let mut events = 0;
     for mut bytes in input.slices() {
         while let Some(item) = decoder.next(&mut bytes) {
-            if let Item::Event(event) = item {
-                black_box(&event);
+            if let Item::Event(ref event) = item {
+                black_box(event);
                 events += 1;
             }
         }
@@ -129,7 +132,7 @@ fn memcpy(input: &Input) -> usize {
 fn bench(c: &mut Criterion) {
     // About 2 MiB in large chunks, which stays in the cache, and 128 KiB in
     // single bytes.
-    let streams: [(&str, fn(usize) -> Vec<u8>, [usize; 2]); 4] = [
+    let streams: [(&str, Make, [usize; 2]); 4] = [
         (
             "deltas",
             |count| deltas(SEED, count, Delta::Unnamed),
