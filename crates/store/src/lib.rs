@@ -12,6 +12,8 @@ mod clock;
 mod error;
 mod files;
 pub mod format;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod group;
 mod history;
 mod index;

@@ -385,7 +385,8 @@ impl Reading<'_> {
         view: &View,
         cursor: &mut Cursor,
     ) -> io::Result<Outcome> {
-        let mut scan = Scan::new(&*s.file, s.extent(), view.at, view.behind);
+        let ahead = self.budget.bytes.max(READ_NEAR as usize);
+        let mut scan = Scan::new(&*s.file, s.extent(), view.at, view.behind).reading(ahead);
         loop {
             match scan.step()? {
                 Step::Record { at, head } => {
@@ -548,7 +549,7 @@ fn exact_start(
     if behind >= after {
         return Ok((at, behind));
     }
-    let mut scan = Scan::new(&*s.file, s.extent(), at, behind);
+    let mut scan = Scan::new(&*s.file, s.extent(), at, behind).reading(READ_NEAR as usize);
     let mut last = behind;
     loop {
         match scan.step()? {

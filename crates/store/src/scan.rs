@@ -140,6 +140,12 @@ pub(crate) struct Scan<'f> {
 impl<'f> Scan<'f> {
     const READ: usize = 128 * 1024;
 
+    /// Reads at least so many bytes at a time.
+    pub fn reading(mut self, bytes: usize) -> Self {
+        self.window.read_ahead(bytes.min(Self::READ));
+        self
+    }
+
     /// Begins at byte `at`, behind the record of position `last`.
     pub fn new(file: &'f dyn StorageFile, extent: Extent, at: u64, last: Position) -> Self {
         let window = Window::new(file, Self::READ);

@@ -40,12 +40,25 @@ struct Inner {
 struct Queue {
     waiting: VecDeque<(Request, u64, Done)>,
     bytes: u64,
+    /// With how many requests waiting the thread wants to be woken.
+    wake_at: usize,
     closed: bool,
     health: Health,
 }
 
+/// What was committed last, by which the thread judges whether to wait a
+/// little for others to come along.
+#[derive(Clone, Copy, Default)]
+struct Last {
+    requests: usize,
+    took: Duration,
+}
+
 /// How often expired events are dropped.
 const MAINTENANCE: Duration = Duration::from_secs(1);
+/// The part of a commit's time for which the next one may wait for company.
+const PATIENCE: u32 = 8;
+const MAX_PATIENCE: Duration = Duration::from_micros(500);
 /// The most that is written at once, in bytes of records: bounds how long
 /// those wait who come meanwhile.
 const GROUP_BYTES: u64 = 4 << 20;
@@ -69,6 +82,7 @@ impl Writer {
             queue: Mutex::new(Queue {
                 waiting: VecDeque::new(),
                 bytes: 0,
+                wake_at: 1,
                 closed: false,
                 health: store.health(),
             }),
@@ -100,7 +114,7 @@ impl Writer {
         }
         queue.bytes += bytes;
         queue.waiting.push_back((request, bytes, done));
-        if queue.waiting.len() == 1 {
+        if queue.waiting.len() == queue.wake_at {
             self.inner.wake.notify_one();
         }
         Ok(())
@@ -134,8 +148,9 @@ impl Inner {
     }
 
     /// What is to be committed next; `None` once nothing more will come.
-    fn gather(&self, idle_until: Instant) -> Option<Vec<(Request, Done)>> {
+    fn gather(&self, idle_until: Instant, last: Last) -> Option<Vec<(Request, Done)>> {
         let mut queue = self.queue();
+        queue.wake_at = 1;
         while queue.waiting.is_empty() {
             let left = idle_until.saturating_duration_since(Instant::now());
             if queue.closed {
@@ -145,6 +160,16 @@ impl Inner {
                 return Some(Vec::new());
             }
             let waited = self.wake.wait_timeout(queue, left);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        // Who was just answered often comes again at once. Without a moment
+        // for that, the first to come would be synced alone and all others
+        // would wait for it: half of all syncs would be for one request.
+        if queue.waiting.len() < last.requests && !queue.closed {
+            queue.wake_at = last.requests;
+            let patience = (last.took / PATIENCE).min(MAX_PATIENCE);
+            let few = |queue: &mut Queue| queue.waiting.len() < last.requests && !queue.closed;
+            let waited = self.wake.wait_timeout_while(queue, patience, few);
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let (mut group, mut bytes) = (Vec::new(), 0);
@@ -188,6 +213,7 @@ fn run(
 ) {
     let closing = Closing(inner);
     let mut preparing = true;
+    let mut last = Last::default();
     let mut next_maintenance = Instant::now();
     loop {
         let idle_until = if preparing {
@@ -195,11 +221,16 @@ fn run(
         } else {
             next_maintenance
         };
-        let Some(group) = inner.gather(idle_until) else {
+        let Some(group) = inner.gather(idle_until, last) else {
             break;
         };
         if !group.is_empty() {
+            let (requests, start) = (group.len(), Instant::now());
             commit(&mut store, clock(), group, &mut deliver);
+            last = Last {
+                requests,
+                took: start.elapsed(),
+            };
         }
         if Instant::now() >= next_maintenance {
             next_maintenance = Instant::now() + MAINTENANCE;

@@ -167,13 +167,13 @@ fn f2_zero_filled_and_random_tails() {
             "zeros from byte {keep}"
         );
         let mut noisy = image.clone();
-        noisy.get_mut(&last).unwrap()[keep..].fill_with(|| random.next() as u8);
+        noisy.get_mut(&last).unwrap()[keep..].fill_with(|| random.draw() as u8);
         check_damaged(&noisy, &whole, &format!("noise from byte {keep}"));
     }
     // Noise behind intact records costs none of them.
     let mut noisy = image.clone();
     let from = end.next_multiple_of(8);
-    noisy.get_mut(&last).unwrap()[from..].fill_with(|| random.next() as u8);
+    noisy.get_mut(&last).unwrap()[from..].fill_with(|| random.draw() as u8);
     let (_, seen) = check_damaged(&noisy, &whole, "noise behind");
     assert_eq!(events(&seen), 70);
 }

@@ -1,0 +1,164 @@
+//! What reading costs, in bytes read from the disk.
+
+mod common;
+
+use common::*;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tidings_engine::Position;
+use tidings_store::{MemoryStorage, Storage, StorageFile, Store};
+
+/// Counts the bytes that are read.
+#[derive(Default)]
+struct Counting {
+    inner: MemoryStorage,
+    read: Arc<AtomicU64>,
+}
+
+struct CountingFile(Arc<dyn StorageFile>, Arc<AtomicU64>);
+
+impl Counting {
+    fn wrap(&self, file: Arc<dyn StorageFile>) -> Arc<dyn StorageFile> {
+        Arc::new(CountingFile(file, self.read.clone()))
+    }
+
+    fn take(&self) -> u64 {
+        self.read.swap(0, Ordering::Relaxed)
+    }
+}
+
+impl Storage for Counting {
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.inner.list()
+    }
+    fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        Ok(self.wrap(self.inner.open(name)?))
+    }
+    fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        Ok(self.wrap(self.inner.create(name)?))
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.inner.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.inner.remove(name)
+    }
+    fn sync_dir(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn path(&self, name: &str) -> String {
+        name.into()
+    }
+}
+
+impl StorageFile for CountingFile {
+    fn size(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+    fn read_at(&self, at: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.1.fetch_add(buf.len() as u64, Ordering::Relaxed);
+        self.0.read_at(at, buf)
+    }
+    fn write_at(&self, at: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write_at(at, data)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// About 16 MiB in 16 segments of 1 MiB; each thousandth event is narrow.
+fn history() -> (Arc<Counting>, Store) {
+    let storage = Arc::new(Counting::default());
+    let options = tidings_store::Options {
+        segment_bytes: 1 << 20,
+        ..small()
+    };
+    let mut store = open(&storage, options).0;
+    for n in 0..8_000u64 {
+        let topic = if n % 1000 == 500 { "narrow/a" } else { "wide" };
+        let mut entry = with_id(topic, n, &format!("id-{n}"));
+        entry.fields = vec![b'x'; 2000].into();
+        append(&mut store, vec![entry]);
+    }
+    storage.take();
+    (storage, store)
+}
+
+#[test]
+fn a_narrow_topic_does_not_cost_the_whole_log() {
+    let (storage, store) = history();
+    let reader = store.reader();
+    for narrow in ["narrow/a", "narrow/*", "*/a"] {
+        assert_eq!(positions(&read_all(&reader, narrow)).len(), 8);
+        let read = storage.take();
+        assert!(read < 1 << 20, "{narrow}: {read} bytes");
+    }
+    assert_eq!(positions(&read_all(&reader, "**")).len(), 8000);
+    let all = storage.take();
+    assert!((16 << 20..64 << 20).contains(&all), "{all} bytes");
+}
+
+#[test]
+fn a9_an_id_a_time_and_the_last_few_are_found_without_a_scan() {
+    let (storage, store) = history();
+    let reader = store.reader();
+    let checked = |what: &str, f: &dyn Fn()| {
+        storage.take();
+        f();
+        let read = storage.take();
+        assert!(read < 200 << 10, "{what}: {read} bytes");
+    };
+    for n in [0, 1, 4000, 7999] {
+        checked("a known id", &|| {
+            let id = with_id("wide", 0, &format!("id-{n}")).id.unwrap();
+            let found = reader.locate(&id, &selection("**")).unwrap();
+            assert_eq!(found, Some(Position(n + 1)));
+        });
+    }
+    checked("an unknown id", &|| {
+        let id = with_id("wide", 0, "nobody's").id.unwrap();
+        assert_eq!(reader.locate(&id, &selection("**")).unwrap(), None);
+    });
+    checked("a time", &|| {
+        reader.at_time(NOW).unwrap();
+    });
+    checked("the last of a narrow topic", &|| {
+        let cursor = reader.last_n(3, &selection("narrow/a")).unwrap();
+        assert_eq!(cursor.after, Position(5500));
+    });
+    checked("one event in the middle", &|| {
+        let budget = tidings_engine::Budget {
+            frames: 1,
+            bytes: 1,
+        };
+        let mut cursor = tidings_engine::Cursor {
+            after: Position(4321),
+        };
+        let mut out = Vec::new();
+        reader
+            .read(&mut cursor, &selection("**"), budget, &mut out)
+            .unwrap();
+        assert_eq!(out[0].position(), Position(4322));
+    });
+}
+
+#[test]
+fn f10_opening_reads_only_what_is_not_sealed() {
+    let (storage, store) = history();
+    drop(store);
+    storage.take();
+    let options = tidings_store::Options {
+        segment_bytes: 1 << 20,
+        ..small()
+    };
+    let (store, recovery) = open(&storage, options);
+    assert_eq!(recovery.findings, []);
+    let read = storage.take();
+    assert!(read < 4 << 20, "{read} bytes");
+    assert_eq!(store.reader().last(), Position(8000));
+}
