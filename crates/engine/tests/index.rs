@@ -56,35 +56,28 @@ fn memory_is_given_back() {
     assert_eq!(index.size(), empty);
 }
 
-/// What one look-up visits beside the keys it reports, with so many patterns
-/// of three kinds subscribed to.
-fn visited(patterns: u32, topic: &str) -> (usize, usize) {
-    let mut index = Index::new();
-    for i in 0..patterns {
-        let text = match i % 3 {
-            0 => format!("orders/{i}/*"),
-            1 => format!("users/{i}/**"),
-            _ => format!("*/{i}/state"),
-        };
-        index.insert(&selection(&[&text]), i);
-    }
-    let topic = Topic::new(topic).unwrap();
-    let mut reported = 0;
-    index.matches(&topic, |_| reported += 1);
-    (index.visited_nodes(&topic), reported)
-}
-
 #[test]
 fn cost_does_not_grow_with_the_patterns_that_do_not_match() {
     for patterns in [100, 1_000, 10_000, 100_000] {
-        assert_eq!(visited(patterns, "orders/30/state"), (5, 1), "{patterns}");
-        assert_eq!(
-            visited(patterns, "users/31/state/now"),
-            (4, 1),
-            "{patterns}"
-        );
-        assert_eq!(visited(patterns, "users/32/state"), (5, 1), "{patterns}");
-        assert_eq!(visited(patterns, "nothing/like/this"), (2, 0), "{patterns}");
+        let mut index = Index::new();
+        for i in 0..patterns {
+            let text = match i % 3 {
+                0 => format!("orders/{i}/*"),
+                1 => format!("users/{i}/**"),
+                _ => format!("*/{i}/state"),
+            };
+            index.insert(&selection(&[&text]), i);
+        }
+        for (topic, visited, reported) in [
+            ("orders/30/state", 5, 1),
+            ("users/31/state/now", 4, 1),
+            ("users/32/state", 5, 1),
+            ("nothing/like/this", 2, 0),
+        ] {
+            let nodes = index.visited_nodes(&Topic::new(topic).unwrap());
+            let found = matches(&index, topic).len();
+            assert_eq!((nodes, found), (visited, reported), "{topic} of {patterns}");
+        }
     }
 }
 
