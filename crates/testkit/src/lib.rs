@@ -5,6 +5,6 @@ pub mod http;
 pub mod hub;
 pub mod watch;
 
-pub use http::{Answer, Http};
+pub use http::{Answer, Http, PATIENCE};
 pub use hub::{HubProcess, Launch};
 pub use watch::{Received, Watch};
