@@ -13,7 +13,7 @@ use tidings_codec::EventId;
 use tidings_engine::{
     Budget, Cursor, Entry, LogId, Position, Read, Selection, Selector, Timestamp, Topic,
 };
-use tidings_store::{DirStorage, Limits, Options, Retention, Store, Writer};
+use tidings_store::{DirStorage, Limits, MemoryStorage, Options, Retention, Store, Writer};
 
 const DATA: usize = 120;
 const IN_FLIGHT: u64 = 64;
@@ -23,9 +23,13 @@ fn main() {
     let asked = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
     let root = asked.unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").to_owned());
     let dir = tempfile::tempdir_in(root).expect("a directory to measure in");
+    println!(
+        "commit of 64 requests in memory: {:.0} events/s",
+        in_memory()
+    );
     let floor = floor(&dir.path().join("floor"), IN_FLIGHT);
     println!("floor: write + fdatasync of 64 records: {floor:.0} records/s");
-    let raw = commits(&dir.path().join("raw"));
+    let raw = commits(open(&dir.path().join("raw")));
     println!(
         "commit of 64 requests: {raw:.0} events/s, {:.2} of the floor",
         raw / floor
@@ -100,8 +104,18 @@ fn floor(path: &Path, batch: u64) -> f64 {
     (batches * batch) as f64 / start.elapsed().as_secs_f64()
 }
 
-fn commits(path: &Path) -> f64 {
-    let mut store = open(path);
+/// What the processor allows where no disk is waited for.
+fn in_memory() -> f64 {
+    let storage = Arc::new(MemoryStorage::new());
+    let mut options = options(16 << 20);
+    options.retention.default.bytes = Some(256 << 20);
+    let store = Store::open(storage, options, now(), LogId(1))
+        .expect("a store")
+        .0;
+    commits(store)
+}
+
+fn commits(mut store: Store) -> f64 {
     let topic = Topic::new("bench/topic").expect("a topic");
     let (start, mut events) = (Instant::now(), 0);
     while start.elapsed() < RUN {
@@ -110,6 +124,9 @@ fn commits(path: &Path) -> f64 {
             .collect();
         assert!(store.commit(requests, now()).iter().all(Result::is_ok));
         events += IN_FLIGHT;
+        if events % (IN_FLIGHT * 1024) == 0 {
+            store.maintain(now()).expect("space");
+        }
     }
     events as f64 / start.elapsed().as_secs_f64()
 }

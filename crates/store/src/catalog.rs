@@ -38,7 +38,7 @@ pub(crate) struct Sealed {
     pub last: Position,
     /// Where its records end, in bytes.
     pub end: u64,
-    /// The length of its files, in bytes.
+    /// The length of its file, in bytes.
     pub disk: u64,
     pub before: Before,
     pub first_time: Timestamp,
@@ -166,6 +166,11 @@ impl Sealed {
 
     pub fn set_index(&self, index: Option<Arc<IndexFile>>) {
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+    }
+
+    /// The length of its file and its index, in bytes.
+    pub fn disk_with_index(&self) -> u64 {
+        self.disk + self.index().map_or(0, |index| index.disk())
     }
 
     /// Remembers damage; whether it is news.

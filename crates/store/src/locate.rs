@@ -18,6 +18,9 @@ use tidings_engine::{Cursor, Position, Selection, Timestamp, Topic};
 /// How much of one record to read at a time, in bytes.
 const READ: usize = 4 * 1024;
 
+/// Which segment; `None` is the active one.
+type Which = Option<Arc<Sealed>>;
+
 /// A segment, the active one included.
 struct Part {
     salt: Salt,
@@ -55,15 +58,17 @@ impl Reader {
         id: &EventId,
         selection: &Selection,
     ) -> Result<Option<Position>, StoreError> {
-        for part in 0..=self.parts() {
-            let found = self.find_in(part, id, None, |record, topic| {
-                selection.matches(topic) && self.serves(record, topic)
-            });
-            if let Some((position, ())) = self.checked(part, found)? {
-                return Ok(Some(position));
+        self.search(|segments| {
+            for which in segments {
+                let found = self.find_in(which, id, None, |record, topic| {
+                    selection.matches(topic) && self.serves(record, topic)
+                });
+                if let Some(found) = self.checked(which, found)? {
+                    return Ok(Some(found));
+                }
             }
-        }
-        Ok(None)
+            Ok(None)
+        })
     }
 
     /// The kept event of exactly this topic and id: its position and fields.
@@ -72,21 +77,23 @@ impl Reader {
         topic: &Topic,
         id: &EventId,
     ) -> Result<Option<(Position, Bytes)>, StoreError> {
-        // The newest segments first: repetitions are mostly of late.
-        for part in (0..=self.parts()).rev() {
-            let mut fields = Bytes::new();
-            let found = self.find_in(part, id, Some(topic), |record, of| {
-                let own = of == topic && self.serves(record, of);
-                if own {
-                    fields = Bytes::copy_from_slice(record.fields);
+        self.search(|segments| {
+            // The newest segments first: repetitions are mostly of late.
+            for which in segments.iter().rev() {
+                let mut fields = Bytes::new();
+                let found = self.find_in(which, id, Some(topic), |record, of| {
+                    let own = of == topic && self.serves(record, of);
+                    if own {
+                        fields = Bytes::copy_from_slice(record.fields);
+                    }
+                    own
+                });
+                if let Some(position) = self.checked(which, found)? {
+                    return Ok(Some((position, fields)));
                 }
-                own
-            });
-            if let Some((position, ())) = self.checked(part, found)? {
-                return Ok(Some((position, fields)));
             }
-        }
-        Ok(None)
+            Ok(None)
+        })
     }
 
     /// Where reading what was taken in at `time` or later begins: behind
@@ -95,19 +102,21 @@ impl Reader {
     /// # Errors
     /// Of the storage.
     pub fn at_time(&self, time: Timestamp) -> Result<Cursor, StoreError> {
-        let (number, base, end) = {
-            let catalog = self.shared.catalog();
-            let number = catalog.sealed.iter().position(|s| s.max_time >= time.0);
-            (
-                number.unwrap_or(catalog.sealed.len()),
-                catalog.base(),
-                catalog.last(),
-            )
-        };
-        let found = self.first_at(number, time);
-        let found = self.checked(number, found)?.unwrap_or(end.next());
+        let end = self.last();
+        let found = self.search(|segments| {
+            let late = |which: &&Which| which.as_ref().is_none_or(|s| s.max_time >= time.0);
+            for which in segments.iter().filter(late) {
+                let found = self.first_at(which, time);
+                if let Some(found) = self.checked(which, found)? {
+                    return Ok(Some(found));
+                }
+            }
+            Ok(None)
+        })?;
+        let after = found.map_or(end, |found| Position(found.0 - 1));
+        let base = self.shared.catalog().base();
         Ok(Cursor {
-            after: Position(found.0 - 1).max(base),
+            after: after.max(base),
         })
     }
 
@@ -120,9 +129,9 @@ impl Reader {
             return Ok(Cursor { after: self.last() });
         }
         let mut wanted = n;
-        for number in (0..=self.parts()).rev() {
-            let found = self.last_in(number, wanted, selection);
-            let found = self.checked(number, found)?;
+        for which in self.segments().iter().rev() {
+            let found = self.last_in(which, wanted, selection);
+            let found = self.checked(which, found)?;
             if found.len() == wanted
                 && let Some(first) = found.front()
             {
@@ -135,43 +144,63 @@ impl Reader {
         Ok(self.earliest(selection))
     }
 
-    /// The number of the active segment; the oldest has number 0.
-    fn parts(&self) -> usize {
-        self.shared.catalog().sealed.len()
+    /// The segments there are now, oldest first.
+    fn segments(&self) -> Vec<Which> {
+        let catalog = self.shared.catalog();
+        let sealed = catalog.sealed.iter().cloned().map(Some);
+        sealed.chain([None]).collect()
     }
 
-    fn part(&self, number: usize) -> io::Result<Part> {
-        let catalog = self.shared.catalog();
-        let Some(sealed) = catalog.sealed.get(number).cloned() else {
-            let active = &catalog.active;
+    /// Searches all segments. If nothing was found and another segment was
+    /// begun meanwhile, searches again: the one that was active is not among
+    /// those that were searched.
+    fn search<T>(
+        &self,
+        mut f: impl FnMut(&[Which]) -> Result<Option<T>, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        loop {
+            let active = self.shared.catalog().active.index.first;
+            let segments = self.segments();
+            if let Some(found) = f(&segments)? {
+                return Ok(Some(found));
+            }
+            if self.shared.catalog().active.index.first == active {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn part(&self, which: &Which) -> io::Result<Part> {
+        if let Some(sealed) = which {
             return Ok(Part {
-                salt: active.index.salt,
-                first: active.index.first,
-                end: active.index.end,
-                sealed: None,
-                file: active.file.clone(),
+                salt: sealed.salt,
+                first: sealed.first,
+                end: sealed.end,
+                file: self.shared.segment_file(sealed.first)?,
+                sealed: Some(sealed.clone()),
             });
-        };
-        drop(catalog);
+        }
+        let catalog = self.shared.catalog();
+        let active = &catalog.active;
         Ok(Part {
-            salt: sealed.salt,
-            first: sealed.first,
-            end: sealed.end,
-            file: self.shared.segment_file(sealed.first)?,
-            sealed: Some(sealed),
+            salt: active.index.salt,
+            first: active.index.first,
+            end: active.index.end,
+            sealed: None,
+            file: active.file.clone(),
         })
     }
 
-    fn checked<T>(&self, number: usize, found: io::Result<T>) -> Result<T, StoreError> {
-        found.map_err(|source| {
-            let catalog = self.shared.catalog();
-            let first = catalog
-                .sealed
-                .get(number)
-                .map_or(catalog.active.index.first, |s| s.first);
-            StoreError {
-                file: self.shared.storage.path(&segment_name(first)),
-                source,
+    /// What a search in one segment gave; nothing if the segment is dropped
+    /// by now.
+    fn checked<T: Default>(&self, which: &Which, found: io::Result<T>) -> Result<T, StoreError> {
+        let first = which.as_ref().map(|s| s.first);
+        found.or_else(|source| match first {
+            Some(first) if !self.shared.has_sealed(first) => Ok(T::default()),
+            _ => {
+                let first = first.unwrap_or_else(|| self.shared.catalog().active.index.first);
+                let file = self.shared.storage.path(&segment_name(first));
+                Err(StoreError { file, source })
             }
         })
     }
@@ -187,12 +216,12 @@ impl Reader {
     /// The first record of a segment with this id that `accept` accepts.
     fn find_in(
         &self,
-        number: usize,
+        which: &Which,
         id: &EventId,
         topic: Option<&Topic>,
         mut accept: impl FnMut(&Record<'_>, &Topic) -> bool,
-    ) -> io::Result<Option<(Position, ())>> {
-        let Some((part, offsets)) = self.id_offsets(number, id, topic)? else {
+    ) -> io::Result<Option<Position>> {
+        let Some((part, offsets)) = self.id_offsets(which, id, topic)? else {
             return Ok(None);
         };
         let mut window = Window::new(&*part.file, READ);
@@ -201,7 +230,7 @@ impl Reader {
                 return None;
             };
             let own = record.id == Some(id.as_str()) && accept(record, &topic);
-            own.then_some((record.head.position, ()))
+            own.then_some(record.head.position)
         };
         if let Some(offsets) = offsets {
             for at in offsets {
@@ -221,26 +250,25 @@ impl Reader {
     /// anywhere.
     fn id_offsets(
         &self,
-        number: usize,
+        which: &Which,
         id: &EventId,
         topic: Option<&Topic>,
     ) -> io::Result<Option<(Part, Option<Vec<u64>>)>> {
-        let catalog = self.shared.catalog();
         let hashes = |salt| {
             let topic_text = topic.map_or("", Topic::as_str);
             let (id, hash) = id_hashes(salt, topic_text, id.as_str());
             (id, topic.map(|_| hash))
         };
-        let Some(sealed) = catalog.sealed.get(number).cloned() else {
+        let Some(sealed) = which else {
+            let catalog = self.shared.catalog();
             let (id, topic) = hashes(catalog.active.index.salt);
             let offsets = catalog.active.index.find_id(id, topic);
             drop(catalog);
             if offsets.is_empty() {
                 return Ok(None);
             }
-            return Ok(Some((self.part(number)?, Some(offsets))));
+            return Ok(Some((self.part(which)?, Some(offsets))));
         };
-        drop(catalog);
         let (id, topic) = hashes(sealed.salt);
         let offsets = match sealed.index().map(|index| index.find_id(id, topic)) {
             Some(Ok(offsets)) if offsets.is_empty() => return Ok(None),
@@ -251,12 +279,12 @@ impl Reader {
             }
             None => None,
         };
-        Ok(Some((self.part(number)?, offsets)))
+        Ok(Some((self.part(which)?, offsets)))
     }
 
     /// The position of the segment's first record of `time` or later.
-    fn first_at(&self, number: usize, time: Timestamp) -> io::Result<Option<Position>> {
-        let part = self.part(number)?;
+    fn first_at(&self, which: &Which, time: Timestamp) -> io::Result<Option<Position>> {
+        let part = self.part(which)?;
         let start = match &part.sealed {
             None => self.shared.catalog().active.index.seek_time(time.0),
             Some(sealed) => {
@@ -276,11 +304,11 @@ impl Reader {
     /// segment.
     fn last_in(
         &self,
-        number: usize,
+        which: &Which,
         wanted: usize,
         selection: &Selection,
     ) -> io::Result<VecDeque<Position>> {
-        let part = self.part(number)?;
+        let part = self.part(which)?;
         // Those that are expired stand before those that are not, so asking
         // for as many as are wanted is enough, unless classes differ.
         let candidates = match &part.sealed {

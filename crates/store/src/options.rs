@@ -19,6 +19,8 @@ pub struct Options {
     /// How much memory the filters of publisher ids may take, in bytes;
     /// those of the oldest segments stay on disk beyond it.
     pub filter_bytes: usize,
+    /// How much may wait to be written, in bytes of records.
+    pub queue_bytes: u64,
 }
 
 /// The window in which a repeated idempotency key is recognised: while both
@@ -92,6 +94,7 @@ impl Default for Options {
             },
             max_entry_bytes: 4 << 20,
             filter_bytes: 16 << 20,
+            queue_bytes: 64 << 20,
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Reader {
 /// What the log takes and holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
-    /// Length of all segment files, in bytes.
+    /// Length of all segments and their indexes, in bytes.
     pub bytes: u64,
     /// Number of segments.
     pub segments: usize,
@@ -138,7 +138,12 @@ impl Reader {
             .flat_map(|s| &s.totals)
             .chain(&active.totals);
         Stats {
-            bytes: catalog.sealed.iter().map(|s| s.disk).sum::<u64>() + active.capacity,
+            bytes: catalog
+                .sealed
+                .iter()
+                .map(|s| s.disk_with_index())
+                .sum::<u64>()
+                + active.capacity,
             segments: catalog.sealed.len() + 1,
             events: totals.map(|t| t.events).sum(),
             oldest: times.next().map(|(_, time)| time),

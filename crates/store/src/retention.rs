@@ -242,7 +242,7 @@ impl Store {
             return false;
         };
         let spare = self.options.effective_segment_bytes();
-        let sealed: u64 = catalog.sealed.iter().map(|s| s.disk).sum();
+        let sealed: u64 = catalog.sealed.iter().map(|s| s.disk_with_index()).sum();
         sealed + catalog.active.capacity + spare > allowed
     }
 

@@ -32,6 +32,7 @@ pub struct Writer {
 }
 
 struct Inner {
+    queue_bytes: u64,
     queue: Mutex<Queue>,
     wake: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -64,9 +65,6 @@ const MAX_PATIENCE: Duration = Duration::from_micros(500);
 const GROUP_BYTES: u64 = 4 << 20;
 
 impl Writer {
-    /// How much may wait, in bytes of records.
-    pub const QUEUE_BYTES: u64 = 64 << 20;
-
     /// Starts the thread. `deliver` is called with the new frames in the
     /// order of their positions, once they are durable and before their
     /// requests are answered; both on the thread, so neither may block.
@@ -79,6 +77,7 @@ impl Writer {
         deliver: impl FnMut(&[Arc<Frame>]) + Send + 'static,
     ) -> std::io::Result<Self> {
         let inner = Arc::new(Inner {
+            queue_bytes: store.options.queue_bytes,
             queue: Mutex::new(Queue {
                 waiting: VecDeque::new(),
                 bytes: 0,
@@ -100,7 +99,7 @@ impl Writer {
     /// Queues a request; `done` is called once its fate is known.
     ///
     /// # Errors
-    /// [`Busy`] if [`Writer::QUEUE_BYTES`] wait already (one request is
+    /// [`Busy`] if [`Options::queue_bytes`](crate::Options::queue_bytes) wait already (one request is
     /// always taken), or after [`Writer::shutdown`].
     pub fn append(&self, request: Request, done: Done) -> Result<(), Busy> {
         let bytes = request
@@ -108,7 +107,7 @@ impl Writer {
             .map(|entry| record::encoded_len(entry).unwrap_or(0))
             .sum();
         let mut queue = self.inner.queue();
-        let full = !queue.waiting.is_empty() && queue.bytes + bytes > Self::QUEUE_BYTES;
+        let full = !queue.waiting.is_empty() && queue.bytes + bytes > self.inner.queue_bytes;
         if queue.closed || full {
             return Err(Busy);
         }

@@ -357,7 +357,8 @@ fn f6_indexes_that_are_missing_older_newer_or_of_another_store_are_rebuilt() {
         .filter(|n| n.ends_with(".idx"))
         .cloned()
         .collect();
-    let wrong: [(&str, Box<dyn Fn(usize) -> Option<Vec<u8>>>); 5] = [
+    type Make<'a> = Box<dyn Fn(usize) -> Option<Vec<u8>> + 'a>;
+    let wrong: [(&str, Make<'_>); 5] = [
         ("missing", Box::new(|_| None)),
         ("empty", Box::new(|_| Some(Vec::new()))),
         (
@@ -495,4 +496,41 @@ fn a_reader_in_a_dropped_segment_gets_a_gap() {
     assert_eq!(seen[0], Seen::Gap(Position(280)));
     assert_eq!(positions(&seen), (281..=300).collect::<Vec<_>>());
     assert!(reader.first() > Position(200));
+}
+
+#[test]
+fn f2_a_request_that_a_crash_cut_is_gone_as_a_whole() {
+    let (mut image, whole) = sample(5);
+    let last = log_names(&image).pop().unwrap();
+    let begin = |image: &Image| {
+        let used = image[&last].iter().rposition(|b| *b != 0).unwrap() + 1;
+        used.next_multiple_of(8)
+    };
+    let from = begin(&image);
+    {
+        let storage = storage_of(&image);
+        let mut store = open(&storage, tiny()).0;
+        append(&mut store, (0..4).map(|n| event("request", n)).collect());
+        drop(store);
+        image = image_of_all(&*storage);
+    }
+    let to = begin(&image);
+    for keep in from..=to {
+        let mut cut = image.clone();
+        cut.get_mut(&last).unwrap()[keep..].fill(0);
+        let (store, recovery) = open(&storage_of(&cut), tiny());
+        let seen = read_all(&store.reader(), "**");
+        let complete = keep == to;
+        assert_eq!(
+            events(&seen),
+            if complete { 9 } else { 5 },
+            "cut at {keep} of {from}..{to}"
+        );
+        assert_eq!(seen[..5], whole[..]);
+        assert_eq!(
+            recovery.findings.is_empty(),
+            complete || keep == from,
+            "{keep}"
+        );
+    }
 }

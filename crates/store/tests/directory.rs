@@ -32,7 +32,8 @@ fn what_is_appended_survives_in_a_directory() {
 
 #[test]
 fn f7_other_things_in_place_of_a_file_are_named() {
-    let make: [(&str, fn(&Path)); 4] = [
+    type Make = fn(&Path);
+    let make: [(&str, Make); 4] = [
         ("a directory", |path| std::fs::create_dir(path).unwrap()),
         ("a link", |path| symlink("/dev/null", path).unwrap()),
         ("a link to itself", |path| symlink(path, path).unwrap()),

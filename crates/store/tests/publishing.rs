@@ -319,7 +319,7 @@ fn the_writers_queue_is_bounded_in_bytes() {
         }
         assert!(taken < 30, "the queue takes without a bound");
     }
-    assert!(taken as u64 * (3 << 20) >= Writer::QUEUE_BYTES - (4 << 20));
+    assert!(taken as u64 * (3 << 20) >= Options::default().queue_bytes - (4 << 20));
     drop((release, answered));
     writer.shutdown();
     assert_eq!(

@@ -37,6 +37,7 @@ pub(crate) struct IndexFile {
     name: String,
     head: IndexHead,
     filter: Option<Filter>,
+    disk: u64,
 }
 
 /// A topic of the segment.
@@ -70,17 +71,24 @@ impl IndexFile {
             pages.read(begin, &mut bits)?;
             filter = Some(Filter(bits));
         }
+        let disk = files.open(&name)?.size()?;
         let files = files.clone();
         Ok(Self {
             files,
             name,
             head,
             filter,
+            disk,
         })
     }
 
     pub fn head(&self) -> &IndexHead {
         &self.head
+    }
+
+    /// The length of the file, in bytes.
+    pub fn disk(&self) -> u64 {
+        self.disk
     }
 
     /// How much memory the filter takes, in bytes.
