@@ -25,8 +25,9 @@ pub const RETRY_SPREAD: u32 = 3;
 pub const SPARE_DESCRIPTORS: u64 = 64;
 
 /// What a subscription costs in memory beside its selectors and its buffer, in
-/// bytes, rounded up: state, index entries, connection.
-pub const SUBSCRIPTION_BYTES: u64 = 1024;
+/// bytes, rounded up: state, index entries, and hyper's connection with the two
+/// buffers of 8 KiB that it keeps.
+pub const SUBSCRIPTION_BYTES: u64 = 20 * 1024;
 /// An envelope is at most this many times as long as its event: JSON writes
 /// U+0001 as `\u0001`, six bytes for one.
 pub const ENVELOPE_FACTOR: u64 = 6;
@@ -69,9 +70,6 @@ pub struct Limits {
     /// Frames that one subscription has read and not yet written. A single
     /// frame may be larger. Default 32 KiB.
     pub subscription_buffer_bytes: usize,
-    /// Frames read from the store that wait to be written, all subscriptions
-    /// together (those from the tail are shared with it). Default 64 MiB.
-    pub replay_bytes: usize,
     /// Time between heartbeats of a stream. Default 15 s.
     pub heartbeat: Duration,
     /// After so long without any byte, readers and proxies give a stream up;
@@ -103,7 +101,6 @@ impl Default for Limits {
             selectors_per_subscription: 1_000,
             query_bytes: 64 * KIB,
             subscription_buffer_bytes: 32 * KIB,
-            replay_bytes: 64 * MIB,
             heartbeat: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(45),
             retry: Duration::from_secs(2),
@@ -250,7 +247,6 @@ impl Limits {
         for (name, value) in [
             ("publish_queue_bytes", self.publish_queue_bytes),
             ("tail_bytes", self.tail_bytes),
-            ("replay_bytes", self.replay_bytes),
         ] {
             at_least(
                 (name, value),
@@ -283,10 +279,9 @@ impl Limits {
         })
     }
 
-    fn worst_case(&self) -> [Term; 6] {
+    fn worst_case(&self) -> [Term; 5] {
         let count = |n: usize| n as u64;
         let tail = count(self.tail_bytes.max(self.event_wire_bytes));
-        let replay = count(self.replay_bytes);
         let topics = count(
             self.query_bytes.min(
                 self.selectors_per_subscription
@@ -302,11 +297,6 @@ impl Limits {
                 tail.saturating_mul(forms),
                 "tail",
                 format!("tail_bytes {tail} × {forms}, with every envelope"),
-            ),
-            of(
-                replay.saturating_mul(forms),
-                "replay",
-                format!("replay_bytes {replay} × {forms}, with every envelope"),
             ),
             of(
                 count(self.publish_queue_bytes),

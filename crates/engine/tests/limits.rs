@@ -57,7 +57,7 @@ fn the_defaults_hold_together() {
         7 * 64 * MIB as u64,
         64 * MIB as u64,
         64 * MIB as u64,
-        20_000 * (1_024 + 2 * 64 * 1_024),
+        20_000 * (20 * 1_024 + 2 * 64 * 1_024),
         20_000 * 32 * 1_024,
     ]
     .iter()
@@ -74,7 +74,6 @@ fn the_defaults_hold_together() {
 fn nothing_overflows() {
     let limits = Limits {
         tail_bytes: usize::MAX,
-        replay_bytes: usize::MAX,
         subscriptions: usize::MAX,
         query_bytes: usize::MAX,
         selectors_per_subscription: usize::MAX,
@@ -117,7 +116,6 @@ fn e8_inconsistent_limits_with_the_arithmetic() {
         "publish_queue_bytes",
         &["1 has no room"],
     );
-    check_inconsistent(|l| l.replay_bytes = 0, "replay_bytes", &["0 has no room"]);
     check_inconsistent(
         |l| l.line_bytes = MIB,
         "line_bytes",

@@ -52,7 +52,6 @@ impl Config {
             selectors_per_subscription: given.selectors_per_subscription,
             query_bytes: given.query_bytes.as_usize(),
             subscription_buffer_bytes: given.subscription_buffer_bytes.as_usize(),
-            replay_bytes: given.replay_bytes.as_usize(),
             heartbeat: self.stream.heartbeat,
             idle_timeout: self.stream.idle_timeout,
             retry: self.stream.retry,

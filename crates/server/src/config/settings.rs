@@ -143,10 +143,6 @@ settings! {
         /// larger.
         subscription_buffer_bytes: ByteSize = "32KiB" from "1KiB" to "1GiB";
 
-        /// Events read from the store that wait to be written, all streams
-        /// together.
-        replay_bytes: ByteSize = "64MiB" from "1KiB" to "64GiB";
-
         /// What all of these may come to in memory at worst; the hub refuses to
         /// start if they come to more. "none": that isn't checked.
         memory_bytes: Limit<ByteSize> = "none";

@@ -24,6 +24,7 @@ impl Config {
                 count: self.publish.idempotency_count,
             },
             max_entry_bytes: self.limits.event_wire_bytes.as_usize() + Topic::MAX_BYTES + ID_BYTES,
+            queue_bytes: self.limits.publish_queue_bytes.0,
             ..Options::default()
         }
     }
