@@ -54,7 +54,6 @@ fn the_defaults_hold_together() {
     assert_eq!(limits.check_descriptors(20_064), Ok(()));
     let sum: u64 = [
         7 * 32 * MIB as u64,
-        7 * 64 * MIB as u64,
         64 * MIB as u64,
         64 * MIB as u64,
         20_000 * (20 * 1_024 + 2 * 64 * 1_024),

@@ -8,6 +8,8 @@ use std::process::Command;
 use std::time::Instant;
 
 const NAME: &str = "browser tests";
+/// What playwright-core's package asks for.
+const NODE_MAJOR: u32 = 20;
 const CHROMIUM: [&str; 4] = [
     "chromium",
     "chromium-browser",
@@ -69,6 +71,11 @@ fn prepare(report: &mut Report) -> Result<PathBuf, String> {
     }
     let chromium =
         chromium().ok_or("there is no Chromium in PATH, nor in the variable CHROMIUM")?;
+    if node_major().is_none_or(|major| major < NODE_MAJOR) {
+        return Err(format!(
+            "node is older than version {NODE_MAJOR}, which playwright-core needs"
+        ));
+    }
     let directory = directory();
     if !is_installed(&directory) {
         let mut npm = Command::new("npm");
@@ -79,6 +86,19 @@ fn prepare(report: &mut Report) -> Result<PathBuf, String> {
         }
     }
     Ok(chromium)
+}
+
+/// The number before the first dot of `node --version`.
+fn node_major() -> Option<u32> {
+    let output = Command::new("node").arg("--version").output().ok()?;
+    let version = String::from_utf8(output.stdout).ok()?;
+    version
+        .trim()
+        .strip_prefix('v')?
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
 }
 
 fn chromium() -> Option<PathBuf> {
