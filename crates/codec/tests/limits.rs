@@ -96,6 +96,11 @@ fn d8_text_counts_as_decoded() {
     let typed = |bad: usize| [b"event: ", &vec![0xFF; bad][..], b"\ndata: xx\n\n"].concat();
     check(typed(6), &["xx"]);
     check(typed(7), &["Event at 0"]);
+    // Each is small enough, and were both before the type became text.
+    check(
+        b"event: \xFF\xFF\xFF\xFF\xFF\xFF\ndata: xxx\n\n",
+        &["Event at 0"],
+    );
     check(
         [typed(7), b"data: a\n\n".to_vec()].concat(),
         &["Event at 0", "a"],
@@ -137,6 +142,15 @@ fn d8_ids_have_a_limit_of_their_own() {
         "id: 1\n\nid: 1234567\ndata: a\n\ndata: b\n\n",
         &["Id at 7", "b"],
     );
+}
+
+#[test]
+fn d8_an_id_too_large_leaves_the_last_event_id_alone() {
+    let stream = b"id: 1\n\nid: 2\nid: 1234567\ndata: a\n\n";
+    check(stream, &["Id at 7"]);
+    let mut decoder = Decoder::with_limits(LIMITS);
+    decode_chunks(&mut decoder, [&stream[..]]);
+    assert_eq!(decoder.last_event_id(), "1");
 }
 
 #[test]

@@ -216,7 +216,7 @@ impl Block {
     /// Begins a `data` line if that is simple: see [`Block::begin`].
     #[inline]
     pub(super) fn begin_data_simply(&mut self) -> bool {
-        if self.skipped || self.lent.any_moved {
+        if self.skipped {
             return false;
         }
         if self.has_data {

@@ -35,7 +35,6 @@ impl Decoder {
             {
                 Line::Name(Field::Data, seen + 1)
             }
-            // What was lent out is taken back before anything is added.
             (Line::Name(Field::Data, 4), b':') if self.block.begin_data_simply() => {
                 Line::Colon(Field::Data)
             }
