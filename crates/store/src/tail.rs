@@ -85,64 +85,36 @@ pub(crate) fn examine(file: &dyn StorageFile, header: &Header) -> io::Result<Tai
             Step::End { at } => break at,
         }
     };
-    let tail = |mark: Mark, damage| Tail {
+    let whole = |mark: Mark| Tail {
         last: mark.last,
         end: mark.end,
         group,
-        damage,
+        damage: None,
+    };
+    let broken = |mark, to, lost| Tail {
+        damage: Some(TailDamage { to, lost }),
+        ..whole(mark)
     };
     // A file that lost its end did so to no crash: its length was durable
     // before its first record.
     let short = file.size()? < header.capacity;
     for (damage, any, complete) in damages {
-        let unfinished = damage.at >= group || damage.next.is_none();
-        if short && damage.next.is_none() {
-            return Ok(tail(
-                any,
-                Some(TailDamage {
-                    to: damage.to,
-                    lost: true,
-                }),
-            ));
+        let at_end = damage.next.is_none();
+        let unfinished = damage.torn && (damage.at >= group || at_end);
+        if unfinished && !(short && at_end) {
+            return Ok(broken(complete, damage.to, false));
         }
-        if unfinished && damage.torn {
-            return Ok(tail(
-                complete,
-                Some(TailDamage {
-                    to: damage.to,
-                    lost: false,
-                }),
-            ));
-        }
-        if damage.next.is_none() {
-            return Ok(tail(
-                any,
-                Some(TailDamage {
-                    to: damage.to,
-                    lost: true,
-                }),
-            ));
+        if at_end {
+            return Ok(broken(any, damage.to, true));
         }
     }
     if short {
-        return Ok(tail(
-            any,
-            Some(TailDamage {
-                to: header.capacity,
-                lost: true,
-            }),
-        ));
+        return Ok(broken(any, header.capacity, true));
     }
     if complete.end < any.end {
-        return Ok(tail(
-            complete,
-            Some(TailDamage {
-                to: end,
-                lost: false,
-            }),
-        ));
+        return Ok(broken(complete, end, false));
     }
-    Ok(tail(any, None))
+    Ok(whole(any))
 }
 
 /// Makes the last group durable. It is written again, because after a failed
