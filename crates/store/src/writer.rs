@@ -225,7 +225,7 @@ fn run(
         };
         if !group.is_empty() {
             let (requests, start) = (group.len(), Instant::now());
-            commit(&mut store, clock(), group, &mut deliver);
+            commit(inner, &mut store, clock(), group, &mut deliver);
             last = Last {
                 requests,
                 took: start.elapsed(),
@@ -244,6 +244,7 @@ fn run(
 }
 
 fn commit(
+    inner: &Inner,
     store: &mut Store,
     now: Timestamp,
     group: Vec<(Request, Done)>,
@@ -256,6 +257,8 @@ fn commit(
     if !frames.is_empty() {
         deliver(&frames);
     }
+    // Before the answers: who is refused, or served again, finds it so.
+    inner.queue().health = store.health();
     for (done, answer) in dones.into_iter().zip(answers) {
         done(answer);
     }
