@@ -117,6 +117,9 @@ async fn run(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), S
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Held, so that a limit on file sizes makes writes fail, as a full disk
+    /// does, instead of killing the process.
+    _file_size: Signal,
 }
 
 impl Signals {
@@ -124,6 +127,7 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 
