@@ -18,6 +18,7 @@ pub struct Launch {
     listen: String,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    through: Vec<String>,
 }
 
 impl Launch {
@@ -29,7 +30,16 @@ impl Launch {
             listen: "127.0.0.1:0".into(),
             args: Vec::new(),
             env: Vec::new(),
+            through: Vec::new(),
         }
+    }
+
+    /// Through another program: these words stand before the hub's command
+    /// line. The program must become the hub (`exec`), or signals don't reach it.
+    #[must_use]
+    pub fn through<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+        self.through = words.into_iter().map(Into::into).collect();
+        self
     }
 
     /// On this address instead, for a hub that comes back where it was.
@@ -55,7 +65,14 @@ impl Launch {
 
     /// The command, for tests that need more than this.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.binary);
+        let mut command = match self.through.split_first() {
+            Some((program, args)) => {
+                let mut command = Command::new(program);
+                command.args(args).arg(&self.binary);
+                command
+            }
+            None => Command::new(&self.binary),
+        };
         command
             .arg("serve")
             .arg("--listen")
