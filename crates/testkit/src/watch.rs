@@ -153,7 +153,11 @@ impl Watch {
         self
     }
 
-    fn read(&mut self) -> io::Result<bool> {
+    /// Reads the next bytes, whatever they say; `false` at the end.
+    ///
+    /// # Errors
+    /// What the system says; `WouldBlock` if nothing comes for 30 s.
+    pub fn read(&mut self) -> io::Result<bool> {
         let bytes = if self.head.header("transfer-encoding") == Some("chunked") {
             self.http.chunk()?.unwrap_or_default()
         } else {
