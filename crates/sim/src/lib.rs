@@ -17,6 +17,7 @@
 pub mod check;
 pub mod history;
 pub mod reader;
+pub mod world;
 
 pub use check::{Violation, check};
 pub use history::{Begin, Chain, History, Moment, Outcome, Published, Step};

@@ -1,0 +1,109 @@
+//! What was published, and an opinion of its own of what may have expired:
+//! generous, but without asking the store.
+
+use super::plan::Keep;
+use crate::{Moment, Outcome, Published};
+
+/// The recorder of publishers.
+#[derive(Default)]
+pub struct Ledger {
+    attempts: Vec<Published>,
+    events: Vec<Kept>,
+    /// Upper bounds since the beginning of the world.
+    pub sums: Sums,
+}
+
+/// What passed, at most.
+#[derive(Clone, Copy, Default)]
+pub struct Sums {
+    /// The last position of the log.
+    pub end: u64,
+    /// The bytes that events took on disk.
+    pub bytes: u64,
+    /// By how much events aged, in milliseconds.
+    pub aged_ms: u64,
+}
+
+/// An event and the sums when it was first called for.
+struct Kept {
+    publisher: u32,
+    number: u64,
+    called: Sums,
+    position: Option<u64>,
+    expires: Option<Moment>,
+}
+
+impl Ledger {
+    /// Notes an attempt, whose outcome is unknown so far, and names it.
+    pub fn call(&mut self, attempt: Published) -> usize {
+        let known =
+            |kept: &Kept| (kept.publisher, kept.number) == (attempt.publisher, attempt.number);
+        if !self.events.iter().any(known) {
+            self.events.push(Kept {
+                publisher: attempt.publisher,
+                number: attempt.number,
+                called: self.sums,
+                position: None,
+                expires: None,
+            });
+        }
+        self.attempts.push(attempt);
+        self.attempts.len() - 1
+    }
+
+    pub fn acked(&mut self, attempt: usize, id: String, position: u64, at: Moment) {
+        let attempt = &mut self.attempts[attempt];
+        attempt.outcome = Outcome::Acked { id, at };
+        let of = (attempt.publisher, attempt.number);
+        if let Some(kept) = self
+            .events
+            .iter_mut()
+            .find(|kept| (kept.publisher, kept.number) == of)
+        {
+            kept.position = Some(position);
+        }
+    }
+
+    pub fn refused(&mut self, attempt: usize) {
+        self.attempts[attempt].outcome = Outcome::Refused;
+    }
+
+    /// Notes what may have expired at the next look of the store's.
+    pub fn expire(&mut self, keep: Keep, now: Moment) {
+        let sums = self.sums;
+        for kept in self.events.iter_mut().filter(|kept| kept.expires.is_none()) {
+            if may_expire(keep, sums, kept.called, kept.position) {
+                kept.expires = Some(now);
+            }
+        }
+    }
+
+    /// Whether what was called for at `called` is certainly still kept.
+    pub fn is_kept(&self, keep: Keep, called: Sums) -> bool {
+        !may_expire(keep, self.sums, called, None)
+    }
+
+    pub fn into_published(self) -> Vec<Published> {
+        let mut attempts = self.attempts;
+        for attempt in &mut attempts {
+            let of = (attempt.publisher, attempt.number);
+            let kept = self
+                .events
+                .iter()
+                .find(|kept| (kept.publisher, kept.number) == of);
+            attempt.expires = kept.and_then(|kept| kept.expires);
+        }
+        attempts
+    }
+}
+
+fn may_expire(keep: Keep, now: Sums, called: Sums, position: Option<u64>) -> bool {
+    // An event stands behind what was there when it was called for.
+    let position = position.unwrap_or(called.end + 1);
+    match keep {
+        Keep::All => false,
+        Keep::Events(count) => now.end.saturating_sub(position) >= count,
+        Keep::Bytes(bytes) => now.bytes - called.bytes >= bytes,
+        Keep::Age(ms) => now.aged_ms - called.aged_ms > ms,
+    }
+}

@@ -1,0 +1,230 @@
+//! Those who watch: EventSources that read slowly, lose their connections
+//! anywhere, and come back with the last event ID.
+
+use super::hub::Hub;
+use super::stream::{Pulled, Stream};
+use crate::{Begin, Chain, ChainReader, Moment, Step};
+use fastrand::Rng;
+use std::collections::VecDeque;
+use tidings_codec::EventId;
+use tidings_engine::since::Since;
+use tidings_engine::start::{Asked, Start};
+use tidings_engine::{Budget, Cursor, Selection, Selector, Timestamp, control};
+
+/// One watcher, over all its connections.
+pub struct Watcher {
+    texts: Vec<String>,
+    selection: Selection,
+    since: Option<Since>,
+    envelope: bool,
+    budget: Budget,
+    /// How many bytes may wait for it.
+    window: usize,
+    reader: ChainReader,
+    connection: Connection,
+}
+
+enum Connection {
+    None,
+    /// The hub has its request, and has looked where the log ends.
+    Asking(Asked, Cursor),
+    /// The hub knows where the stream starts.
+    Found(Start),
+    /// The stream flows; these bytes are under way.
+    Open(Stream, VecDeque<u8>),
+}
+
+const SELECTIONS: [&[&str]; 8] = [
+    &["**"],
+    &["news"],
+    &["orders/*"],
+    &["orders/**", "news"],
+    &["*"],
+    &["orders/1", "orders/2", "logs/a"],
+    &["logs/a"],
+    &["*/1", "orders/1/items"],
+];
+
+impl Watcher {
+    pub fn new(rng: &mut Rng, since: Option<Since>) -> Self {
+        let texts = rng.choice(SELECTIONS).unwrap_or(&["**"]);
+        let selectors = texts
+            .iter()
+            .filter_map(|text| Selector::new(text).ok())
+            .collect();
+        let envelope = rng.u8(0..4) == 0;
+        Self {
+            texts: texts.iter().map(|text| (*text).to_owned()).collect(),
+            selection: Selection::new(selectors),
+            since,
+            envelope,
+            budget: Budget {
+                frames: rng.usize(1..9),
+                bytes: rng.usize(1..1_000),
+            },
+            window: rng.usize(1..2_000),
+            reader: if envelope {
+                ChainReader::of_envelopes()
+            } else {
+                ChainReader::new()
+            },
+            connection: Connection::None,
+        }
+    }
+
+    pub fn stream(&mut self) -> Option<&mut Stream> {
+        match &mut self.connection {
+            Connection::Open(stream, _) => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// Goes one step on with its connection, whatever it is in.
+    pub fn step(&mut self, hub: &mut Hub, rng: &mut Rng, now: Timestamp, moment: Moment) {
+        match std::mem::replace(&mut self.connection, Connection::None) {
+            Connection::None => self.ask(hub),
+            Connection::Asking(asked, live) => self.find(hub, &asked, live, now),
+            Connection::Found(start) => self.open(hub, start, rng),
+            Connection::Open(stream, pipe) => {
+                self.connection = Connection::Open(stream, pipe);
+                match rng.u8(0..8) {
+                    0..3 => self.pull(hub, false),
+                    3 => self.pull(hub, true),
+                    4 => self.read_store(hub),
+                    _ => {
+                        let most = rng.usize(0..400);
+                        self.read(most, moment);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Loses its connection; of the bytes under way a part may still arrive.
+    pub fn lose(&mut self, hub: Option<&mut Hub>, rng: &mut Rng, moment: Moment) {
+        let arriving = match &self.connection {
+            Connection::Open(_, pipe) => rng.usize(0..=pipe.len()),
+            _ => 0,
+        };
+        self.read(arriving, moment);
+        if let (Some(hub), Connection::Open(stream, _)) = (hub, &self.connection) {
+            hub.unsubscribe(stream);
+        }
+        self.connection = Connection::None;
+        self.reader.disconnected();
+    }
+
+    /// Does everything it can without anyone's help; whether it then sleeps
+    /// with nothing to read.
+    pub fn finish(&mut self, hub: &mut Hub, rng: &mut Rng, now: Timestamp, moment: Moment) -> bool {
+        if !matches!(self.connection, Connection::Open(..)) {
+            self.step(hub, rng, now, moment);
+            return false;
+        }
+        self.read_store(hub);
+        self.pull(hub, false);
+        self.read(usize::MAX, moment);
+        self.stream()
+            .is_some_and(|stream| !stream.awake && !stream.sleeps_behind(hub))
+    }
+
+    /// The chain, once all is over.
+    pub fn into_chain(self) -> Chain {
+        let steps = self.reader.into_steps();
+        let opened = steps.iter().find_map(|step| match step {
+            Step::Opened { at, .. } | Step::Gap { at, .. } => Some(*at),
+            _ => None,
+        });
+        let begin = match self.since {
+            Some(Since::Earliest) => Begin::Earliest {
+                at: opened.unwrap_or_default(),
+            },
+            Some(Since::Id(id)) => Begin::After(id.as_str().to_owned()),
+            _ => Begin::Opened,
+        };
+        Chain {
+            selection: self.texts,
+            begin,
+            steps,
+            complete: true,
+        }
+    }
+
+    fn ask(&mut self, hub: &Hub) {
+        let id = Some(self.reader.last_event_id()).filter(|id| !id.is_empty());
+        let asked = Asked {
+            last_event_id: id.and_then(|id| EventId::new(id).ok()),
+            since: self.since.clone(),
+        };
+        // Not the tail's end: the store may have given events to this watcher
+        // that the tail gets only now, and their ids are not of the future.
+        let live = Cursor {
+            after: hub.reader.last(),
+        };
+        self.connection = Connection::Asking(asked, live);
+    }
+
+    fn find(&mut self, hub: &Hub, asked: &Asked, live: Cursor, now: Timestamp) {
+        if asked.is_live() {
+            self.connection = Connection::Found(Start {
+                cursor: live,
+                gap: None,
+            });
+            return;
+        }
+        match asked.start(&hub.reader, &self.selection, live, now) {
+            Ok(start) => self.connection = Connection::Found(start),
+            Err(_) => self.reader.disconnected(),
+        }
+    }
+
+    fn open(&mut self, hub: &mut Hub, start: Start, rng: &mut Rng) {
+        let (retry, id) = (rng.u64(500..5_000), hub.wire_id(start.cursor.after));
+        // A gap's event states the position itself: stated before it, a
+        // connection lost in between would never hear of the gap.
+        let opening = match start.gap {
+            None => control::opening(retry, id).to_vec(),
+            Some(reason) => [control::retry(retry), control::gap(reason, id)].concat(),
+        };
+        let selection = self.selection.clone();
+        let stream = Stream::new(hub, selection, start.cursor, self.envelope, self.budget);
+        self.connection = Connection::Open(stream, opening.into());
+    }
+
+    /// The hub pulls what the window has room for.
+    fn pull(&mut self, hub: &mut Hub, timer: bool) {
+        let Connection::Open(stream, pipe) = &mut self.connection else {
+            return;
+        };
+        if pipe.len() >= self.window || !(stream.awake || timer) {
+            return;
+        }
+        let pulled = if timer {
+            stream.pull_or_beat(hub)
+        } else {
+            stream.pull(hub)
+        };
+        match pulled {
+            Pulled::Bytes(bytes) => pipe.extend(bytes),
+            Pulled::Later | Pulled::Idle => {}
+            Pulled::End => {
+                hub.unsubscribe(stream);
+                self.connection = Connection::None;
+                self.reader.disconnected();
+            }
+        }
+    }
+
+    fn read_store(&mut self, hub: &Hub) {
+        if let Connection::Open(stream, _) = &mut self.connection {
+            stream.read_store(hub);
+        }
+    }
+
+    fn read(&mut self, most: usize, moment: Moment) {
+        if let Connection::Open(_, pipe) = &mut self.connection {
+            let arriving: Vec<u8> = pipe.drain(..most.min(pipe.len())).collect();
+            self.reader.read(&arriving, moment);
+        }
+    }
+}
