@@ -483,8 +483,13 @@ impl Opening {
         let mut parts = vec![active.index.keys.clone()];
         let mut known = active.index.keys.len();
         for segment in sealed.iter().rev() {
-            if known >= bounds.count || now.0.saturating_sub(segment.max_time) > bounds.age_ms {
+            if known >= bounds.count {
                 break;
+            }
+            // Older ones may be young enough all the same: a crash leaves
+            // segments without a record, and the wall clock may jump.
+            if now.0.saturating_sub(segment.max_time) > bounds.age_ms {
+                continue;
             }
             let keys = segment
                 .index()
