@@ -68,9 +68,8 @@ impl Key {
         let Some(value) = values.next() else {
             return Ok(None);
         };
-        let printable = value
-            .to_str()
-            .is_ok_and(|v| !v.is_empty() && v.len() < IDEMPOTENCY_KEY_BYTES);
+        let printable = (1..IDEMPOTENCY_KEY_BYTES).contains(&value.len())
+            && value.as_bytes().iter().all(|b| matches!(b, b' '..=b'~'));
         if values.next().is_some() || !printable {
             let detail = "'Idempotency-Key' is one value of 1 to 255 printable ASCII characters";
             return Err(Problem::new(Code::BadRequest, detail));
