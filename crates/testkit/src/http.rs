@@ -1,7 +1,7 @@
 //! HTTP/1.1, as plain as can be, so that tests can also say what is wrong.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// How long a test waits for anything before it fails.
@@ -121,14 +121,46 @@ impl Http {
             .or_else(|error| sent.and(Err(error)))
     }
 
+    /// Sends one chunk of a chunked body.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn send_chunk(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
+        chunk.extend_from_slice(bytes);
+        chunk.extend_from_slice(b"\r\n");
+        self.send(&chunk)
+    }
+
+    /// Ends a chunked body and reads the answer.
+    ///
+    /// # Panics
+    /// If none comes.
+    pub fn end_chunks(&mut self) -> Answer {
+        // The hub may have refused, and closed, before the end.
+        let _ = self.send_chunk(b"");
+        self.answer(false).expect("an answer")
+    }
+
     /// Reads one answer.
     ///
     /// # Errors
     /// What the system says, or that the answer broke off.
     pub fn answer(&mut self, to_head: bool) -> io::Result<Answer> {
         let mut answer = self.answer_head()?;
-        if to_head || answer.status == 204 {
-            return Ok(answer);
+        if !to_head {
+            self.read_body(&mut answer)?;
+        }
+        Ok(answer)
+    }
+
+    /// Reads the body that belongs to a head.
+    ///
+    /// # Errors
+    /// What the system says, or that the body broke off.
+    pub fn read_body(&mut self, answer: &mut Answer) -> io::Result<()> {
+        if answer.status == 204 {
+            return Ok(());
         }
         if answer.header("transfer-encoding") == Some("chunked") {
             while let Some(chunk) = self.chunk()? {
@@ -140,7 +172,7 @@ impl Http {
         } else {
             self.stream.read_to_end(&mut answer.body)?;
         }
-        Ok(answer)
+        Ok(())
     }
 
     /// Reads the head of an answer.
@@ -201,6 +233,30 @@ impl Http {
         Ok(bytes)
     }
 
+    /// Says that nothing more will be sent (FIN).
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn finish_sending(&self) -> io::Result<()> {
+        self.socket().shutdown(Shutdown::Write)
+    }
+
+    /// How many bytes of what the hub sends the system keeps, about.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn receive_buffer(&self, bytes: usize) -> io::Result<()> {
+        socket2::SockRef::from(self.socket()).set_recv_buffer_size(bytes)
+    }
+
+    /// Breaks the connection (RST).
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn reset(self) -> io::Result<()> {
+        socket2::SockRef::from(self.socket()).set_linger(Some(Duration::ZERO))
+    }
+
     /// The socket.
     pub fn socket(&self) -> &TcpStream {
         self.stream.get_ref()
@@ -227,6 +283,13 @@ impl Answer {
             .iter()
             .find(|(n, _)| n == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a header, in order, joined by commas.
+    pub fn headers(&self, name: &str) -> String {
+        let values = self.headers.iter().filter(|(n, _)| n == name);
+        let values: Vec<&str> = values.map(|(_, value)| value.as_str()).collect();
+        values.join(", ")
     }
 
     /// The body as text.

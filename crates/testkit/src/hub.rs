@@ -1,6 +1,7 @@
 //! A hub as a process of its own.
 
-use crate::http::{Answer, Http};
+use crate::http::{Answer, Http, PATIENCE};
+use crate::wait_until;
 use crate::watch::Watch;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read};
@@ -8,7 +9,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// How to start a hub.
 #[derive(Debug, Clone)]
@@ -19,6 +22,8 @@ pub struct Launch {
     args: Vec<String>,
     env: Vec<(String, String)>,
     through: Vec<String>,
+    /// The directory that goes with the last hub that used it.
+    own: Option<Arc<TempDir>>,
 }
 
 impl Launch {
@@ -31,7 +36,19 @@ impl Launch {
             args: Vec::new(),
             env: Vec::new(),
             through: Vec::new(),
+            own: None,
         }
+    }
+
+    /// A hub on a free port with its data in a directory of its own.
+    ///
+    /// # Panics
+    /// If there is no room for temporary files.
+    pub fn fresh(binary: impl Into<PathBuf>) -> Self {
+        let own = tempfile::tempdir().expect("a directory");
+        let mut launch = Self::new(binary, own.path());
+        launch.own = Some(Arc::new(own));
+        launch
     }
 
     /// Through another program: these words stand before the hub's command
@@ -136,7 +153,7 @@ impl Launch {
             child,
             address,
             first,
-            log,
+            log: Mutex::new(log),
             _stdout: stdout,
         })
     }
@@ -157,7 +174,7 @@ pub struct HubProcess {
     child: Child,
     address: SocketAddr,
     first: String,
-    log: Receiver<String>,
+    log: Mutex<Receiver<String>>,
     /// Kept, so that the hub never finds its output closed.
     _stdout: BufReader<ChildStdout>,
 }
@@ -249,7 +266,7 @@ impl HubProcess {
         let end = Instant::now() + Duration::from_secs(10);
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            match self.log.recv_timeout(left) {
+            match self.lines().recv_timeout(left) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(_) => {}
                 Err(_) => panic!("the hub's log has no line with {text:?}"),
@@ -257,9 +274,47 @@ impl HubProcess {
         }
     }
 
+    /// Ends it with SIGTERM and waits; answers how it ended and what it had
+    /// logged that was not yet asked for.
+    ///
+    /// # Panics
+    /// If it doesn't end in time.
+    pub fn finish(mut self) -> (ExitStatus, String) {
+        self.terminate();
+        let status = self.wait(PATIENCE);
+        // To the end of its standard error, not to what has been read so far.
+        (status, self.lines().iter().collect())
+    }
+
+    /// A number of `/metrics`; 0 where it doesn't stand there.
+    pub fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").text();
+        let values = text.lines().filter_map(|line| line.strip_prefix(name));
+        let mut values = values.filter_map(|rest| rest.strip_prefix(' ')?.parse().ok());
+        values.next().unwrap_or(0)
+    }
+
+    /// Waits until a number of `/metrics` has this value.
+    ///
+    /// # Panics
+    /// If it doesn't within 30 s.
+    #[track_caller]
+    pub fn wait_for_metric(&self, name: &str, value: u64) {
+        wait_until(&format!("{name} is {value}"), || self.metric(name) == value);
+    }
+
+    /// How many files and sockets it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).map_or(0, Iterator::count)
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Receiver<String>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Everything it has logged so far and was not yet asked for.
     pub fn log(&self) -> String {
-        self.log.try_iter().collect()
+        self.lines().try_iter().collect()
     }
 
     /// Its resident memory in KiB, as the kernel says.

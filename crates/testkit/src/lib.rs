@@ -3,8 +3,34 @@
 
 pub mod http;
 pub mod hub;
+pub mod problem;
 pub mod watch;
 
 pub use http::{Answer, Http, PATIENCE};
 pub use hub::{HubProcess, Launch};
+pub use problem::{CANARY, check_problem, check_refused};
 pub use watch::{Received, Watch};
+
+use std::time::{Duration, Instant};
+
+/// How to start the binary under test, with its data in a directory of its own
+/// that goes with the hub; variables of the environment may follow.
+#[macro_export]
+macro_rules! launch {
+    ($($name:literal = $value:expr),* $(,)?) => {
+        $crate::Launch::fresh(env!("CARGO_BIN_EXE_tidings"))$(.env($name, $value))*
+    };
+}
+
+/// Waits until `condition` holds.
+///
+/// # Panics
+/// If it doesn't within [`PATIENCE`].
+#[track_caller]
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < end, "still not: {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}

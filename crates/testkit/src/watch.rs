@@ -50,6 +50,14 @@ impl Watch {
         let mut headers = vec![("Accept", "text/event-stream")];
         headers.extend(last_event_id.map(|id| ("Last-Event-ID", id)));
         http.send_request("GET", path, &headers, b"")?;
+        Self::answered(http)
+    }
+
+    /// Reads the stream that answers a request which was sent already.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn answered(mut http: Http) -> io::Result<Self> {
         let head = http.answer_head()?;
         let decoder = Decoder::new();
         Ok(Self {
@@ -151,6 +159,35 @@ impl Watch {
             self.bytes = rest.to_vec();
         }
         self
+    }
+
+    /// Reads until the stream has stated a position that isn't `known`, which
+    /// no event may come with.
+    ///
+    /// # Panics
+    /// If an event comes, or the stream ends.
+    pub fn moved_from(&mut self, known: &str) -> String {
+        while self.decoder.last_event_id() == known {
+            let mut rest = &self.bytes[..];
+            while let Some(item) = self.decoder.next(&mut rest) {
+                assert!(!matches!(item, Item::Event(_)), "an event came");
+            }
+            self.bytes.clear();
+            if self.decoder.last_event_id() == known {
+                assert!(self.read().expect("a heartbeat"), "the stream ended");
+            }
+        }
+        self.decoder.last_event_id().to_owned()
+    }
+
+    /// The connection, to do with it what a watcher wouldn't.
+    pub fn http(&mut self) -> &mut Http {
+        &mut self.http
+    }
+
+    /// Ends the watcher; its connection remains.
+    pub fn into_http(self) -> Http {
+        self.http
     }
 
     /// Reads the next bytes, whatever they say; `false` at the end.
