@@ -20,9 +20,11 @@ pub const LAST_N: u32 = 10_000;
 /// How far the hub's own reconnection times are spread: each connection gets
 /// its own between the base and this many times the base.
 pub const RETRY_SPREAD: u32 = 3;
-/// File descriptors a hub needs besides its connections: listeners, segments
-/// and index files, the directory lock, the runtime's own, and a reserve.
-pub const SPARE_DESCRIPTORS: u64 = 64;
+/// File descriptors a hub needs besides its subscriptions: 64 for the segments
+/// and index files that the store holds open, 32 for connections that publish
+/// or look while all subscriptions are taken, and 32 for listeners, the
+/// directory lock, the runtime's own, and files that are just being read.
+pub const SPARE_DESCRIPTORS: u64 = 128;
 
 /// What a subscription costs in memory beside its selectors and its buffer, in
 /// bytes, rounded up: state, index entries, and hyper's connection with the two

@@ -51,7 +51,7 @@ fn wire_bytes_is_at_least_what_is_written() {
 fn the_defaults_hold_together() {
     let limits = Limits::default();
     assert_eq!(limits.check(), Ok(()));
-    assert_eq!(limits.check_descriptors(20_064), Ok(()));
+    assert_eq!(limits.check_descriptors(20_128), Ok(()));
     let sum: u64 = [
         7 * 32 * MIB as u64,
         64 * MIB as u64,
@@ -157,11 +157,11 @@ fn e8_too_few_descriptors() {
         subscriptions: 1_000,
         ..Limits::default()
     };
-    assert_eq!(SPARE_DESCRIPTORS, 64);
-    assert_eq!(limits.check_descriptors(1_064), Ok(()));
-    let text = limits.check_descriptors(1_063).unwrap_err().to_string();
+    assert_eq!(SPARE_DESCRIPTORS, 128);
+    assert_eq!(limits.check_descriptors(1_128), Ok(()));
+    let text = limits.check_descriptors(1_127).unwrap_err().to_string();
     assert!(
-        text.contains("1063 files") && text.contains("1000 + 64 for the hub itself = 1064"),
+        text.contains("1127 files") && text.contains("1000 + 128 for the hub itself = 1128"),
         "{text}"
     );
 }

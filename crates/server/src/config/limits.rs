@@ -96,16 +96,16 @@ mod tests {
                 .engine_limits(descriptors)
                 .map(|limits| limits.subscriptions)
         };
-        assert_eq!(limits(Subscriptions::Auto, 1024), Ok(960));
+        assert_eq!(limits(Subscriptions::Auto, 1024), Ok(896));
         assert_eq!(limits(Subscriptions::Auto, 1 << 20), Ok(20_000));
-        assert_eq!(limits(Subscriptions::AtMost(960), 1024), Ok(960));
+        assert_eq!(limits(Subscriptions::AtMost(896), 1024), Ok(896));
         for (subscriptions, descriptors, arithmetic) in [
             (
-                Subscriptions::AtMost(961),
+                Subscriptions::AtMost(897),
                 1024,
-                "961 + 64 for the hub itself = 1025",
+                "897 + 128 for the hub itself = 1025",
             ),
-            (Subscriptions::Auto, 64, "1 + 64 for the hub itself = 65"),
+            (Subscriptions::Auto, 128, "1 + 128 for the hub itself = 129"),
         ] {
             let error = limits(subscriptions, descriptors).unwrap_err().to_string();
             assert!(error.starts_with("limits.subscriptions: "), "{error}");
