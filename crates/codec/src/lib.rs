@@ -20,7 +20,7 @@ mod field;
 pub mod fixtures;
 mod limits;
 
-pub use decode::{Decoder, Event, Excess, Item, TooLarge};
+pub use decode::{Chunk, Decoder, Event, Excess, Item, TooLarge};
 pub use encode::{
     Block, encoded_data_len, put_comment, put_data, put_event_type, put_id, put_retry,
 };

@@ -45,7 +45,7 @@ pub(super) struct Lent {
     /// Whether the event's own block set that ID.
     pub(super) has_id: bool,
     retry: u64,
-    has_retry: bool,
+    pub(super) has_retry: bool,
     /// Whether buffers were moved here and have to be taken back.
     any_moved: bool,
     data_moved: bool,
@@ -93,6 +93,12 @@ impl Block {
             lent: Lent::default(),
             small_blocks: 0,
         }
+    }
+
+    /// Lends a copy of a comment that can't stay where it is.
+    pub(super) fn lend_comment(&mut self, text: &str) {
+        self.lent.any_moved = true;
+        self.lent.comment = text.into();
     }
 
     /// Whether the values of `field` are of any use.
@@ -235,6 +241,26 @@ impl Block {
             self.data.push(byte);
         }
         simple
+    }
+
+    /// Whether `more` bytes of any line can't go beyond a limit.
+    pub(super) fn has_room_for(&self, more: usize) -> bool {
+        let event = self.data.len() + self.event_type.len();
+        more <= self
+            .limits
+            .max_event
+            .saturating_sub(event.max(self.value.len()))
+            && more <= self.limits.max_id.saturating_sub(self.value.len())
+    }
+
+    /// Takes back what was lent out, and says whether this block has nothing
+    /// yet, nor the one before left a large buffer, whose use is to be watched.
+    #[inline]
+    pub(super) fn begin_simply(&mut self) -> bool {
+        self.reclaim();
+        !(self.has_data || self.has_id || self.has_retry || self.skipped)
+            && self.event_type.is_empty()
+            && self.data.capacity() <= KEPT
     }
 
     /// Gives the block up: only its ID and its reconnection time still count.

@@ -145,6 +145,19 @@ impl<'b> WholeLine<'b> {
     }
 }
 
+/// Whether a line that begins like this, and isn't complete, may set a field.
+pub(super) fn could_be_field(line: &[u8]) -> bool {
+    let Some(field) = line.first().copied().and_then(Field::beginning_with) else {
+        return false;
+    };
+    let after_name = line.strip_prefix(field.name());
+    field != Field::Comment
+        && after_name.map_or_else(
+            || field.name().starts_with(line),
+            |after| after.is_empty() || after.starts_with(b":"),
+        )
+}
+
 /// D4: nothing but CR and LF ends a line.
 #[inline]
 pub(super) fn is_line_end(byte: u8) -> bool {

@@ -1,14 +1,18 @@
 //! Bytes as events.
 
 mod block;
+mod chunk;
 mod line;
 mod scan;
 mod text;
 
+pub use chunk::Chunk;
+
 use crate::{EventId, Limits};
+use alloc::vec::Vec;
 use block::Block;
 use core::fmt;
-use line::{Field, Line, is_line_end};
+use line::{Field, Line, could_be_field, is_line_end};
 use scan::Found;
 
 /// Decodes an event stream from chunks of bytes, cut anywhere.
@@ -37,8 +41,8 @@ use scan::Found;
 /// later: the decoder neither loses bytes nor keeps a copy of them.
 ///
 /// An event whose only `data` line lies whole in the slice and is well-formed
-/// UTF-8 is lent out of the slice; every other one out of the decoder's
-/// buffers, whose size [`Limits`] bound. Time is linear in the bytes given.
+/// UTF-8 is lent out of the slice, and so is its type; every other one out of
+/// the decoder's buffers, whose size [`Limits`] bound. Time is linear in the bytes given.
 #[derive(Debug)]
 pub struct Decoder {
     limits: Limits,
@@ -47,6 +51,9 @@ pub struct Decoder {
     /// Bytes of the line so far, where nothing else tells them.
     line_len: usize,
     block: Block,
+    /// Bytes of one line that came one by one and aren't read yet. Without
+    /// capacity while that isn't allowed.
+    staged: Vec<u8>,
     /// How many bytes of the stream came before the end of the current slice.
     end: u64,
     /// How many came before the slice's first byte that is still unread.
@@ -164,6 +171,7 @@ impl Decoder {
             line: Line::Bom(0),
             line_len: 0,
             block: Block::new(limits),
+            staged: Vec::new(),
             end: 0,
             position: 0,
             block_at: 0,
@@ -185,26 +193,50 @@ impl Decoder {
     /// [`Decoder::last_event_id`] when `bytes` is empty.
     #[inline(always)]
     pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Option<Item<'a>> {
-        if let [byte] = **bytes {
-            // First what nearly every byte of a stream is.
-            let taken = if self.line == Line::Value(Field::Data) && !is_line_end(byte) {
-                self.block.push_data_byte(byte)
-            } else {
-                self.simple_byte(byte)
-            };
-            if taken {
-                self.position += 1;
-                *bytes = &[];
-                return None;
-            }
+        if let [byte] = **bytes
+            && self.take_byte(byte)
+        {
+            *bytes = &[];
+            return None;
         }
-        let found = self.find(bytes)?;
+        let mut chunk = Chunk::for_one_item(bytes);
+        let found = self.find(&mut chunk);
+        *bytes = chunk.rest;
+        Some(self.item(found?))
+    }
+
+    /// Like [`Decoder::next`], but faster for chunks of many events, as the
+    /// decoder can rely on the bytes being the same at the next call:
+    ///
+    /// ```
+    /// # use tidings_codec::{Chunk, Decoder, Item};
+    /// # let (mut decoder, mut events) = (Decoder::new(), 0);
+    /// let mut chunk = Chunk::new(b"data: first\n\ndata: second\n\n");
+    /// while let Some(item) = decoder.next_in(&mut chunk) {
+    ///     events += usize::from(matches!(item, Item::Event(_)));
+    /// }
+    /// # assert_eq!(events, 2);
+    /// ```
+    #[inline(always)]
+    pub fn next_in<'a, 'b: 'a>(&'a mut self, chunk: &mut Chunk<'b>) -> Option<Item<'a>> {
+        if let [byte] = *chunk.rest
+            && self.take_byte(byte)
+        {
+            chunk.rest = &[];
+            return None;
+        }
+        let found = self.find(chunk)?;
+        Some(self.item(found))
+    }
+
+    #[inline(always)]
+    fn item<'a, 'b: 'a>(&'a self, found: Found<'b>) -> Item<'a> {
         // Built here, where the optimiser sees which parts are used.
         let lent = &self.block.lent;
-        Some(match found {
-            Found::Event(data) => Item::Event(Event {
-                event_type: &lent.event_type,
-                data: data.unwrap_or(&lent.data),
+        match found {
+            Found::Event(in_chunk) => Item::Event(Event {
+                event_type: in_chunk.event_type.unwrap_or(&lent.event_type),
+                data: in_chunk.data.unwrap_or(&lent.data),
                 last_event_id: &lent.last_event_id,
                 id: lent.has_id.then_some(&lent.last_event_id),
                 retry: lent.retry(),
@@ -212,7 +244,20 @@ impl Decoder {
             Found::Retry(millis) => Item::Retry(millis),
             Found::Comment(text) => Item::Comment(text.unwrap_or(&lent.comment)),
             Found::TooLarge(excess) => Item::TooLarge(self.report(excess)),
-        })
+        }
+    }
+
+    /// Takes a byte that is all there is of its chunk, if there is little to it.
+    #[inline(always)]
+    fn take_byte(&mut self, byte: u8) -> bool {
+        // First what nearly every byte of a stream is.
+        let taken = if self.line == Line::Value(Field::Data) && !is_line_end(byte) {
+            self.block.push_data_byte(byte)
+        } else {
+            return self.simple_byte(byte);
+        };
+        self.position += u64::from(taken);
+        taken
     }
 
     /// What a reader that reconnects sends as `Last-Event-ID` (R4), unless it
@@ -238,19 +283,25 @@ impl Decoder {
         self.block.reset();
         self.line = Line::Bom(0);
         self.line_len = 0;
+        self.staged.clear();
         (self.end, self.position, self.block_at) = (0, 0, 0);
     }
 
     /// Whether the stream stands inside an event: if it ends here, something
     /// of an event is dropped.
     pub fn is_mid_event(&self) -> bool {
-        let in_field = matches!(self.line, Line::Name(..) | Line::Colon(_) | Line::Value(_));
+        let in_field = match self.line {
+            Line::Name(..) => true,
+            Line::Colon(field) | Line::Value(field) => field != Field::Comment,
+            Line::Ignored => false,
+            Line::Bom(_) | Line::Start | Line::AfterCr => could_be_field(&self.staged),
+        };
         in_field || !self.block.is_empty()
     }
 
     /// How many bytes the decoder's buffers take now.
     pub fn buffer_capacity(&self) -> usize {
-        self.block.capacity()
+        self.block.capacity() + self.staged.capacity()
     }
 
     fn report(&self, excess: Excess) -> TooLarge {

@@ -1,35 +1,84 @@
 //! Line by line: from the bytes of a chunk to what a block takes in.
 
 use super::block::{Dispatch, LineEnd};
+use super::chunk::Chunk;
 use super::line::{BOM, Field, Line, Value, WholeLine, find_line_end, is_line_end};
 use super::{Decoder, Excess};
-use core::mem;
+use alloc::vec::Vec;
+use core::{mem, str};
 
 /// An item whose parts are in the block's `lent`, except texts that could be left
 /// in the chunk.
 pub(super) enum Found<'b> {
-    Event(Option<&'b str>),
+    Event(InChunk<'b>),
     Retry(u64),
     Comment(Option<&'b str>),
     TooLarge(Excess),
 }
 
+/// The parts of an event that could be left in the chunk.
+#[derive(Default)]
+pub(super) struct InChunk<'b> {
+    pub(super) event_type: Option<&'b str>,
+    pub(super) data: Option<&'b str>,
+}
+
+/// How many bytes of a line that come one by one are put together, to be read
+/// at once.
+const STAGE: usize = 256;
+
 impl Decoder {
     /// Reads on up to what comes next.
-    pub(super) fn find<'b>(&mut self, bytes: &mut &'b [u8]) -> Option<Found<'b>> {
-        self.end = self.position + bytes.len() as u64;
-        let found = self.advance(bytes);
-        self.position = self.here(bytes);
+    pub(super) fn find<'b>(&mut self, chunk: &mut Chunk<'b>) -> Option<Found<'b>> {
+        // D2
+        if self.line == Line::Bom(0) && chunk.rest.first().is_some_and(|first| *first != BOM[0]) {
+            self.line = Line::Start;
+        }
+        if self.line == Line::Start
+            && chunk.rest.len() > 1
+            && let Some(parts) = self.simple_block(chunk)
+        {
+            return Some(Found::Event(parts));
+        }
+        if !self.staged.is_empty() {
+            let found = self.find_staged(&mut chunk.rest);
+            if found.is_some() || chunk.rest.is_empty() {
+                return found;
+            }
+        }
+        if let [byte] = *chunk.rest {
+            if byte == b'\n' && self.line == Line::Start {
+                self.block.reclaim();
+                chunk.rest = &[];
+                self.position += 1;
+                self.end = self.position;
+                return self.blank_line(None, &[]);
+            }
+            self.allow_staging();
+            if self.line == Line::Start && self.stage(byte) {
+                chunk.rest = &[];
+                return None;
+            }
+        }
+        let found = self.read(&mut chunk.rest);
+        if self.staged.capacity() > 0 {
+            self.allow_staging();
+        }
         found
     }
 
-    /// Takes a byte that is all there is of its chunk, if it is one of a
-    /// `data` line and there is little to it.
+    /// Takes a byte that is all there is of its chunk: of a `data` line, if
+    /// there is little to it, or of a line that is read when it is complete.
+    #[inline]
     pub(super) fn simple_byte(&mut self, byte: u8) -> bool {
+        if !self.staged.is_empty() {
+            return self.stage(byte);
+        }
         self.line = match (self.line, byte) {
             (Line::Value(Field::Data), b'\n') => Line::Start,
             (Line::Value(Field::Data), b'\r') => Line::AfterCr,
             (Line::Start, b'd') => Line::Name(Field::Data, 1),
+            (Line::Start, _) => return self.stage(byte),
             (Line::Name(Field::Data, seen @ 1..=3), byte)
                 if byte == Field::Data.name()[usize::from(seen)] =>
             {
@@ -41,7 +90,65 @@ impl Decoder {
             (Line::Colon(Field::Data), b' ') => Line::Value(Field::Data),
             _ => return false,
         };
+        self.position += 1;
         true
+    }
+
+    /// Puts a byte to those of its line that are to be read together.
+    #[inline]
+    fn stage(&mut self, byte: u8) -> bool {
+        let simple = !is_line_end(byte) && self.staged.len() < self.staged.capacity();
+        if simple {
+            self.staged.push(byte);
+        }
+        simple
+    }
+
+    /// Reads what is staged, with the line end that `bytes` may be.
+    #[inline(never)]
+    fn find_staged<'b>(&mut self, bytes: &mut &'b [u8]) -> Option<Found<'b>> {
+        let mut staged = mem::take(&mut self.staged);
+        if let [byte] = **bytes
+            && is_line_end(byte)
+            && !staged.is_empty()
+        {
+            staged.push(byte);
+            *bytes = &[];
+        }
+        let found = self.read(&mut &staged[..]).map(|found| match found {
+            Found::Comment(text) => {
+                if let Some(text) = text {
+                    self.block.lend_comment(text);
+                }
+                Found::Comment(None)
+            }
+            // Never comes: one line is staged, and not the blank one after it.
+            Found::Event(_) => Found::Event(InChunk::default()),
+            Found::Retry(millis) => Found::Retry(millis),
+            Found::TooLarge(excess) => Found::TooLarge(excess),
+        });
+        staged.clear();
+        self.staged = staged;
+        self.allow_staging();
+        found
+    }
+
+    /// Bytes are staged only as long as they can't go beyond a limit, which is
+    /// to be told at once.
+    fn allow_staging(&mut self) {
+        let most = STAGE.saturating_add(self.line_len);
+        if matches!(self.line, Line::Bom(_)) || !self.block.has_room_for(most) {
+            self.staged = Vec::new();
+        } else if self.staged.capacity() == 0 {
+            self.staged = Vec::with_capacity(STAGE);
+        }
+    }
+
+    fn read<'b>(&mut self, bytes: &mut &'b [u8]) -> Option<Found<'b>> {
+        self.end = self.position + bytes.len() as u64;
+        let found = self.advance(bytes);
+        self.position = self.here(bytes);
+        found
     }
 
     fn advance<'b>(&mut self, bytes: &mut &'b [u8]) -> Option<Found<'b>> {
@@ -77,8 +184,6 @@ impl Decoder {
                 2 => Line::Start,
                 _ => Line::Bom(seen + 1),
             };
-        } else if seen == 0 {
-            self.line = Line::Start;
         } else {
             // No field's name begins with a part of it.
             self.line = Line::Ignored;
@@ -322,7 +427,10 @@ impl Decoder {
         let block_at = mem::replace(&mut self.block_at, here);
         match dispatch {
             Dispatch::Nothing => None,
-            Dispatch::Event(data) => Some(Found::Event(data)),
+            Dispatch::Event(data) => Some(Found::Event(InChunk {
+                event_type: None,
+                data,
+            })),
             // The block is over: nothing is left of it to be skipped.
             Dispatch::TooLarge(excess) => {
                 self.excess_at = block_at;
