@@ -25,6 +25,12 @@ pub const RETRY_SPREAD: u32 = 3;
 /// or look while all subscriptions are taken, and 32 for listeners, the
 /// directory lock, the runtime's own, and files that are just being read.
 pub const SPARE_DESCRIPTORS: u64 = 128;
+/// Connections beyond those that may watch, so that a hub full of watchers can
+/// still be published to and looked at.
+pub const SPARE_CONNECTIONS: usize = 32;
+/// What the pages of history that are being made or written may take together,
+/// in bytes.
+pub const PAGES_BYTES: usize = 64 << 20;
 
 /// What a subscription costs in memory beside its selectors and its buffer, in
 /// bytes, rounded up: state, index entries, and hyper's connection with the two
@@ -67,7 +73,8 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Selectors of one subscription. Default 1,000.
     pub selectors_per_subscription: usize,
-    /// Query part of a request. Default 64 KiB.
+    /// Query part of a request. Default 60 KiB, the most that hyper's bound on
+    /// the whole target leaves.
     pub query_bytes: usize,
     /// Frames that one subscription has read and not yet written. A single
     /// frame may be larger. Default 32 KiB.
@@ -101,7 +108,7 @@ impl Default for Limits {
             tail_bytes: 32 * MIB,
             subscriptions: 20_000,
             selectors_per_subscription: 1_000,
-            query_bytes: 64 * KIB,
+            query_bytes: 60 * KIB,
             subscription_buffer_bytes: 32 * KIB,
             heartbeat: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(45),
@@ -281,7 +288,7 @@ impl Limits {
         })
     }
 
-    fn worst_case(&self) -> [Term; 5] {
+    fn worst_case(&self) -> [Term; 6] {
         let count = |n: usize| n as u64;
         let tail = count(self.tail_bytes.max(self.event_wire_bytes));
         let topics = count(
@@ -310,6 +317,7 @@ impl Limits {
                 "publish bodies",
                 "publish_body_bytes".into(),
             ),
+            of(count(PAGES_BYTES), "history pages", "fixed".into()),
             of(
                 count(self.subscriptions).saturating_mul(each),
                 "subscriptions",

@@ -43,6 +43,23 @@ impl Drain {
         Some(Instant::now() + left.mul_f64(fastrand::f64()))
     }
 
+    /// Resolves at a moment in the window at which something that has no end of
+    /// its own should end.
+    pub async fn moment(&self) {
+        self.begun().await;
+        if let Some(end) = self.stream_end() {
+            tokio::time::sleep_until(end).await;
+        }
+    }
+
+    /// Resolves when the window has ended.
+    pub async fn over(&self) {
+        self.begun().await;
+        if let Some(begun) = self.begun.get() {
+            tokio::time::sleep_until(*begun + self.window).await;
+        }
+    }
+
     /// How long all of it may take.
     pub fn window(&self) -> Duration {
         self.window

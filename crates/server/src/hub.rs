@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 use tidings_engine::control::{self, GapReason};
-use tidings_engine::limits::RETRY_SPREAD;
+use tidings_engine::limits::{PAGES_BYTES, RETRY_SPREAD};
 use tidings_engine::subscriptions::SubscriptionKey;
-use tidings_engine::{Cursor, Entry, Limits, LogId, Position, Selection, Timestamp, WireId};
+use tidings_engine::{Cursor, Entry, Gap, Limits, LogId, Position, Selection, Timestamp, WireId};
 use tidings_store::{AppendError, Appended, Reader, Store, Writer};
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, oneshot};
 
 const KIB: usize = 1024;
 /// How soon damage that was found is reported.
@@ -44,6 +44,10 @@ pub struct Hub {
     metrics: Metrics,
     /// Room for the bodies of publish requests, in KiB.
     bodies: Semaphore,
+    /// Places for streams.
+    streams: Arc<Semaphore>,
+    /// Room for pages of history, in KiB.
+    pages: Arc<Semaphore>,
     next_lane: AtomicUsize,
 }
 
@@ -80,6 +84,7 @@ impl Hub {
             }
         };
         let writer = Writer::spawn(store, now, deliver)?;
+        let streams = Arc::new(Semaphore::new(settings.limits.subscriptions));
         let bodies = Semaphore::new(settings.limits.publish_body_bytes.div_ceil(KIB));
         tokio::spawn(report_findings(reader.clone(), metrics.findings.clone()));
         let drain = Drain::new(settings.drain_window);
@@ -92,6 +97,8 @@ impl Hub {
             drain,
             metrics,
             bodies,
+            streams,
+            pages: Arc::new(Semaphore::new(Self::page_permits(PAGES_BYTES))),
             next_lane: AtomicUsize::new(0),
         }))
     }
@@ -137,9 +144,41 @@ impl Hub {
         }
     }
 
-    /// Whether there are as many streams as there may be.
-    pub fn is_full(&self) -> bool {
-        self.metrics.subscribers.get() >= self.settings.limits.subscriptions as i64
+    /// Room for a page of history of at most `bytes`, within what all pages may
+    /// take.
+    ///
+    /// # Errors
+    /// `503` if there is none for a while.
+    pub async fn reserve_page(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let wanted = Self::page_permits(bytes.min(PAGES_BYTES)) as u32;
+        let room = Arc::clone(&self.pages).acquire_many_owned(wanted);
+        match tokio::time::timeout(self.settings.publish_timeout, room).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Problem::new(
+                Code::Busy,
+                "too many pages of history are being read; ask again later",
+            )),
+        }
+    }
+
+    /// How many permits stand for so many bytes of pages.
+    pub fn page_permits(bytes: usize) -> usize {
+        bytes.div_ceil(KIB)
+    }
+
+    /// A place among the streams there may be; `None` if there is none left.
+    pub fn stream_permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.streams).try_acquire_owned().ok()
+    }
+
+    /// Why a selection has a gap in the log.
+    pub fn gap_reason(&self, selection: &Selection, gap: Gap) -> GapReason {
+        let expired = self.reader.horizon(selection) >= gap.to;
+        if expired {
+            GapReason::Expired
+        } else {
+            GapReason::Corrupt
+        }
     }
 
     /// Adds a subscription to the next lane.

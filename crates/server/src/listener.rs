@@ -17,9 +17,9 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 /// How many connections may wait to be accepted; the kernel bounds it too.
@@ -33,6 +33,8 @@ const USER_TIMEOUT: Duration = Duration::from_secs(15);
 const PING: Duration = Duration::from_secs(15);
 /// How long to wait after an accept that failed for want of something.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often failures to accept are logged at most.
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// Room for a query of the longest length and the usual headers, in bytes.
 const HEAD_BYTES: u32 = 128 * 1024;
 
@@ -93,17 +95,29 @@ impl Listener {
         self.face.guard.local
     }
 
-    /// Accepts and serves until the hub drains, then until the last connection
-    /// is gone.
+    /// Accepts and serves until the hub drains, and on until the last
+    /// connection is gone or the window ends: so that a proxy sees a hub that
+    /// is not ready, and a watcher that comes back is told when to try again,
+    /// instead of a port that is closed.
     pub async fn run(self, permits: Arc<Semaphore>) {
+        let Self { socket, face } = self;
+        let mut acceptor = Acceptor {
+            socket,
+            permits,
+            reported: None,
+            refused: 0,
+        };
         let mut connections = JoinSet::new();
-        let mut begun = pin!(self.face.hub.drain().begun());
-        loop {
+        let drain = face.hub.drain();
+        let (mut begun, mut over) = (pin!(drain.begun()), pin!(drain.over()));
+        let mut draining = false;
+        while !(draining && connections.is_empty()) {
             tokio::select! {
-                () = &mut begun => break,
-                accepted = accept(&self.socket, &permits) => {
+                () = &mut begun, if !draining => draining = true,
+                () = &mut over => break,
+                accepted = acceptor.accept() => {
                     let (stream, permit) = accepted;
-                    let face = Arc::clone(&self.face);
+                    let face = Arc::clone(&face);
                     connections.spawn(async move {
                         serve(stream, &face).await;
                         drop(permit);
@@ -112,29 +126,46 @@ impl Listener {
                 Some(_) = connections.join_next() => {}
             }
         }
-        drop(self.socket);
+        drop(acceptor);
         while connections.join_next().await.is_some() {}
     }
 }
 
-/// The next connection, once there is room for it.
-async fn accept(
-    socket: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> (TcpStream, tokio::sync::OwnedSemaphorePermit) {
-    loop {
-        let permit = Arc::clone(permits)
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed");
-        match socket.accept().await {
-            Ok((stream, _)) => return (stream, permit),
-            Err(error) => {
-                // The peer is gone, or descriptors or memory are short: then
-                // asking again at once would only burn the processor.
-                tracing::debug!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+/// What accepting needs to remember.
+struct Acceptor {
+    socket: TcpListener,
+    permits: Arc<Semaphore>,
+    /// When a failure was last logged, and how many there were since.
+    reported: Option<Instant>,
+    refused: u64,
+}
+
+impl Acceptor {
+    /// The next connection, once there is room for it.
+    async fn accept(&mut self) -> (TcpStream, OwnedSemaphorePermit) {
+        loop {
+            let permit = Arc::clone(&self.permits).acquire_owned().await;
+            let permit = permit.expect("the semaphore is never closed");
+            match self.socket.accept().await {
+                Ok((stream, _)) => return (stream, permit),
+                Err(error) => {
+                    self.report(&error);
+                    // The peer is gone, or descriptors or memory are short: then
+                    // asking again at once would only burn the processor.
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
+        }
+    }
+
+    fn report(&mut self, error: &io::Error) {
+        self.refused += 1;
+        if self
+            .reported
+            .is_none_or(|at| at.elapsed() >= REPORT_INTERVAL)
+        {
+            tracing::warn!(%error, times = self.refused, "a connection can't be accepted");
+            (self.reported, self.refused) = (Some(Instant::now()), 0);
         }
     }
 }
@@ -153,9 +184,13 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
             async move { Ok::<_, Infallible>(answer(&face, request).await) }
         })
     };
+    let drain = face.hub.drain();
+    // Who comes while the hub drains is answered once.
+    let late = drain.has_begun();
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
+        .keep_alive(!late)
         .timer(TokioTimer::new())
         .header_read_timeout(FIRST_REQUEST);
     builder
@@ -168,7 +203,12 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut first_request = pin!(tokio::time::sleep(FIRST_REQUEST));
     let (mut waiting, mut draining) = (true, false);
-    let mut drain = pin!(face.hub.drain().begun());
+    let mut last_call = pin!(async {
+        match late {
+            true => drain.over().await,
+            false => drain.begun().await,
+        }
+    });
     loop {
         tokio::select! {
             served = &mut connection => {
@@ -183,7 +223,7 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
                     return;
                 }
             }
-            () = &mut drain, if !draining => {
+            () = &mut last_call, if !draining => {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
             }

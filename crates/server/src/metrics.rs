@@ -119,7 +119,7 @@ impl Metrics {
         let mut text = String::new();
         // Writing to a string can't fail.
         let _ = encode(&mut text, &self.registry);
-        text
+        plain(&text)
     }
 }
 
@@ -147,9 +147,62 @@ fn family(registry: &mut Registry, name: &str, help: &str) -> Family<Label, Coun
     family
 }
 
+/// OpenMetrics as Prometheus' older text format, which every scraper reads:
+/// there a counter's family is named like its samples, an info is a gauge, and
+/// there are no units and no end mark.
+fn plain(open_metrics: &str) -> String {
+    let mut types = std::collections::HashMap::new();
+    for line in open_metrics.lines() {
+        if let Some((name, kind)) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|rest| rest.split_once(' '))
+        {
+            types.insert(name, kind);
+        }
+    }
+    let mut out = String::with_capacity(open_metrics.len());
+    for line in open_metrics.lines() {
+        let Some((word, rest)) = line
+            .strip_prefix("# ")
+            .and_then(|line| line.split_once(' '))
+        else {
+            if line != "# EOF" {
+                out.extend([line, "\n"]);
+            }
+            continue;
+        };
+        let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
+        let (suffix, kind) = match types.get(name) {
+            Some(&"counter") => ("_total", text),
+            Some(&"info") => ("_info", if word == "TYPE" { "gauge" } else { text }),
+            _ => ("", text),
+        };
+        if word != "UNIT" {
+            out.push_str(&format!("# {word} {name}{suffix} {kind}\n"));
+        }
+    }
+    out
+}
+
 /// Answers `GET /metrics`.
 pub fn reply(hub: &Arc<Hub>) -> crate::http::Reply {
     let text = hub.metrics().render(hub);
-    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let content_type = "text/plain; version=0.0.4; charset=utf-8";
     crate::http::respond::whole(http::StatusCode::OK, content_type, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names_families_like_their_samples() {
+        let open = "# HELP t_x Things.\n# TYPE t_x counter\nt_x_total 3\n# HELP t_build The version.\n\
+                    # TYPE t_build info\nt_build_info{version=\"1\"} 1\n# HELP t_size_bytes Size.\n\
+                    # TYPE t_size_bytes gauge\n# UNIT t_size_bytes bytes\nt_size_bytes 7\n# EOF\n";
+        let expect = "# HELP t_x_total Things.\n# TYPE t_x_total counter\nt_x_total 3\n\
+                      # HELP t_build_info The version.\n# TYPE t_build_info gauge\nt_build_info{version=\"1\"} 1\n\
+                      # HELP t_size_bytes Size.\n# TYPE t_size_bytes gauge\nt_size_bytes 7\n";
+        assert_eq!(plain(open), expect);
+    }
 }

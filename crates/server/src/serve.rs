@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tidings_engine::limits::SPARE_CONNECTIONS;
 use tidings_engine::{Limits, LogId};
 use tidings_store::{DirStorage, MemoryStorage, OpenError, Storage, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -17,9 +18,8 @@ use tokio::task::JoinSet;
 
 /// How much longer than its window a drain may take.
 const DRAIN_GRACE: Duration = Duration::from_secs(2);
-/// Connections beyond those that may watch, so that a hub full of watchers can
-/// still be published to and looked at.
-const SPARE_CONNECTIONS: usize = 32;
+/// How long the disk has to take in what waits at the end.
+const CLOSE_TIME: Duration = Duration::from_secs(10);
 
 /// Why a hub doesn't start.
 #[derive(Debug)]
@@ -109,8 +109,22 @@ async fn run(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), S
         () = tokio::time::sleep(hub.drain().window() + DRAIN_GRACE) => tracing::warn!("not all connections ended in time"),
         () = signals.next() => tracing::warn!("ended at once"),
     }
-    hub.writer().shutdown();
+    close(&hub, &mut signals).await;
     Ok(())
+}
+
+/// Lets the writer finish what waits; a disk that is stuck can't hold the
+/// process against another signal, or for longer than a drain may take.
+async fn close(hub: &Arc<Hub>, signals: &mut Signals) {
+    let closing = {
+        let hub = Arc::clone(hub);
+        tokio::task::spawn_blocking(move || hub.writer().shutdown())
+    };
+    tokio::select! {
+        _ = closing => {}
+        () = tokio::time::sleep(CLOSE_TIME) => tracing::error!("the disk did not answer in time"),
+        () = signals.next() => tracing::warn!("ended at once"),
+    }
 }
 
 /// The signals that end a hub.

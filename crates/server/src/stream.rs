@@ -9,8 +9,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tidings_engine::control::GapReason;
+use tidings_engine::start::Start;
 use tidings_engine::subscriptions::SubscriptionKey;
 use tidings_engine::{Budget, Cursor, Frame, Gap, Position, Read, Selection, control};
+use tidings_store::StoreError;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -26,11 +29,15 @@ pub enum Form {
     Envelope,
 }
 
-type StoreRead = (
-    Cursor,
-    Vec<Arc<Frame>>,
-    Result<Read, tidings_store::StoreError>,
-);
+/// What a read of the store gave.
+struct StoreRead {
+    before: Cursor,
+    cursor: Cursor,
+    frames: Vec<Arc<Frame>>,
+    read: Result<Read, StoreError>,
+    /// Up to here events of the selection may be gone.
+    horizon: Position,
+}
 
 /// One watcher's stream. Dropping it ends its subscription.
 pub struct Stream {
@@ -39,93 +46,71 @@ pub struct Stream {
     key: SubscriptionKey,
     selection: Selection,
     form: Form,
-    /// Bytes that come before anything the log has.
-    opening: Option<Bytes>,
+    /// What has to be said before anything else that the log has.
+    notice: Option<Bytes>,
+    /// Up to where events may be gone without a word: whoever reads this
+    /// stream knows, or has never asked for them.
+    told: Position,
     /// The position that whoever reads this stream knows to be behind it.
     stated: Position,
-    /// The next heartbeat, or the end while the hub drains.
+    /// When a heartbeat is due.
+    beat: Instant,
+    /// When the stream ends, once the hub drains.
+    ends: Option<Instant>,
+    /// The next of the two.
     timer: Pin<Box<Sleep>>,
     store_read: Option<JoinHandle<StoreRead>>,
     /// What the connection has not written yet.
     window: Window,
-    phase: Phase,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Open,
-    /// The hub drains; the stream ends when the timer fires.
-    Draining,
-    Ended,
+    ended: bool,
+    /// A place among the streams there may be.
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Stream {
-    /// A stream that begins with `opening` and continues from `cursor`.
+    /// A stream that goes on from `start`.
     pub fn new(
         hub: Arc<Hub>,
+        permit: OwnedSemaphorePermit,
         selection: Selection,
-        cursor: Cursor,
+        start: Start,
         form: Form,
-        opening: Bytes,
     ) -> Self {
-        let (lane, key) = hub.subscribe(&selection, cursor);
+        let (lane, key) = hub.subscribe(&selection, start.cursor);
         hub.metrics().subscribers.inc();
-        let timer = Box::pin(sleep_until(
-            Instant::now() + hub.settings().limits.heartbeat,
-        ));
+        let beat = Instant::now() + hub.settings().limits.heartbeat;
         Self {
             lane,
             key,
-            selection,
             form,
-            opening: Some(opening),
-            stated: cursor.after,
-            timer,
+            notice: Some(opening(&hub, start)),
+            told: hub.reader().horizon(&selection),
+            stated: start.cursor.after,
+            beat,
+            ends: None,
+            timer: Box::pin(sleep_until(beat)),
             store_read: None,
             window: Window::new(hub.settings().limits.subscription_buffer_bytes),
-            phase: Phase::Open,
+            ended: false,
+            _permit: permit,
+            selection,
             hub,
         }
     }
 
     /// The next bytes; `None` at the end of the stream.
     pub fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if let Some(opening) = self.opening.take() {
-            return Poll::Ready(Some(opening));
-        }
         loop {
-            if self.phase == Phase::Ended {
+            if self.ended {
                 return Poll::Ready(None);
             }
-            if let Some(farewell) = self.drain() {
-                return Poll::Ready(Some(farewell));
+            if let Some(bytes) = self.notice.take().or_else(|| self.drain()) {
+                return Poll::Ready(Some(bytes));
             }
             ready!(self.window.poll_open(cx));
             let mut frames = Vec::new();
-            let read = match &mut self.store_read {
-                Some(pending) => {
-                    let done = ready!(Pin::new(pending).poll(cx));
-                    self.store_read = None;
-                    match self.after_store_read(done, &mut frames) {
-                        Some(read) => read,
-                        None => continue,
-                    }
-                }
-                None => {
-                    let lane = &self.hub.live().lanes()[self.lane];
-                    let read = lane.read(
-                        self.key,
-                        self.hub.live(),
-                        self.pull(),
-                        &mut frames,
-                        cx.waker(),
-                    );
-                    if let Read::Gap(_) = read {
-                        self.start_store_read();
-                        continue;
-                    }
-                    read
-                }
+            let Some(read) = ready!(self.poll_read(cx, &mut frames)) else {
+                continue;
             };
             match read {
                 // It looked at much and found nothing: others have their turn.
@@ -136,10 +121,10 @@ impl Stream {
                 Read::Frames => return Poll::Ready(Some(self.encode(&frames))),
                 Read::Gap(gap) => return Poll::Ready(Some(self.tell_gap(gap))),
                 // It may have begun between the look at it and the waker's place.
-                Read::CaughtUp if self.phase == Phase::Open && self.hub.drain().has_begun() => {}
+                Read::CaughtUp if self.ends.is_none() && self.hub.drain().has_begun() => {}
                 Read::CaughtUp => {
                     ready!(self.timer.as_mut().poll(cx));
-                    if self.phase == Phase::Open {
+                    if Instant::now() >= self.beat {
                         return Poll::Ready(Some(self.heartbeat()));
                     }
                 }
@@ -147,29 +132,59 @@ impl Stream {
         }
     }
 
+    /// Reads at the cursor: from the tail, or where that doesn't reach back,
+    /// from the store. `None` if the store was read and has nothing to give.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        frames: &mut Vec<Arc<Frame>>,
+    ) -> Poll<Option<Read>> {
+        if self.store_read.is_none() {
+            let lane = &self.hub.live().lanes()[self.lane];
+            let read = lane.read(self.key, self.hub.live(), self.pull(), frames, cx.waker());
+            match read {
+                Read::Gap(_) => self.start_store_read(),
+                read => return Poll::Ready(Some(read)),
+            }
+        }
+        let Some(pending) = &mut self.store_read else {
+            return Poll::Ready(None);
+        };
+        let done = ready!(Pin::new(pending).poll(cx));
+        self.store_read = None;
+        Poll::Ready(self.after_store_read(done, frames))
+    }
+
     /// Notices that the hub drains; gives the last bytes when it is time.
     fn drain(&mut self) -> Option<Bytes> {
-        if self.phase == Phase::Open {
-            let end = self.hub.drain().stream_end()?;
-            self.phase = Phase::Draining;
-            self.timer.as_mut().reset(end);
+        if self.ends.is_none() {
+            self.ends = Some(self.hub.drain().stream_end()?);
+            self.reset_timer();
         }
-        if self.phase == Phase::Draining && Instant::now() >= self.timer.deadline() {
-            self.phase = Phase::Ended;
-            return Some(control::retry(self.hub.jittered_retry()));
+        if self.ends.is_none_or(|end| Instant::now() < end) {
+            return None;
         }
-        None
+        self.ended = true;
+        Some(control::retry(self.hub.jittered_retry()))
     }
 
     /// The tail doesn't reach back to the cursor, so the store is read; not
     /// here, because a disk may take its time.
     fn start_store_read(&mut self) {
-        let (mut cursor, pull) = (self.cursor(), self.pull());
+        let (before, pull) = (self.cursor(), self.pull());
         let (reader, selection) = (self.hub.reader().clone(), self.selection.clone());
         self.store_read = Some(tokio::task::spawn_blocking(move || {
-            let mut frames = Vec::new();
+            let (mut cursor, mut frames) = (before, Vec::new());
             let read = reader.read(&mut cursor, &selection, pull, &mut frames);
-            (cursor, frames, read)
+            // After the read: whatever it passed over in silence is below this.
+            let horizon = reader.horizon(&selection);
+            StoreRead {
+                before,
+                cursor,
+                frames,
+                read,
+                horizon,
+            }
         }));
     }
 
@@ -179,36 +194,46 @@ impl Stream {
         done: Result<StoreRead, tokio::task::JoinError>,
         frames: &mut Vec<Arc<Frame>>,
     ) -> Option<Read> {
-        match done {
-            Ok((cursor, given, Ok(read))) => {
-                *frames = given;
-                self.hub.live().lanes()[self.lane].set_cursor(self.key, cursor);
-                // At the end of the store the tail takes over.
-                (read != Read::CaughtUp).then_some(read)
-            }
-            Ok((.., Err(error))) => {
+        let Ok(done) = done else {
+            self.ended = true;
+            return None;
+        };
+        let read = match done.read {
+            Ok(read) => read,
+            Err(error) => {
                 tracing::error!(%error, "a stream ends because the store can't be read");
-                self.phase = Phase::Ended;
-                None
+                self.ended = true;
+                self.notice = None;
+                return None;
             }
-            Err(_) => {
-                self.phase = Phase::Ended;
-                None
+        };
+        if done.before.after < done.horizon && self.told < done.horizon {
+            // Some of the selected topics are kept for less long than others:
+            // theirs are gone, what the others have still comes.
+            self.told = done.horizon;
+            if !matches!(read, Read::Gap(_)) {
+                self.notice = Some(self.hub.gap_block(GapReason::Expired, done.before.after));
             }
         }
+        *frames = done.frames;
+        self.hub.live().lanes()[self.lane].set_cursor(self.key, done.cursor);
+        // At the end of the store the tail takes over.
+        (read != Read::CaughtUp).then_some(read)
     }
 
     fn encode(&mut self, frames: &[Arc<Frame>]) -> Bytes {
-        self.restart_heartbeat();
+        self.put_heartbeat_off();
+        let notice = self.notice.take();
         self.stated = frames.last().map_or(self.stated, |frame| frame.position());
         let metrics = self.hub.metrics();
         metrics.deliveries.inc_by(frames.len() as u64);
-        let mut blocks = frames.iter().map(|frame| match self.form {
+        let blocks = frames.iter().map(|frame| match self.form {
             Form::Plain => frame.payload(),
             Form::Envelope => frame.envelope(),
         });
+        let mut blocks = notice.into_iter().chain(blocks);
         let bytes = match (frames, blocks.next()) {
-            ([_], Some(block)) => block,
+            ([_], Some(block)) if blocks.size_hint() == (0, Some(0)) => block,
             (_, first) => first
                 .into_iter()
                 .chain(blocks)
@@ -224,32 +249,29 @@ impl Stream {
     fn tell_gap(&mut self, gap: Gap) -> Bytes {
         self.hub.live().lanes()[self.lane].set_cursor(self.key, Cursor { after: gap.to });
         self.stated = gap.to;
-        self.restart_heartbeat();
-        let expired = self.hub.reader().horizon(&self.selection) >= gap.to;
-        let reason = if expired {
-            GapReason::Expired
-        } else {
-            GapReason::Corrupt
-        };
+        self.put_heartbeat_off();
+        let reason = self.hub.gap_reason(&self.selection, gap);
         self.hub.gap_block(reason, gap.to)
     }
 
     /// A comment, and the position if it has moved: so that a connection lost
     /// on a quiet topic resumes exactly.
     fn heartbeat(&mut self) -> Bytes {
-        self.restart_heartbeat();
+        self.put_heartbeat_off();
         let reached = self.cursor().after;
         let moved = reached > self.stated;
         self.stated = reached;
         control::heartbeat(moved.then(|| self.hub.wire_id(reached)))
     }
 
-    fn restart_heartbeat(&mut self) {
-        if self.phase == Phase::Open {
-            self.timer
-                .as_mut()
-                .reset(Instant::now() + self.hub.settings().limits.heartbeat);
-        }
+    fn put_heartbeat_off(&mut self) {
+        self.beat = Instant::now() + self.hub.settings().limits.heartbeat;
+        self.reset_timer();
+    }
+
+    fn reset_timer(&mut self) {
+        let next = self.ends.map_or(self.beat, |end| end.min(self.beat));
+        self.timer.as_mut().reset(next);
     }
 
     /// What one pull takes from the log at most.
@@ -264,6 +286,18 @@ impl Stream {
     fn cursor(&self) -> Cursor {
         self.hub.live().lanes()[self.lane].cursor(self.key)
     }
+}
+
+/// Begins a stream: with the position it goes on from, or with the gap that
+/// has the same id. Not with both: who loses the connection between them would
+/// never hear of the gap.
+fn opening(hub: &Hub, start: Start) -> Bytes {
+    let position = start.cursor.after;
+    let Some(reason) = start.gap else {
+        return control::opening(hub.jittered_retry(), hub.wire_id(position));
+    };
+    let retry = control::retry(hub.jittered_retry());
+    [retry, hub.gap_block(reason, position)].concat().into()
 }
 
 impl Drop for Stream {

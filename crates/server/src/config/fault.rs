@@ -116,8 +116,8 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{shown}\"")
 }
 
-/// `; did you mean "…"?` with the candidate nearest to `name`, or nothing if
-/// none is near.
+/// `; did you mean "…"?` with the candidate nearest to `name`, said with less
+/// confidence if it isn't near.
 pub(super) fn did_you_mean<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -135,6 +135,7 @@ pub(super) fn did_you_mean<'a>(
         Some((similarity, candidate)) if similarity > 0.7 => {
             format!("; did you mean \"{candidate}\"?")
         }
-        _ => String::new(),
+        Some((_, candidate)) => format!("; the nearest is \"{candidate}\""),
+        None => String::new(),
     }
 }

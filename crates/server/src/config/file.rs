@@ -144,9 +144,9 @@ impl Reader<'_> {
         let given = name.get_ref().as_ref();
         let tables = TABLES.iter().map(|(table, _, _)| *table);
         let tables = tables.filter(|table| section.is_empty() && !table.is_empty());
-        let mut hint = did_you_mean(given, keys.iter().map(|key| key.name).chain(tables));
+        let mut hint = elsewhere(given);
         if hint.is_empty() {
-            hint = elsewhere(given);
+            hint = did_you_mean(given, keys.iter().map(|key| key.name).chain(tables));
         }
         let place = match section {
             "" => "at the top of the file".to_owned(),

@@ -137,7 +137,7 @@ settings! {
         selectors_per_subscription: usize = "1000" from "1" to "100000";
 
         /// Query part of a request.
-        query_bytes: ByteSize = "64KiB" from "1KiB" to "16MiB";
+        query_bytes: ByteSize = "60KiB" from "1KiB" to "60KiB";
 
         /// What one stream has read and not yet written. A single event may be
         /// larger.

@@ -92,7 +92,8 @@ fn every_setting_is_read_from_file_and_environment() {
             "publish.idempotency_count" | "retention.events" => "78",
             "limits.subscriptions" | "limits.selectors_per_subscription" => "78",
             "limits.batch_events" => "78",
-            "limits.event_data_bytes" | "limits.query_bytes" => "900KiB",
+            "limits.event_data_bytes" => "900KiB",
+            "limits.query_bytes" => "50KiB",
             "limits.event_wire_bytes" => "1500KiB",
             "limits.memory_bytes" => "8GiB",
             path if path.ends_with("bytes") => "31MiB",
@@ -172,7 +173,7 @@ fn e1_unknown_key() {
     );
     check_error(
         "xyz = 1",
-        "tidings.toml:1:1: unknown key \"xyz\" at the top of the file",
+        "tidings.toml:1:1: unknown key \"xyz\" at the top of the file; the nearest is \"log\"",
     );
     check_error(
         "[[retention.topics]]\nselector = \"a\"\nages = \"1d\"",

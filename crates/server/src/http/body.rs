@@ -1,12 +1,14 @@
 //! Request bodies: whole and bounded, or piece by piece.
 
 use crate::http::{Code, Problem};
+use crate::hub::Hub;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::time::Duration;
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long a whole body may take to arrive (bad-input row b23).
@@ -39,12 +41,16 @@ pub fn essence(headers: &HeaderMap) -> String {
         .to_ascii_lowercase()
 }
 
-/// Reads all of a body.
+/// Reads all of a body, within what `room` has for it.
 ///
 /// # Errors
 /// `413` as soon as it is known to be larger than `max_bytes`, `408` if it is
-/// slow, `400` if it breaks off.
-pub async fn read_whole(mut body: Incoming, max_bytes: usize) -> Result<Bytes, Problem> {
+/// slow, `400` if it breaks off, `503` if there is no room.
+pub async fn read_whole(
+    mut body: Incoming,
+    max_bytes: usize,
+    room: &mut Room<'_>,
+) -> Result<Bytes, Problem> {
     let too_large = || {
         Problem::new(
             Code::TooLarge,
@@ -69,11 +75,46 @@ pub async fn read_whole(mut body: Incoming, max_bytes: usize) -> Result<Bytes, P
             return Err(too_large());
         }
         pieces.push(piece);
+        room.cover(len).await?;
     }
     Ok(match pieces.len() {
         1 => pieces.remove(0),
         _ => pieces.concat().into(),
     })
+}
+
+/// What one body takes of the room that all bodies share. It is taken as bytes
+/// arrive, not as they are announced, so that nobody holds it by promises.
+pub struct Room<'h> {
+    hub: &'h Hub,
+    permits: Vec<SemaphorePermit<'h>>,
+}
+
+impl<'h> Room<'h> {
+    /// What every body may hold uncounted, and the step of counting, in bytes.
+    const STEP: usize = 64 * 1024;
+
+    /// No room taken yet.
+    pub fn new(hub: &'h Hub) -> Self {
+        Self {
+            hub,
+            permits: Vec::new(),
+        }
+    }
+
+    /// Takes room, or gives it back, for a body that holds so many bytes now.
+    ///
+    /// # Errors
+    /// `503` if there is none for a while.
+    pub async fn cover(&mut self, bytes: usize) -> Result<(), Problem> {
+        if bytes <= Self::STEP {
+            self.permits.clear();
+        }
+        while bytes > Self::STEP * (self.permits.len() + 1) {
+            self.permits.push(self.hub.reserve_body(Self::STEP).await?);
+        }
+        Ok(())
+    }
 }
 
 /// The next piece of a body that is a stream; `None` at its end.

@@ -58,7 +58,7 @@ impl Cors {
             respond::set(
                 &mut reply,
                 header::ACCESS_CONTROL_ALLOW_METHODS,
-                "GET, HEAD, POST",
+                "GET, HEAD, POST, PUT",
             );
             respond::set(
                 &mut reply,

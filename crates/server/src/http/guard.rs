@@ -37,10 +37,10 @@ impl Guard {
     pub fn check<B>(&self, request: &Request<B>, cors: &Cors) -> Result<(), Problem> {
         let host = requested_host(request)?;
         if self.local.ip().is_loopback() {
+            self.check_proxy(request.headers())?;
             if let Some(host) = &host {
                 self.check_host(host)?;
             }
-            self.check_proxy(request.headers())?;
         }
         check_expectation(request.headers())?;
         let headers = request.headers();

@@ -111,6 +111,8 @@ pub struct Problem {
     pub members: Map<String, Value>,
     /// Whether the connection must end because what follows can't be trusted.
     pub close: bool,
+    /// For `405`: the methods that are allowed.
+    pub allow: Option<&'static str>,
 }
 
 impl Problem {
@@ -121,6 +123,16 @@ impl Problem {
             detail: detail.into(),
             members: Map::new(),
             close: false,
+            allow: None,
+        }
+    }
+
+    /// `405`, with the methods that are allowed.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let problem = Self::new(Code::MethodNotAllowed, format!("this path takes {allow}"));
+        Self {
+            allow: Some(allow),
+            ..problem
         }
     }
 

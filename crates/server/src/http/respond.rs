@@ -83,6 +83,9 @@ pub fn problem(problem: &Problem) -> Reply {
         "application/problem+json",
         problem.to_json(),
     );
+    if let Some(allow) = problem.allow {
+        set(&mut reply, header::ALLOW, allow);
+    }
     if problem.close {
         set(&mut reply, header::CONNECTION, "close");
     }
@@ -92,14 +95,6 @@ pub fn problem(problem: &Problem) -> Reply {
     ) {
         set(&mut reply, header::RETRY_AFTER, "1");
     }
-    reply
-}
-
-/// `405`, with the methods that are allowed.
-pub fn method_not_allowed(allowed: &'static str) -> Reply {
-    let detail = format!("this path takes {allowed}");
-    let mut reply = problem(&Problem::new(Code::MethodNotAllowed, detail));
-    set(&mut reply, header::ALLOW, allowed);
     reply
 }
 

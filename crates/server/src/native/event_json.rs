@@ -39,7 +39,10 @@ pub fn parse_one_or_many(text: &str, max: usize) -> Result<(Vec<JsonEvent>, bool
     if !text.trim_start().starts_with('[') {
         return Ok((vec![parse(text)?], false));
     }
-    let all: Vec<Members> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let all = deserializer.deserialize_seq(Many { max });
+    let all = all.and_then(|all| deserializer.end().map(|()| all));
+    let all = all.map_err(|error| not_json(&error))?;
     if all.len() > max {
         let detail = format!("an array holds at most {max} events; send NDJSON for more");
         return Err(Problem::new(Code::TooLarge, detail));
@@ -127,6 +130,32 @@ fn compact(json: &str) -> String {
         out.push(c);
     }
     out
+}
+
+/// The members of the objects of an array; of one that is too long, one more
+/// than there may be.
+struct Many {
+    max: usize,
+}
+
+impl<'de> Visitor<'de> for Many {
+    type Value = Vec<Members>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Members>, A::Error> {
+        let mut all = Vec::new();
+        while all.len() <= self.max
+            && let Some(members) = seq.next_element()?
+        {
+            all.push(members);
+        }
+        // What is beyond is only passed over, so that it costs no memory.
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(all)
+    }
 }
 
 /// The members of an object, each once, with their values valid but unread.

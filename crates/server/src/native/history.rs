@@ -4,22 +4,28 @@ use super::start;
 use crate::http::query::Query;
 use crate::http::{Code, Problem, Reply, respond};
 use crate::hub::Hub;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use tidings_engine::control::GapReason;
+use tidings_engine::limits::ENVELOPE_FACTOR;
 use tidings_engine::since::Since;
-use tidings_engine::{Budget, Cursor, Frame, Read, Selection};
-use tidings_store::{Reader, StoreError};
+use tidings_engine::start::Start;
+use tidings_engine::{Budget, Position, Read, Selection};
+use tidings_store::StoreError;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Events on a page, unless `limit` says otherwise.
 const PAGE_EVENTS: usize = 100;
 /// The most events on a page.
 const PAGE_EVENTS_MAX: usize = 1000;
-/// A page ends early behind so many bytes.
-const PAGE_BYTES: usize = 4 << 20;
+/// A page ends behind the event with which it has so many bytes.
+const PAGE_BYTES: usize = 1 << 20;
+/// What one read takes from the store, in bytes.
+const READ_BYTES: usize = 256 * 1024;
 
 /// `{"events":[…],"cursor":"…","more":true|false}`, and `gap` where events
-/// are missing before the first. The cursor goes into `since` of the next page.
+/// are missing. The cursor goes into `since` of the next page.
 ///
 /// # Errors
 /// The problem to answer with.
@@ -36,85 +42,106 @@ pub async fn page(
             .ok()
             .filter(|n| (1..=PAGE_EVENTS_MAX).contains(n))
             .ok_or_else(|| {
-                Problem::new(
-                    Code::BadRequest,
-                    format!("'limit' is a number from 1 to {PAGE_EVENTS_MAX}"),
-                )
+                let detail = format!("'limit' is a number from 1 to {PAGE_EVENTS_MAX}");
+                Problem::new(Code::BadRequest, detail)
             })?,
     };
     let mut asked = start::asked(headers, query)?;
     asked.since.get_or_insert(Since::Earliest);
+    let most = PAGE_BYTES
+        + READ_BYTES
+        + hub.settings().limits.event_wire_bytes * (1 + ENVELOPE_FACTOR as usize);
+    let mut permit = hub.reserve_page(most).await?;
     let start = start::find(hub, asked, &selection).await?;
-    let (reader, gap) = (hub.reader().clone(), start.gap);
-    let read =
-        tokio::task::spawn_blocking(move || read(&reader, start.cursor, &selection, limit, gap))
-            .await;
-    let page = match read {
-        Ok(Ok(page)) => page,
+    let making = {
+        let hub = Arc::clone(hub);
+        tokio::task::spawn_blocking(move || make(&hub, start, &selection, limit))
+    };
+    let body = match making.await {
+        Ok(Ok(body)) => body,
         failed => {
-            tracing::error!(error = ?failed.err(), "a page of history can't be read");
-            return Err(Problem::new(
-                Code::Internal,
-                "the history can't be read; the hub's log says why",
-            ));
+            if let Ok(Err(error)) = failed {
+                tracing::error!(%error, "a page of history can't be read");
+            }
+            let detail = "the history can't be read; the hub's log says why";
+            return Err(Problem::new(Code::Internal, detail));
         }
     };
-    let mut body = String::from(r#"{"events":["#);
-    for (i, frame) in page.frames.iter().enumerate() {
-        body.push_str(if i > 0 { "," } else { "" });
-        body.push_str(frame.to_json());
-    }
-    let cursor = hub.wire_id(page.cursor.after);
-    body.push_str(&format!(r#"],"cursor":"{cursor}","more":{}"#, page.more));
-    if let Some(reason) = page.gap {
-        body.push_str(&format!(r#","gap":"{}""#, reason.as_str()));
-    }
-    body.push_str("}\n");
+    // Only what the page has turned out to take is kept until it is written.
+    let surplus = permit
+        .num_permits()
+        .saturating_sub(Hub::page_permits(body.len()));
+    drop(permit.split(surplus));
+    let body = Bytes::from_owner(Held {
+        body,
+        _permit: permit,
+    });
     Ok(respond::whole(StatusCode::OK, "application/json", body))
 }
 
-struct Page {
-    frames: Vec<Arc<Frame>>,
-    cursor: Cursor,
-    more: bool,
-    gap: Option<GapReason>,
+/// A page's text, and its place among what all pages may take.
+struct Held {
+    body: String,
+    _permit: OwnedSemaphorePermit,
 }
 
-fn read(
-    reader: &Reader,
-    mut cursor: Cursor,
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        self.body.as_bytes()
+    }
+}
+
+fn make(
+    hub: &Hub,
+    start: Start,
     selection: &Selection,
     limit: usize,
-    mut gap: Option<GapReason>,
-) -> Result<Page, StoreError> {
-    let mut frames: Vec<Arc<Frame>> = Vec::new();
-    let mut bytes = 0;
-    let mut more = true;
-    while more && frames.len() < limit && bytes < PAGE_BYTES {
-        let known = frames.len();
+) -> Result<String, StoreError> {
+    let reader = hub.reader();
+    let horizon = reader.horizon(selection);
+    let mut body = String::from(r#"{"events":["#);
+    let (mut cursor, mut gap) = (start.cursor, start.gap);
+    let (mut events, mut more) = (0, true);
+    let mut frames = Vec::new();
+    'page: while more && events < limit && body.len() < PAGE_BYTES {
         let budget = Budget {
-            frames: limit - known,
-            bytes: PAGE_BYTES - bytes,
+            frames: limit - events,
+            bytes: READ_BYTES,
         };
         match reader.read(&mut cursor, selection, budget, &mut frames)? {
             Read::Frames => {}
             Read::CaughtUp => more = false,
             // A page has no gap in its middle: the next one begins with it.
-            Read::Gap(_) if !frames.is_empty() => break,
+            Read::Gap(_) if events > 0 => break,
             Read::Gap(hole) => {
-                gap = gap.or(Some(GapReason::Expired));
+                gap = gap.or(Some(hub.gap_reason(selection, hole)));
                 cursor.after = hole.to;
             }
         }
-        bytes += frames[known..]
-            .iter()
-            .map(|frame| frame.cost())
-            .sum::<usize>();
+        for frame in frames.drain(..) {
+            if body.len() >= PAGE_BYTES {
+                // The read went farther than the page.
+                cursor.after = Position(frame.position().0 - 1);
+                more = true;
+                break 'page;
+            }
+            body.push_str(if events > 0 { "," } else { "" });
+            body.push_str(frame.to_json());
+            events += 1;
+        }
     }
-    Ok(Page {
-        frames,
-        cursor,
-        more,
-        gap,
-    })
+    // Some of the selected topics may have expired while others were read.
+    let later = reader.horizon(selection);
+    if later > horizon && start.cursor.after < later {
+        gap = gap.or(Some(GapReason::Expired));
+    }
+    body.push_str(&format!(
+        r#"],"cursor":"{}","more":{more}"#,
+        hub.wire_id(cursor.after)
+    ));
+    if let Some(reason) = gap {
+        body.push_str(&format!(r#","gap":"{}""#, reason.as_str()));
+    }
+    body.push_str("}\n");
+    Ok(body)
 }

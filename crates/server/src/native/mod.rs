@@ -75,8 +75,10 @@ pub async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Result<Reply,
             publish::to_topic(hub, &head, body, publishable(&topic)?).await
         }
         (Route::Events, &Method::POST) => publish::events(hub, &head, body).await,
-        (Route::Topic(_) | Route::Events, _) => Ok(respond::method_not_allowed("GET, HEAD, POST")),
-        _ => Ok(respond::method_not_allowed("GET, HEAD")),
+        // PUT is for streams alone, as `curl -T -` sends them.
+        (Route::Topic(_), _) => Err(Problem::method_not_allowed("GET, HEAD, POST, PUT")),
+        (Route::Events, _) => Err(Problem::method_not_allowed("GET, HEAD, POST")),
+        _ => Err(Problem::method_not_allowed("GET, HEAD")),
     }
 }
 

@@ -3,17 +3,16 @@
 use super::admit::{self, Key, Labels};
 use super::publish_stream::{self, Ingest};
 use super::{event_json, publishable};
+use crate::http::body::Room;
 use crate::http::query::Query;
 use crate::http::{Code, Problem, Reply, body, respond};
 use crate::hub::Hub;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, request};
-use http_body::Body;
 use hyper::body::Incoming;
 use serde_json::json;
 use std::sync::Arc;
 use tidings_engine::Topic;
-use tokio::sync::SemaphorePermit;
 
 /// What a body is, by its `Content-Type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +68,8 @@ pub async fn to_topic(
         id: query.one("id")?,
         retry: query.one("retry")?,
     };
-    let (data, _permit) = read_text(hub, body, hub.settings().limits.event_data_bytes).await?;
+    let mut room = Room::new(hub);
+    let data = read_text(body, hub.settings().limits.event_data_bytes, &mut room).await?;
     let event = admit::event(topic, data, labels, &hub.settings().limits)?;
     admit::publish_one(hub, event, key.as_ref()).await
 }
@@ -97,8 +97,9 @@ pub async fn events(
         }
     }
     let limits = &hub.settings().limits;
-    let (text, _permit) = read_text(hub, body, limits.batch_bytes).await?;
-    let (parsed, many) = event_json::parse_one_or_many(&text, limits.batch_events)?;
+    let mut room = Room::new(hub);
+    let text = read_text(body, limits.batch_bytes, &mut room).await?;
+    let (parsed, many) = parse(text, limits.batch_events).await?;
     let mut events = Vec::with_capacity(parsed.len());
     for (i, parsed) in parsed.into_iter().enumerate() {
         events.push(from_json(hub, parsed, None).map_err(|mut problem| {
@@ -130,6 +131,25 @@ pub async fn events(
     Ok(respond::json(StatusCode::OK, &answer))
 }
 
+/// Parses a body; a large one where it keeps no stream waiting.
+async fn parse(
+    text: String,
+    max_events: usize,
+) -> Result<(Vec<event_json::JsonEvent>, bool), Problem> {
+    const AT_ONCE: usize = 64 * 1024;
+    if text.len() <= AT_ONCE {
+        return event_json::parse_one_or_many(&text, max_events);
+    }
+    let parsed =
+        tokio::task::spawn_blocking(move || event_json::parse_one_or_many(&text, max_events));
+    parsed.await.unwrap_or_else(|_| {
+        Err(Problem::new(
+            Code::Internal,
+            "the events could not be parsed",
+        ))
+    })
+}
+
 /// Checks a JSON event; its topic is the request's or its own, never both.
 pub fn from_json(
     hub: &Hub,
@@ -155,22 +175,16 @@ pub fn from_json(
     admit::event(topic, parsed.data, labels, &hub.settings().limits)
 }
 
-/// Reads a body that is text, within what all bodies together may hold. The
-/// permit is to be kept for as long as the text.
+/// Reads a body that is text.
 async fn read_text(
-    hub: &Hub,
     body: Incoming,
     max_bytes: usize,
-) -> Result<(String, SemaphorePermit<'_>), Problem> {
-    let announced = body
-        .size_hint()
-        .upper()
-        .map_or(max_bytes, |upper| upper.min(max_bytes as u64) as usize);
-    let permit = hub.reserve_body(announced).await?;
-    let bytes: Bytes = body::read_whole(body, max_bytes).await?;
-    let text = String::from_utf8(bytes.into()).map_err(|_| {
-        let detail = "the body is not UTF-8, the only encoding of event streams; encode binary data, as base64 for one";
+    room: &mut Room<'_>,
+) -> Result<String, Problem> {
+    let bytes: Bytes = body::read_whole(body, max_bytes, room).await?;
+    String::from_utf8(bytes.into()).map_err(|_| {
+        let detail = "the body is not UTF-8, the only encoding of event streams; encode binary \
+                      data, as base64 for one";
         Problem::new(Code::InvalidEvent, detail)
-    })?;
-    Ok((text, permit))
+    })
 }

@@ -4,17 +4,18 @@
 use super::admit::{self, Key, Labels};
 use super::event_json;
 use super::publish::{BodyKind, from_json};
+use crate::http::body::Room;
 use crate::http::{Code, Problem, Reply, body, respond};
 use crate::hub::{Hub, PublishError};
 use http::StatusCode;
 use hyper::body::Incoming;
 use serde_json::json;
+use std::pin::pin;
 use std::sync::Arc;
 use tidings_codec::{Decoder, EventId, Item};
 use tidings_engine::limits::EVENT_TYPE_BYTES;
 use tidings_engine::{Entry, Event, Topic};
 use tidings_store::AppendError;
-use tokio::sync::SemaphorePermit;
 
 /// A streamed body that is being taken in.
 pub struct Ingest<'h> {
@@ -24,7 +25,7 @@ pub struct Ingest<'h> {
     published: u64,
     last_id: Option<EventId>,
     /// What the parser may keep of an event that hasn't wholly arrived.
-    permits: Vec<SemaphorePermit<'h>>,
+    room: Room<'h>,
 }
 
 /// How the events of one body are admitted.
@@ -78,7 +79,7 @@ impl<'h> Ingest<'h> {
             admission,
             published: 0,
             last_id: None,
-            permits: Vec::new(),
+            room: Room::new(hub),
         }
     }
 
@@ -154,19 +155,11 @@ impl<'h> Ingest<'h> {
 
     /// Counts what the parser holds against what all bodies may hold.
     async fn reserve(&mut self) -> Result<(), Problem> {
-        /// What every stream may hold uncounted, and the step of counting.
-        const STEP: usize = 64 * 1024;
         let held = match &self.parser {
             Parser::Lines(rest) => rest.capacity(),
             Parser::EventStream(decoder) => decoder.buffer_capacity(),
         };
-        if held <= STEP {
-            self.permits.clear();
-        }
-        while held > STEP * (self.permits.len() + 1) {
-            self.permits.push(self.hub.reserve_body(STEP).await?);
-        }
-        Ok(())
+        self.room.cover(held).await
     }
 }
 
@@ -176,8 +169,16 @@ impl<'h> Ingest<'h> {
 /// The problem to answer with; it tells how much was published before it.
 pub async fn run(mut ingest: Ingest<'_>, mut body: Incoming) -> Result<Reply, Problem> {
     let silence = ingest.hub.settings().limits.publish_silence;
+    let mut drain = pin!(ingest.hub.drain().moment());
     let result = loop {
-        match body::next_piece(&mut body, silence).await {
+        let piece = tokio::select! {
+            piece = body::next_piece(&mut body, silence) => piece,
+            () = &mut drain => break Err(Problem::new(
+                Code::Busy,
+                "the hub is stopping; publish the rest when it is back",
+            )),
+        };
+        match piece {
             Ok(Some(piece)) => {
                 if let Err(problem) = ingest.take(&piece).await {
                     break Err(problem);
@@ -214,12 +215,8 @@ impl Admission<'_> {
         Ok(())
     }
 
-    fn too_large(&self) -> Problem {
-        let detail = format!(
-            "event {} is longer than {} bytes",
-            self.seen + 1,
-            self.hub.settings().limits.line_bytes
-        );
+    fn too_large(&self, limit: usize) -> Problem {
+        let detail = format!("event {} is longer than {limit} bytes", self.seen + 1);
         Problem::new(Code::TooLarge, detail)
     }
 }
@@ -234,7 +231,7 @@ fn feed_lines(
         let line = &piece[..end];
         piece = &piece[end + 1..];
         if rest.len() + line.len() > limit {
-            return Err(admission.too_large());
+            return Err(admission.too_large(limit));
         }
         if rest.is_empty() {
             admit_line(line, admission)?;
@@ -245,7 +242,7 @@ fn feed_lines(
         }
     }
     if rest.len() + piece.len() > limit {
-        return Err(admission.too_large());
+        return Err(admission.too_large(limit));
     }
     rest.extend_from_slice(piece);
     Ok(())
@@ -294,8 +291,9 @@ fn feed_stream(
                 };
                 admission.push(event)?;
             }
-            Item::TooLarge(too_large) => {
-                return Err(Problem::new(Code::TooLarge, too_large.to_string()));
+            Item::TooLarge(_) => {
+                let limit = admission.hub.settings().limits.event_data_bytes;
+                return Err(admission.too_large(limit));
             }
             _ => {}
         }

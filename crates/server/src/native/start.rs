@@ -59,8 +59,10 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<EventId>, Problem> {
 /// # Errors
 /// `500` if the store can't be read.
 pub async fn find(hub: &Arc<Hub>, asked: Asked, selection: &Selection) -> Result<Start, Problem> {
+    // The store may be a step ahead of the tail, and what was read there can be
+    // asked for before the tail has it.
     let live = Cursor {
-        after: hub.live().end(),
+        after: hub.live().end().max(hub.reader().last()),
     };
     if asked.is_live() {
         return Ok(Start {

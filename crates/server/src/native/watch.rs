@@ -7,7 +7,7 @@ use crate::hub::Hub;
 use crate::stream::{Form, Stream};
 use bytes::Bytes;
 use http::header::{self, HeaderName};
-use http::{Method, Response, request};
+use http::{Method, Response, Version, request};
 use std::sync::Arc;
 use tidings_engine::control;
 use tidings_engine::{InvalidSelector, Selection, Selector};
@@ -87,30 +87,30 @@ async fn stream(
     };
     let asked = start::asked(&head.headers, query)?;
     if head.method == Method::HEAD {
-        return Ok(event_stream(ReplyBody::Whole(None)));
+        return Ok(event_stream(head.version, ReplyBody::Whole(None)));
     }
-    if hub.is_full() || hub.drain().has_begun() {
-        return Ok(soft_refusal(hub));
-    }
-    let start = start::find(hub, asked, &selection).await?;
-    let retry = hub.jittered_retry();
-    let mut opening = control::opening(retry, hub.wire_id(start.cursor.after)).to_vec();
-    if let Some(reason) = start.gap {
-        opening.extend_from_slice(&hub.gap_block(reason, start.cursor.after));
-    }
-    let stream = Stream::new(
-        Arc::clone(hub),
-        selection,
-        start.cursor,
-        form,
-        opening.into(),
-    );
-    Ok(event_stream(ReplyBody::Stream(Box::new(stream))))
+    let permit = match hub.stream_permit() {
+        Some(permit) if !hub.drain().has_begun() => permit,
+        _ => return Ok(soft_refusal(hub, head.version)),
+    };
+    // A disk that can't be read now may be readable when they come back.
+    let Ok(start) = start::find(hub, asked, &selection).await else {
+        return Ok(soft_refusal(hub, head.version));
+    };
+    let stream = Stream::new(Arc::clone(hub), permit, selection, start, form);
+    Ok(event_stream(
+        head.version,
+        ReplyBody::Stream(Box::new(stream)),
+    ))
 }
 
 /// The head of every event stream.
-fn event_stream(body: ReplyBody) -> Reply {
+fn event_stream(version: Version, body: ReplyBody) -> Reply {
     let mut reply = Response::new(body);
+    if version < Version::HTTP_11 {
+        // Without chunks only the end of the connection ends the stream.
+        respond::set(&mut reply, header::CONNECTION, "close");
+    }
     respond::set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
     respond::set(&mut reply, header::CACHE_CONTROL, "no-store, no-transform");
     respond::set(
@@ -123,8 +123,11 @@ fn event_stream(body: ReplyBody) -> Reply {
 }
 
 /// "Not now": any status but 200 would end a browser's EventSource for ever.
-fn soft_refusal(hub: &Hub) -> Reply {
+/// The connection ends too: a hub that is full needs it for somebody else.
+fn soft_refusal(hub: &Hub, version: Version) -> Reply {
     hub.metrics().soft_refusals.inc();
     let body: Bytes = control::retry(hub.jittered_retry());
-    event_stream(ReplyBody::Whole(Some(body)))
+    let mut reply = event_stream(version, ReplyBody::Whole(Some(body)));
+    respond::set(&mut reply, header::CONNECTION, "close");
+    reply
 }
