@@ -10,7 +10,7 @@ use futures_util::{FutureExt, Stream, StreamExt, stream};
 use std::convert::Infallible;
 use std::hint::black_box;
 use tidings_codec::fixtures::{Delta, deltas, large, tiny};
-use tidings_codec::{Decoder, Item};
+use tidings_codec::{Chunk, Decoder, Item};
 
 const SEED: u64 = 1;
 
@@ -94,8 +94,9 @@ impl Input {
     }
 }
 
-pub const CONTENDERS: [Contender; 5] = [
+pub const CONTENDERS: [Contender; 6] = [
     ("tidings, lent", ours_lent),
+    ("tidings, slices", ours_slices),
     ("tidings, owned", ours_owned),
     ("sse-core", sse_core),
     ("sse-stream", sse_stream),
@@ -103,6 +104,22 @@ pub const CONTENDERS: [Contender; 5] = [
 ];
 
 fn ours_lent(input: &Input) -> usize {
+    let mut decoder = Decoder::new();
+    let mut events = 0;
+    for bytes in input.slices() {
+        let mut chunk = Chunk::new(bytes);
+        while let Some(item) = decoder.next_in(&mut chunk) {
+            if let Item::Event(ref event) = item {
+                black_box(event);
+                events += 1;
+            }
+        }
+    }
+    events
+}
+
+/// By `Decoder::next`, which can't remember what it knows of the bytes.
+fn ours_slices(input: &Input) -> usize {
     let mut decoder = Decoder::new();
     let mut events = 0;
     for mut bytes in input.slices() {
@@ -120,8 +137,9 @@ fn ours_lent(input: &Input) -> usize {
 fn ours_owned(input: &Input) -> usize {
     let mut decoder = Decoder::new();
     let mut events = 0;
-    for mut bytes in input.slices() {
-        while let Some(item) = decoder.next(&mut bytes) {
+    for bytes in input.slices() {
+        let mut chunk = Chunk::new(bytes);
+        while let Some(item) = decoder.next_in(&mut chunk) {
             if let Item::Event(event) = item {
                 black_box((event.event_type.to_owned(), event.data.to_owned()));
                 events += 1;

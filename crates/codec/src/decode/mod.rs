@@ -41,8 +41,9 @@ use scan::Found;
 /// later: the decoder neither loses bytes nor keeps a copy of them.
 ///
 /// An event whose only `data` line lies whole in the slice and is well-formed
-/// UTF-8 is lent out of the slice, and so is its type; every other one out of
-/// the decoder's buffers, whose size [`Limits`] bound. Time is linear in the bytes given.
+/// UTF-8 is lent out of the slice, and so is its type where the block is just
+/// `event: …` and `data: …`; everything else out of the decoder's buffers, whose
+/// size [`Limits`] bound. Time is linear in the bytes given.
 #[derive(Debug)]
 pub struct Decoder {
     limits: Limits,

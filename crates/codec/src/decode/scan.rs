@@ -34,30 +34,18 @@ impl Decoder {
         if self.line == Line::Bom(0) && chunk.rest.first().is_some_and(|first| *first != BOM[0]) {
             self.line = Line::Start;
         }
+        if let [byte] = *chunk.rest {
+            return self.find_at_byte(byte, &mut chunk.rest);
+        }
         if self.line == Line::Start
-            && chunk.rest.len() > 1
             && let Some(parts) = self.simple_block(chunk)
         {
             return Some(Found::Event(parts));
         }
         if !self.staged.is_empty() {
             let found = self.find_staged(&mut chunk.rest);
-            if found.is_some() || chunk.rest.is_empty() {
+            if found.is_some() {
                 return found;
-            }
-        }
-        if let [byte] = *chunk.rest {
-            if byte == b'\n' && self.line == Line::Start {
-                self.block.reclaim();
-                chunk.rest = &[];
-                self.position += 1;
-                self.end = self.position;
-                return self.blank_line(None, &[]);
-            }
-            self.allow_staging();
-            if self.line == Line::Start && self.stage(byte) {
-                chunk.rest = &[];
-                return None;
             }
         }
         let found = self.read(&mut chunk.rest);
@@ -76,7 +64,6 @@ impl Decoder {
         }
         self.line = match (self.line, byte) {
             (Line::Value(Field::Data), b'\n') => Line::Start,
-            (Line::Value(Field::Data), b'\r') => Line::AfterCr,
             (Line::Start, b'd') => Line::Name(Field::Data, 1),
             (Line::Start, _) => return self.stage(byte),
             (Line::Name(Field::Data, seen @ 1..=3), byte)
@@ -92,6 +79,30 @@ impl Decoder {
         };
         self.position += 1;
         true
+    }
+
+    /// A byte that is all there is of its chunk, and not a simple one.
+    #[inline(never)]
+    fn find_at_byte<'b>(&mut self, byte: u8, bytes: &mut &'b [u8]) -> Option<Found<'b>> {
+        if byte == b'\n' && self.line == Line::Start && self.staged.is_empty() {
+            self.block.reclaim();
+            *bytes = &[];
+            self.position += 1;
+            self.end = self.position;
+            return self.blank_line(None, bytes);
+        }
+        if !self.staged.is_empty() {
+            let found = self.find_staged(bytes);
+            if found.is_some() || bytes.is_empty() {
+                return found;
+            }
+        }
+        self.allow_staging();
+        if self.line == Line::Start && self.stage(byte) {
+            *bytes = &[];
+            return None;
+        }
+        self.read(bytes)
     }
 
     /// Puts a byte to those of its line that are to be read together.
