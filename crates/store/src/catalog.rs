@@ -214,6 +214,12 @@ impl Catalog {
         (at < self.sealed.len()).then_some(at)
     }
 
+    /// The sealed segment that begins at `first`.
+    pub fn sealed_at(&self, first: Position) -> Option<&Arc<Sealed>> {
+        let at = self.sealed.binary_search_by_key(&first, |s| s.first);
+        at.ok().map(|at| &self.sealed[at])
+    }
+
     /// Nothing at or below this is served to who may see these classes.
     pub fn earliest(&self, classes: &[Class]) -> Position {
         let horizons = classes.iter().map(|class| self.horizons.0[*class]);
@@ -260,12 +266,9 @@ impl Shared {
     }
 
     /// Whether the segment is (still) part of the log.
-    pub fn has_sealed(&self, first: Position) -> bool {
+    pub fn holds(&self, first: Position) -> bool {
         let catalog = self.catalog();
-        catalog
-            .sealed
-            .binary_search_by_key(&first, |s| s.first)
-            .is_ok()
+        catalog.active.index.first == first || catalog.sealed_at(first).is_some()
     }
 }
 

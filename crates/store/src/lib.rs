@@ -21,6 +21,7 @@ mod locate;
 mod open;
 mod options;
 mod reader;
+mod reading;
 mod retention;
 mod roll;
 mod scan;

@@ -196,7 +196,7 @@ impl Reader {
     fn checked<T: Default>(&self, which: &Which, found: io::Result<T>) -> Result<T, StoreError> {
         let first = which.as_ref().map(|s| s.first);
         found.or_else(|source| match first {
-            Some(first) if !self.shared.has_sealed(first) => Ok(T::default()),
+            Some(first) if !self.shared.holds(first) => Ok(T::default()),
             _ => {
                 let first = first.unwrap_or_else(|| self.shared.catalog().active.index.first);
                 let file = self.shared.storage.path(&segment_name(first));

@@ -1,0 +1,559 @@
+//! A read in progress: from segment to segment, by an index or through.
+
+use crate::catalog::{Active, Before, Sealed, Shared};
+use crate::error::{StoreError, What};
+use crate::format::record::Record;
+use crate::format::{DATA_START, Salt, segment_name};
+use crate::index::{Candidates, Hole};
+use crate::options::{Class, Horizons};
+use crate::scan::{Damage, Extent, Scan, Step, Window};
+use crate::storage::StorageFile;
+use std::io;
+use std::sync::Arc;
+use tidings_engine::{Budget, Cursor, Frame, Gap, Position, Read, Selection, Topic};
+
+/// A segment as a read sees it.
+struct Segment {
+    salt: Salt,
+    first: Position,
+    last: Position,
+    end: u64,
+    file: Arc<dyn StorageFile>,
+    sealed: Option<Arc<Sealed>>,
+}
+
+/// Where in a segment to go on, and what is known of it from there.
+struct View {
+    at: u64,
+    behind: Position,
+    candidates: Candidates,
+    /// Known damage, ascending.
+    holes: Vec<Hole>,
+}
+
+/// What the log has next behind a cursor.
+enum Next {
+    CaughtUp(Position),
+    Gap(Position),
+    Sealed(Arc<Sealed>, Position),
+    /// The active segment as it was when it was found to be next: it may be
+    /// sealed, and another begun, before it is read.
+    Active(Segment, Position),
+}
+
+/// A read in progress.
+pub(crate) struct Reading<'r> {
+    shared: &'r Shared,
+    selection: &'r Selection,
+    classes: Vec<Class>,
+    horizons: Arc<Horizons>,
+    budget: Budget,
+    bytes: usize,
+    begin: usize,
+    out: &'r mut Vec<Arc<Frame>>,
+}
+
+/// How reading a segment ended.
+enum Outcome {
+    /// Behind its last record.
+    Done,
+    /// Behind the last of the candidates; there are more.
+    Again,
+    /// The budget is used up.
+    Enough,
+    /// A damaged place up to this position comes next.
+    Damaged(Position),
+}
+
+impl<'r> Reading<'r> {
+    pub fn new(
+        shared: &'r Shared,
+        selection: &'r Selection,
+        budget: Budget,
+        out: &'r mut Vec<Arc<Frame>>,
+    ) -> Self {
+        Self {
+            shared,
+            selection,
+            classes: shared.retention.classes_of(selection),
+            horizons: shared.catalog().horizons.clone(),
+            budget,
+            bytes: 0,
+            begin: out.len(),
+            out,
+        }
+    }
+
+    /// See [`crate::Reader::read`].
+    pub fn run(&mut self, cursor: &mut Cursor) -> Result<Read, StoreError> {
+        loop {
+            let (first, segment, behind) = match self.next(cursor.after) {
+                Next::CaughtUp(last) => {
+                    cursor.after = last;
+                    return Ok(self.frames_or(Read::CaughtUp));
+                }
+                Next::Gap(to) => return Ok(self.frames_or(Read::Gap(Gap { to }))),
+                Next::Sealed(sealed, behind) => (sealed.first, self.open(sealed), behind),
+                Next::Active(segment, behind) => (segment.first, Ok(segment), behind),
+            };
+            let before = *cursor;
+            let outcome = match segment.and_then(|s| self.segment(&s, behind, cursor)) {
+                Ok(outcome) => outcome,
+                // A segment that was dropped meanwhile is a gap by now.
+                Err(_) if !self.shared.holds(first) => continue,
+                Err(source) => return Err(self.error(first, source)),
+            };
+            match outcome {
+                Outcome::Enough => return Ok(Read::Frames),
+                Outcome::Damaged(to) if self.shared.holds(first) => {
+                    return Ok(self.frames_or(Read::Gap(Gap { to })));
+                }
+                Outcome::Again => debug_assert!(before < *cursor),
+                Outcome::Done | Outcome::Damaged(_) => {}
+            }
+        }
+    }
+
+    fn frames_or(&self, other: Read) -> Read {
+        if self.out.len() > self.begin {
+            Read::Frames
+        } else {
+            other
+        }
+    }
+
+    fn error(&self, first: Position, source: io::Error) -> StoreError {
+        let file = self.shared.storage.path(&segment_name(first));
+        StoreError { file, source }
+    }
+
+    /// What comes behind `after`.
+    fn next(&mut self, after: Position) -> Next {
+        let catalog = self.shared.catalog();
+        self.horizons = catalog.horizons.clone();
+        let end = catalog.last();
+        if after >= end {
+            return Next::CaughtUp(after);
+        }
+        let earliest = catalog.earliest(&self.classes).min(end);
+        if after < earliest {
+            return Next::Gap(earliest);
+        }
+        let at = catalog.sealed_behind(after);
+        let (first, before) = match at {
+            Some(at) => (catalog.sealed[at].first, catalog.sealed[at].before),
+            None => (catalog.active.index.first, catalog.active.before()),
+        };
+        let segment = |behind| match at {
+            Some(at) => Next::Sealed(catalog.sealed[at].clone(), behind),
+            None => Next::Active(Segment::of_active(&catalog.active), behind),
+        };
+        if after.next() >= first {
+            return segment(after);
+        }
+        let older = at.unwrap_or(catalog.sealed.len()).checked_sub(1);
+        let good = older.map_or(catalog.base(), |at| catalog.sealed[at].last);
+        let to = Position(first.0 - 1);
+        // A cursor inside the void was given a position that the disk
+        // confirmed and lost: that is a gap too.
+        if before == Before::Lost || after > good {
+            return Next::Gap(to);
+        }
+        if to == end {
+            Next::CaughtUp(end)
+        } else {
+            segment(to)
+        }
+    }
+
+    fn open(&self, sealed: Arc<Sealed>) -> io::Result<Segment> {
+        Ok(Segment {
+            salt: sealed.salt,
+            first: sealed.first,
+            last: sealed.last,
+            end: sealed.end,
+            file: self.shared.segment_file(sealed.first)?,
+            sealed: Some(sealed),
+        })
+    }
+
+    /// Reads on in a segment; behind all of it, the cursor stands at its end.
+    fn segment(
+        &mut self,
+        s: &Segment,
+        after: Position,
+        cursor: &mut Cursor,
+    ) -> io::Result<Outcome> {
+        cursor.after = cursor.after.max(after);
+        let outcome = self.records(s, after, cursor)?;
+        if matches!(outcome, Outcome::Done) {
+            cursor.after = cursor.after.max(s.last);
+        }
+        Ok(outcome)
+    }
+
+    fn records(
+        &mut self,
+        s: &Segment,
+        after: Position,
+        cursor: &mut Cursor,
+    ) -> io::Result<Outcome> {
+        let view = self.view(s, after)?;
+        let Candidates::At { offsets, more } = &view.candidates else {
+            return self.read_through(s, &view, cursor);
+        };
+        if let Some(outcome) = self.read_listed(s, &view, cursor, offsets, *more)? {
+            return Ok(outcome);
+        }
+        // What was read is not what the index said: maintenance makes it
+        // anew, and reading through trusts no index.
+        if let Some(sealed) = &s.sealed {
+            sealed.set_index(None);
+        }
+        let view = self.view_through(s);
+        self.read_through(s, &view, cursor)
+    }
+
+    fn view(&self, s: &Segment, after: Position) -> io::Result<View> {
+        let Some(sealed) = &s.sealed else {
+            let start = self.shared.catalog().active.index.seek(after);
+            return self.view_of_active(s, after, start);
+        };
+        let Some(index) = sealed.index() else {
+            return Ok(self.view_through(s));
+        };
+        let view = (|| {
+            let (at, behind) = exact_start(s, after, index.seek(after)?)?;
+            let candidates = index.candidates(self.selection, at, CANDIDATES)?;
+            let mut holes = index.holes()?;
+            holes.extend(sealed.damage());
+            holes.sort_unstable_by_key(|h| h.to);
+            Ok(View {
+                at,
+                behind,
+                candidates,
+                holes,
+            })
+        })();
+        view.or_else(|_: io::Error| {
+            sealed.set_index(None);
+            Ok(self.view_through(s))
+        })
+    }
+
+    fn view_of_active(
+        &self,
+        s: &Segment,
+        after: Position,
+        start: (u64, Position),
+    ) -> io::Result<View> {
+        let (at, behind) = exact_start(s, after, start)?;
+        let catalog = self.shared.catalog();
+        let index = &catalog.active.index;
+        if index.first != s.first {
+            return Ok(self.view_through(s));
+        }
+        let mut candidates = index.candidates(self.selection, at, CANDIDATES);
+        if let Candidates::At { offsets, more } = &mut candidates {
+            let appended_since = offsets.partition_point(|o| *o < s.end);
+            *more &= appended_since == offsets.len();
+            offsets.truncate(appended_since);
+        }
+        Ok(View {
+            at,
+            behind,
+            candidates,
+            holes: index.holes.clone(),
+        })
+    }
+
+    fn view_through(&self, s: &Segment) -> View {
+        View {
+            at: DATA_START,
+            behind: Position(s.first.0 - 1),
+            candidates: Candidates::All,
+            holes: s.sealed.as_ref().map(|s| s.damage()).unwrap_or_default(),
+        }
+    }
+
+    fn read_through(
+        &mut self,
+        s: &Segment,
+        view: &View,
+        cursor: &mut Cursor,
+    ) -> io::Result<Outcome> {
+        let ahead = self.budget.bytes.max(READ_NEAR as usize);
+        let mut scan = Scan::new(&*s.file, s.extent(), view.at, view.behind).reading(ahead);
+        loop {
+            match scan.step()? {
+                Step::Record { at, head } => {
+                    if head.position <= cursor.after {
+                        continue;
+                    }
+                    if self.is_enough() || at - view.at > SCAN_AT_ONCE {
+                        return Ok(Outcome::Enough);
+                    }
+                    let record = scan.view(at, &head);
+                    if record.is_none_or(|record| !self.take(&record)) {
+                        let here = Damage {
+                            at,
+                            to: at + head.len,
+                            after: Position(head.position.0 - 1),
+                            next: Some(head.position.next()),
+                            torn: false,
+                        };
+                        self.note(s, view, &here);
+                        return Ok(Outcome::Damaged(head.position));
+                    }
+                    cursor.after = head.position;
+                }
+                Step::Damage(damage) => {
+                    let to = damage.next.map_or(s.last, |next| Position(next.0 - 1));
+                    self.note(s, view, &damage);
+                    if cursor.after < to {
+                        return Ok(Outcome::Damaged(to));
+                    }
+                }
+                Step::End { .. } => return Ok(Outcome::Done),
+            }
+        }
+    }
+
+    /// `None` if the records are not where the index said.
+    fn read_listed(
+        &mut self,
+        s: &Segment,
+        view: &View,
+        cursor: &mut Cursor,
+        offsets: &[u64],
+        more: bool,
+    ) -> io::Result<Option<Outcome>> {
+        let mut window = Window::new(&*s.file, READ_ONE);
+        let mut before = 0;
+        for at in offsets {
+            // Records near each other are worth reading together.
+            window.read_ahead(if at - before < READ_NEAR {
+                READ_MANY
+            } else {
+                READ_ONE
+            });
+            before = *at;
+            let Some(head) = window.record(s.salt, *at, s.end)? else {
+                return Ok(None);
+            };
+            if head.position <= cursor.after || head.position > s.last {
+                return Ok(None);
+            }
+            if let Some(hole) = hole_before(&view.holes, cursor.after, head.position) {
+                return Ok(Some(Outcome::Damaged(hole)));
+            }
+            if self.is_enough() {
+                return Ok(Some(Outcome::Enough));
+            }
+            let record = window.view(*at, &head);
+            if record.is_none_or(|record| !self.take(&record)) {
+                return Ok(None);
+            }
+            cursor.after = head.position;
+        }
+        if more {
+            return Ok((!offsets.is_empty()).then_some(Outcome::Again));
+        }
+        Ok(Some(
+            match hole_before(&view.holes, cursor.after, s.last.next()) {
+                Some(hole) => Outcome::Damaged(hole),
+                None => Outcome::Done,
+            },
+        ))
+    }
+
+    fn is_enough(&self) -> bool {
+        let given = self.out.len() - self.begin;
+        given > 0 && (given >= self.budget.frames || self.bytes >= self.budget.bytes)
+    }
+
+    /// Gives the event out if it is selected and served. False if it is none.
+    fn take(&mut self, record: &Record<'_>) -> bool {
+        let Ok(topic) = Topic::new(record.topic) else {
+            return false;
+        };
+        if !self.selection.matches(&topic) {
+            return true;
+        }
+        let class = self.shared.retention.class(&topic);
+        if !self.horizons.serves(class, record.head.position) {
+            return true;
+        }
+        let Some(entry) = record.to_entry() else {
+            return false;
+        };
+        let frame = Frame::new(self.shared.log, record.head.position, entry);
+        self.bytes += frame.payload().len();
+        self.out.push(Arc::new(frame));
+        true
+    }
+
+    fn note(&self, s: &Segment, view: &View, damage: &Damage) {
+        let last = damage.next.map_or(s.last, |next| Position(next.0 - 1));
+        let hole = Hole {
+            after: damage.after,
+            to: last,
+        };
+        let news = !view.holes.contains(&hole)
+            && match &s.sealed {
+                Some(sealed) => self.shared.holds(s.first) && sealed.note_damage(hole),
+                None => true,
+            };
+        if news {
+            let what = What::Hole {
+                to: damage.to,
+                after: damage.after,
+                last,
+            };
+            let name = segment_name(s.first);
+            self.shared
+                .findings
+                .report(&*self.shared.storage, &name, damage.at, what);
+        }
+    }
+}
+
+/// How many records are looked up in an index at a time.
+const CANDIDATES: usize = 1024;
+/// How many bytes one read passes over at most where it can't use an index.
+const SCAN_AT_ONCE: u64 = 8 << 20;
+const READ_ONE: usize = 4 * 1024;
+const READ_MANY: usize = 64 * 1024;
+const READ_NEAR: u64 = 16 * 1024;
+
+impl Segment {
+    fn of_active(active: &Active) -> Self {
+        Self {
+            salt: active.index.salt,
+            first: active.index.first,
+            last: active.index.last,
+            end: active.index.end,
+            file: active.file.clone(),
+            sealed: None,
+        }
+    }
+
+    fn extent(&self) -> Extent {
+        Extent {
+            salt: self.salt,
+            end: self.end,
+            sealed: true,
+        }
+    }
+}
+
+/// The first record behind `after`, or damage there, found from a place
+/// shortly before.
+fn exact_start(
+    s: &Segment,
+    after: Position,
+    (at, behind): (u64, Position),
+) -> io::Result<(u64, Position)> {
+    if behind >= after {
+        return Ok((at, behind));
+    }
+    let mut scan = Scan::new(&*s.file, s.extent(), at, behind).reading(READ_NEAR as usize);
+    let mut last = behind;
+    loop {
+        match scan.step()? {
+            Step::Record { at, head } if head.position > after => return Ok((at, last)),
+            Step::Record { head, .. } => last = head.position,
+            Step::Damage(damage) => {
+                let to = damage.next.map_or(s.last, |next| Position(next.0 - 1));
+                if to > after {
+                    return Ok((damage.at, last));
+                }
+                last = to;
+            }
+            Step::End { at } => return Ok((at, last)),
+        }
+    }
+}
+
+/// The end of the first hole behind `after` and before `next`.
+fn hole_before(holes: &[Hole], after: Position, next: Position) -> Option<Position> {
+    let hole = holes.iter().find(|h| h.to > after)?;
+    (hole.after.next() < next).then_some(hole.to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, MemoryStorage, Options, Retention, Store};
+    use tidings_engine::{Entry, LogId, Timestamp};
+
+    /// A store with small segments; nothing expires.
+    fn store() -> Store {
+        let options = Options {
+            segment_bytes: 8 * 1024,
+            retention: Retention {
+                default: Limits::NONE,
+                rules: Vec::new(),
+            },
+            ..Options::default()
+        };
+        let storage = Arc::new(MemoryStorage::new());
+        Store::open(storage, options, Timestamp(1), LogId(1))
+            .unwrap()
+            .0
+    }
+
+    fn append(store: &mut Store, topic: &str, count: usize) {
+        for _ in 0..count {
+            let entry = Entry {
+                topic: Topic::new(topic).unwrap(),
+                time: Timestamp(1),
+                id: None,
+                key: None,
+                fields: bytes::Bytes::from(format!("data: {}\n", "x".repeat(500))),
+            };
+            store
+                .commit(vec![vec![entry]], Timestamp(1))
+                .remove(0)
+                .unwrap();
+        }
+    }
+
+    /// Finds the active segment to be next behind `after`, appends so many
+    /// events that it is sealed, and then reads it.
+    fn check_roll_between(after: u64, select: &str) {
+        let mut store = store();
+        append(&mut store, "a", 5);
+        let shared = store.shared.clone();
+        let selection = Selection::new(vec![tidings_engine::Selector::new(select).unwrap()]);
+        let (mut out, budget) = (
+            Vec::new(),
+            Budget {
+                frames: 100,
+                bytes: 1 << 20,
+            },
+        );
+        let mut reading = Reading::new(&shared, &selection, budget, &mut out);
+        let mut cursor = Cursor {
+            after: Position(after),
+        };
+        let Next::Active(segment, behind) = reading.next(cursor.after) else {
+            panic!("not the active segment");
+        };
+        append(&mut store, "a", 100);
+        assert!(!shared.catalog().sealed.is_empty());
+        reading.segment(&segment, behind, &mut cursor).unwrap();
+        assert_eq!(cursor.after, Position(5));
+        let found: Vec<_> = out.iter().map(|f| f.position().0).collect();
+        assert_eq!(found, (after + 1..=5).collect::<Vec<_>>(), "{select}");
+    }
+
+    #[test]
+    fn a_segment_that_is_sealed_before_it_is_read_is_read_to_where_it_ended() {
+        for select in ["a", "*", "**"] {
+            for after in 0..5 {
+                check_roll_between(after, select);
+            }
+        }
+    }
+}
