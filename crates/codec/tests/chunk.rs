@@ -80,6 +80,25 @@ fn d8_chunks_have_the_same_limits() {
 }
 
 #[test]
+fn d8_long_lines_of_single_bytes_have_the_same_limits() {
+    for len in 240..270 {
+        for max_event in [260, 300, 400, 500, 560, 1000] {
+            // Nothing of the first line is kept; the other isn't ended.
+            let (first, beyond) = ("x".repeat(len), "y".repeat(max_event + 1));
+            let stream = format!("{first}\nevent: {beyond}");
+            let limits = Limits {
+                max_event,
+                ..Limits::default()
+            };
+            let whole = decode_chunks(&mut Decoder::with_limits(limits), [stream.as_bytes()]);
+            let bytewise = stream.as_bytes().chunks(1);
+            let told = decode_chunks(&mut Decoder::with_limits(limits), bytewise);
+            assert_eq!(told, whole, "{len} bytes, at most {max_event}");
+        }
+    }
+}
+
+#[test]
 fn d6_a_stream_stands_inside_the_same_event_in_any_chunking() {
     for seed in 0..300 {
         let stream = mixed(seed);

@@ -121,7 +121,7 @@ impl Decoder {
         let mut staged = mem::take(&mut self.staged);
         if let [byte] = **bytes
             && is_line_end(byte)
-            && !staged.is_empty()
+            && staged.len() < staged.capacity()
         {
             staged.push(byte);
             *bytes = &[];
@@ -147,7 +147,8 @@ impl Decoder {
     /// Bytes are staged only as long as they can't go beyond a limit, which is
     /// to be told at once.
     fn allow_staging(&mut self) {
-        let most = STAGE.saturating_add(self.line_len);
+        let most = STAGE.max(self.staged.capacity());
+        let most = most.saturating_add(self.line_len);
         if matches!(self.line, Line::Bom(_)) || !self.block.has_room_for(most) {
             self.staged = Vec::new();
         } else if self.staged.capacity() == 0 {
