@@ -284,13 +284,18 @@ impl<'r> Reading<'r> {
     ) -> io::Result<Outcome> {
         let ahead = self.budget.bytes.max(READ_NEAR as usize);
         let mut scan = Scan::new(&*s.file, s.extent(), view.at, view.behind).reading(ahead);
+        // Where the first record behind the cursor stands: what is before it
+        // is passed over at every read, so counting it would leave a cursor
+        // that is far into the segment where it is for ever.
+        let mut begin = None;
         loop {
             match scan.step()? {
                 Step::Record { at, head } => {
                     if head.position <= cursor.after {
                         continue;
                     }
-                    if self.is_enough() || at - view.at > SCAN_AT_ONCE {
+                    let begin = *begin.get_or_insert(at);
+                    if self.is_enough() || at - begin > SCAN_AT_ONCE {
                         return Ok(Outcome::Enough);
                     }
                     let record = scan.view(at, &head);
