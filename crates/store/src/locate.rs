@@ -4,7 +4,7 @@ use crate::catalog::Sealed;
 use crate::error::StoreError;
 use crate::format::record::{Head, Record};
 use crate::format::{DATA_START, Salt, segment_name};
-use crate::index::{Candidates, id_hashes};
+use crate::index::{Candidates, LiveIndex, id_hashes};
 use crate::reader::Reader;
 use crate::scan::{Extent, Scan, Step, Window};
 use crate::storage::StorageFile;
@@ -18,16 +18,19 @@ use tidings_engine::{Cursor, Position, Selection, Timestamp, Topic};
 /// How much of one record to read at a time, in bytes.
 const READ: usize = 4 * 1024;
 
-/// Which segment; `None` is the active one.
-type Which = Option<Arc<Sealed>>;
+/// A segment to search. The one that is active when a search begins stays
+/// that same segment for it, also if it is sealed meanwhile.
+struct Which {
+    first: Position,
+    /// `None` if it was active when the search began.
+    sealed: Option<Arc<Sealed>>,
+}
 
 /// A segment, the active one included.
 struct Part {
     salt: Salt,
     first: Position,
     end: u64,
-    /// `None` for the active segment.
-    sealed: Option<Arc<Sealed>>,
     file: Arc<dyn StorageFile>,
 }
 
@@ -58,17 +61,15 @@ impl Reader {
         id: &EventId,
         selection: &Selection,
     ) -> Result<Option<Position>, StoreError> {
-        self.search(|segments| {
-            for which in segments {
-                let found = self.find_in(which, id, None, |record, topic| {
-                    selection.matches(topic) && self.serves(record, topic)
-                });
-                if let Some(found) = self.checked(which, found)? {
-                    return Ok(Some(found));
-                }
+        for which in &self.segments() {
+            let found = self.find_in(which, id, None, |record, topic| {
+                selection.matches(topic) && self.serves(record, topic)
+            });
+            if let Some(found) = self.checked(which, found)? {
+                return Ok(Some(found));
             }
-            Ok(None)
-        })
+        }
+        Ok(None)
     }
 
     /// The kept event of exactly this topic and id: its position and fields.
@@ -77,23 +78,21 @@ impl Reader {
         topic: &Topic,
         id: &EventId,
     ) -> Result<Option<(Position, Bytes)>, StoreError> {
-        self.search(|segments| {
-            // The newest segments first: repetitions are mostly of late.
-            for which in segments.iter().rev() {
-                let mut fields = Bytes::new();
-                let found = self.find_in(which, id, Some(topic), |record, of| {
-                    let own = of == topic && self.serves(record, of);
-                    if own {
-                        fields = Bytes::copy_from_slice(record.fields);
-                    }
-                    own
-                });
-                if let Some(position) = self.checked(which, found)? {
-                    return Ok(Some((position, fields)));
+        // The newest segments first: repetitions are mostly of late.
+        for which in self.segments().iter().rev() {
+            let mut fields = Bytes::new();
+            let found = self.find_in(which, id, Some(topic), |record, of| {
+                let own = of == topic && self.serves(record, of);
+                if own {
+                    fields = Bytes::copy_from_slice(record.fields);
                 }
+                own
+            });
+            if let Some(position) = self.checked(which, found)? {
+                return Ok(Some((position, fields)));
             }
-            Ok(None)
-        })
+        }
+        Ok(None)
     }
 
     /// Where reading what was taken in at `time` or later begins: behind
@@ -103,17 +102,17 @@ impl Reader {
     /// Of the storage.
     pub fn at_time(&self, time: Timestamp) -> Result<Cursor, StoreError> {
         let end = self.last();
-        let found = self.search(|segments| {
-            let late = |which: &&Which| which.as_ref().is_none_or(|s| s.max_time >= time.0);
-            for which in segments.iter().filter(late) {
-                let found = self.first_at(which, time);
-                if let Some(found) = self.checked(which, found)? {
-                    return Ok(Some(found));
-                }
+        let mut after = end;
+        for which in &self.segments() {
+            if which.sealed.as_ref().is_some_and(|s| s.max_time < time.0) {
+                continue;
             }
-            Ok(None)
-        })?;
-        let after = found.map_or(end, |found| Position(found.0 - 1));
+            let found = self.first_at(which, time);
+            if let Some(found) = self.checked(which, found)? {
+                after = Position(found.0 - 1);
+                break;
+            }
+        }
         let base = self.shared.catalog().base();
         Ok(Cursor {
             after: after.max(base),
@@ -147,61 +146,59 @@ impl Reader {
     /// The segments there are now, oldest first.
     fn segments(&self) -> Vec<Which> {
         let catalog = self.shared.catalog();
-        let sealed = catalog.sealed.iter().cloned().map(Some);
-        sealed.chain([None]).collect()
-    }
-
-    /// Searches all segments. If nothing was found and another segment was
-    /// begun meanwhile, searches again: the one that was active is not among
-    /// those that were searched.
-    fn search<T>(
-        &self,
-        mut f: impl FnMut(&[Which]) -> Result<Option<T>, StoreError>,
-    ) -> Result<Option<T>, StoreError> {
-        loop {
-            let active = self.shared.catalog().active.index.first;
-            let segments = self.segments();
-            if let Some(found) = f(&segments)? {
-                return Ok(Some(found));
-            }
-            if self.shared.catalog().active.index.first == active {
-                return Ok(None);
-            }
-        }
-    }
-
-    fn part(&self, which: &Which) -> io::Result<Part> {
-        if let Some(sealed) = which {
-            return Ok(Part {
-                salt: sealed.salt,
-                first: sealed.first,
-                end: sealed.end,
-                file: self.shared.segment_file(sealed.first)?,
-                sealed: Some(sealed.clone()),
-            });
-        }
-        let catalog = self.shared.catalog();
-        let active = &catalog.active;
-        Ok(Part {
-            salt: active.index.salt,
-            first: active.index.first,
-            end: active.index.end,
+        let sealed = catalog.sealed.iter().map(|s| Which {
+            first: s.first,
+            sealed: Some(s.clone()),
+        });
+        let active = Which {
+            first: catalog.active.index.first,
             sealed: None,
-            file: active.file.clone(),
+        };
+        sealed.chain([active]).collect()
+    }
+
+    /// The segment to read, under whatever it is by now.
+    fn part(&self, which: &Which) -> io::Result<Part> {
+        let sealed = {
+            let catalog = self.shared.catalog();
+            let active = &catalog.active;
+            if which.sealed.is_none() && active.index.first == which.first {
+                return Ok(Part {
+                    salt: active.index.salt,
+                    first: active.index.first,
+                    end: active.index.end,
+                    file: active.file.clone(),
+                });
+            }
+            let sealed = which.sealed.as_ref();
+            sealed.or_else(|| catalog.sealed_at(which.first)).cloned()
+        };
+        let sealed = sealed.ok_or(io::ErrorKind::NotFound)?;
+        Ok(Part {
+            salt: sealed.salt,
+            first: sealed.first,
+            end: sealed.end,
+            file: self.shared.segment_file(sealed.first)?,
         })
+    }
+
+    /// Asks the index of a segment that was active: nothing if it is sealed
+    /// by now.
+    fn ask_active<T>(&self, which: &Which, ask: impl FnOnce(&LiveIndex) -> T) -> Option<T> {
+        let catalog = self.shared.catalog();
+        let index = &catalog.active.index;
+        (index.first == which.first).then(|| ask(index))
     }
 
     /// What a search in one segment gave; nothing if the segment is dropped
     /// by now.
     fn checked<T: Default>(&self, which: &Which, found: io::Result<T>) -> Result<T, StoreError> {
-        let first = which.as_ref().map(|s| s.first);
-        found.or_else(|source| match first {
-            Some(first) if !self.shared.holds(first) => Ok(T::default()),
-            _ => {
-                let first = first.unwrap_or_else(|| self.shared.catalog().active.index.first);
-                let file = self.shared.storage.path(&segment_name(first));
-                Err(StoreError { file, source })
+        found.or_else(|source| {
+            if !self.shared.holds(which.first) {
+                return Ok(T::default());
             }
+            let file = self.shared.storage.path(&segment_name(which.first));
+            Err(StoreError { file, source })
         })
     }
 
@@ -259,41 +256,33 @@ impl Reader {
             let (id, hash) = id_hashes(salt, topic_text, id.as_str());
             (id, topic.map(|_| hash))
         };
-        let Some(sealed) = which else {
-            let catalog = self.shared.catalog();
-            let (id, topic) = hashes(catalog.active.index.salt);
-            let offsets = catalog.active.index.find_id(id, topic);
-            drop(catalog);
-            if offsets.is_empty() {
-                return Ok(None);
-            }
-            return Ok(Some((self.part(which)?, Some(offsets))));
+        let offsets = match &which.sealed {
+            None => self.ask_active(which, |index| {
+                let (id, topic) = hashes(index.salt);
+                index.find_id(id, topic)
+            }),
+            Some(sealed) => sealed.index().and_then(|index| {
+                let (id, topic) = hashes(sealed.salt);
+                let found = index.find_id(id, topic);
+                found.inspect_err(|_| sealed.set_index(None)).ok()
+            }),
         };
-        let (id, topic) = hashes(sealed.salt);
-        let offsets = match sealed.index().map(|index| index.find_id(id, topic)) {
-            Some(Ok(offsets)) if offsets.is_empty() => return Ok(None),
-            Some(Ok(offsets)) => Some(offsets),
-            Some(Err(_)) => {
-                sealed.set_index(None);
-                None
-            }
-            None => None,
-        };
+        if offsets.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(None);
+        }
         Ok(Some((self.part(which)?, offsets)))
     }
 
     /// The position of the segment's first record of `time` or later.
     fn first_at(&self, which: &Which, time: Timestamp) -> io::Result<Option<Position>> {
         let part = self.part(which)?;
-        let start = match &part.sealed {
-            None => self.shared.catalog().active.index.seek_time(time.0),
-            Some(sealed) => {
-                let start = sealed
-                    .index()
-                    .and_then(|index| index.seek_time(time.0).ok());
-                start.unwrap_or_else(|| part.start())
-            }
+        let start = match &which.sealed {
+            None => self.ask_active(which, |index| index.seek_time(time.0)),
+            Some(sealed) => sealed
+                .index()
+                .and_then(|index| index.seek_time(time.0).ok()),
         };
+        let start = start.unwrap_or_else(|| part.start());
         let mut scan = part.scan(start);
         each_record(&mut scan, |record, head| {
             (record.head.time >= time).then_some(head.position)
@@ -311,20 +300,13 @@ impl Reader {
         let part = self.part(which)?;
         // Those that are expired stand before those that are not, so asking
         // for as many as are wanted is enough, unless classes differ.
-        let candidates = match &part.sealed {
-            None => self
-                .shared
-                .catalog()
-                .active
-                .index
-                .last_candidates(selection, wanted),
-            Some(sealed) => {
-                let found = sealed
-                    .index()
-                    .map(|index| index.last_candidates(selection, wanted));
-                found.and_then(Result::ok).unwrap_or(Candidates::All)
-            }
+        let candidates = match &which.sealed {
+            None => self.ask_active(which, |index| index.last_candidates(selection, wanted)),
+            Some(sealed) => sealed
+                .index()
+                .and_then(|index| index.last_candidates(selection, wanted).ok()),
         };
+        let candidates = candidates.unwrap_or(Candidates::All);
         let mut found = VecDeque::new();
         let take = |found: &mut VecDeque<Position>, record: &Record<'_>| {
             if selection_serves(self, selection, record) {
@@ -376,5 +358,69 @@ fn each_record<T>(
             Step::Damage(_) => {}
             Step::End { .. } => return Ok(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, MemoryStorage, Options, Retention, Store};
+    use bytes::Bytes;
+    use tidings_engine::{Entry, LogId, Selector};
+
+    /// A store with small segments, in which nothing expires, and the
+    /// numbers of the entries it was given: each has its number as its
+    /// position, its time and its id.
+    fn store() -> Store {
+        let options = Options {
+            segment_bytes: 8 * 1024,
+            retention: Retention {
+                default: Limits::NONE,
+                rules: Vec::new(),
+            },
+            ..Options::default()
+        };
+        let storage = Arc::new(MemoryStorage::new());
+        let opened = Store::open(storage, options, Timestamp(1), LogId(1));
+        opened.unwrap().0
+    }
+
+    fn append(store: &mut Store, numbers: std::ops::RangeInclusive<u64>) {
+        for n in numbers {
+            let entry = Entry {
+                topic: Topic::new("a").unwrap(),
+                time: Timestamp(n),
+                id: Some(EventId::new(n.to_string()).unwrap()),
+                key: None,
+                fields: Bytes::from(format!("data: {}\n", "x".repeat(500))),
+            };
+            let answer = store.commit(vec![vec![entry]], Timestamp(n)).remove(0);
+            assert_eq!(answer.unwrap()[0].position, Position(n));
+        }
+    }
+
+    #[test]
+    fn a_search_keeps_to_the_segment_that_was_active_when_it_began() {
+        let mut store = store();
+        append(&mut store, 1..=5);
+        let reader = store.reader();
+        let segments = reader.segments();
+        append(&mut store, 6..=100);
+        assert!(reader.shared.catalog().sealed.len() > 1);
+
+        let [which] = &segments[..] else {
+            panic!("one segment")
+        };
+        let id = EventId::new("3").unwrap();
+        let selection = Selection::new(vec![Selector::new("a").unwrap()]);
+        for topic in [None, Some(&Topic::new("a").unwrap())] {
+            let found = reader.find_in(which, &id, topic, |_, _| true);
+            assert_eq!(found.unwrap(), Some(Position(3)));
+        }
+        let found = reader.first_at(which, Timestamp(4));
+        assert_eq!(found.unwrap(), Some(Position(4)));
+        let found = reader.last_in(which, 1, &selection).unwrap();
+        let sealed_at = reader.shared.catalog().sealed[0].last;
+        assert_eq!(found, [sealed_at]);
     }
 }
