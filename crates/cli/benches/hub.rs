@@ -39,11 +39,14 @@ fn publish(data: &Path) {
     let responder = Responder::start();
     let directory = data.parent().expect("a parent");
     for round in 1..=ROUNDS {
+        let before = hub.processor_time();
         let ours = load(hub.address());
+        let used = hub.processor_time() - before;
+        let each = used.as_secs_f64() * 1e6 / ours.count as f64;
         let network = load(responder.0).rate;
         let disk = sync_floor(directory);
         println!(
-            "round {round}: durable publishes over HTTP, {IN_FLIGHT} in flight: {:.0}/s, answered in {:?} (p50), {:?} (p99)",
+            "round {round}: durable publishes over HTTP, {IN_FLIGHT} in flight: {:.0}/s, answered in {:?} (p50), {:?} (p99), {each:.1} µs of processor time each",
             ours.rate, ours.p50, ours.p99
         );
         println!(
@@ -55,6 +58,7 @@ fn publish(data: &Path) {
 }
 
 struct Load {
+    count: usize,
     rate: f64,
     p50: Duration,
     p99: Duration,
@@ -76,6 +80,7 @@ fn load(address: SocketAddr) -> Load {
     let rate = times.len() as f64 / begin.elapsed().as_secs_f64();
     times.sort_unstable();
     Load {
+        count: times.len(),
         rate,
         p50: times[times.len() / 2],
         p99: times[times.len() * 99 / 100],

@@ -84,26 +84,11 @@ fn open_files(hub: &HubProcess) -> u64 {
 /// and again for what it can't get would use all of one.
 #[track_caller]
 fn check_idles(hub: &HubProcess) {
-    let before = processor_time(hub);
+    let before = hub.processor_time();
     std::thread::sleep(Duration::from_secs(1));
-    let used = processor_time(hub) - before;
+    let used = hub.processor_time() - before;
     assert!(
         used < Duration::from_millis(250),
         "{used:?} of processor time in a second"
     );
-}
-
-fn processor_time(hub: &HubProcess) -> Duration {
-    let stat =
-        std::fs::read_to_string(format!("/proc/{}/stat", hub.pid())).expect("a running process");
-    // The name, in parentheses, may hold anything. Then come the state as field
-    // 3 and, as 14 and 15, what was used in user mode and in the kernel.
-    let (_, fields) = stat.rsplit_once(") ").expect("a name");
-    let ticks: u64 = fields
-        .split(' ')
-        .skip(14 - 3)
-        .take(2)
-        .map(|field| field.parse::<u64>().expect("a number"))
-        .sum();
-    Duration::from_secs(ticks) / rustix::param::clock_ticks_per_second() as u32
 }

@@ -332,6 +332,25 @@ impl HubProcess {
             .and_then(|n| n.parse().ok())
             .expect("a number of KiB")
     }
+
+    /// How much processor time it has used, in user mode and in the kernel.
+    ///
+    /// # Panics
+    /// If it isn't running any more.
+    pub fn processor_time(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.pid());
+        let stat = std::fs::read_to_string(path).expect("a running process");
+        // The name, in parentheses, may hold anything. Then come the state as
+        // field 3 and, as 14 and 15, what was used.
+        let (_, fields) = stat.rsplit_once(") ").expect("a name");
+        let ticks: u64 = fields
+            .split(' ')
+            .skip(14 - 3)
+            .take(2)
+            .map(|field| field.parse::<u64>().expect("a number"))
+            .sum();
+        Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
+    }
 }
 
 impl Drop for HubProcess {
