@@ -1,8 +1,9 @@
 //! The tests in a browser: what they need, and running them. They find the hub
 //! in `TIDINGS_BIN` and the browser in `CHROMIUM`.
 
+use crate::install::install;
 use crate::report::Report;
-use crate::run::{cargo, find, missing, root, step, succeeds, test_step};
+use crate::run::{cargo, find, missing, root, step, test_step};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -106,49 +107,6 @@ fn chromium() -> Option<PathBuf> {
     given
         .filter(|path| path.is_file())
         .or_else(|| find(&CHROMIUM))
-}
-
-/// Installs Debian packages, if this is Debian (or a relative) and we may.
-fn install(report: &mut Report, packages: &[&str]) -> Result<(), String> {
-    let list = packages.join(" ");
-    let by_hand =
-        |why: &str| format!("{list} missing, and {why}; install it (apt-get install {list})");
-    if find(&["apt-get"]).is_none() {
-        return Err(by_hand("there is no apt-get"));
-    }
-    let sudo: &[&str] = if is_root() {
-        &[]
-    } else if succeeds("sudo", &["-n", "true"]) {
-        &["sudo", "-n"]
-    } else {
-        return Err(by_hand("only root may install it"));
-    };
-    // Old lists name packages that are gone; without network the installation
-    // may still succeed from what is there.
-    let script = "apt-get update -q; exec apt-get install -q -y --no-install-recommends \"$@\"";
-    let words = [
-        sudo,
-        &[
-            "env",
-            "DEBIAN_FRONTEND=noninteractive",
-            "sh",
-            "-c",
-            script,
-            "sh",
-        ],
-    ]
-    .concat();
-    let mut command = Command::new(words[0]);
-    command.args(&words[1..]).args(packages);
-    match step(report, &format!("install {list}"), &mut command) {
-        true => Ok(()),
-        false => Err(by_hand("apt-get failed")),
-    }
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 /// Whether `node_modules` is what `package-lock.json` says: npm writes its own

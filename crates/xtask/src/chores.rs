@@ -1,6 +1,7 @@
 //! The chores.
 
 use crate::browser;
+use crate::install;
 use crate::report::{Outcome, Report, Step};
 use crate::run::{cargo, missing, root, step, succeeds, test_step};
 use std::ffi::OsStr;
@@ -20,6 +21,7 @@ pub fn test(report: &mut Report) {
         "warnings",
     ];
     step(report, "clippy", &mut cargo(&clippy));
+    install::tools(report);
     test_step(report, "tests", &mut tests(None));
     let doc = ["test", "--workspace", "--doc", "--no-fail-fast"];
     step(report, "documentation tests", &mut cargo(&doc));

@@ -3,6 +3,7 @@
 mod browser;
 mod chores;
 mod counts;
+mod install;
 mod report;
 mod run;
 
