@@ -17,6 +17,7 @@ pub mod fuzz;
 mod group;
 mod history;
 mod index;
+mod inventory;
 mod locate;
 mod open;
 mod options;

@@ -7,13 +7,15 @@ use crate::error::{Finding, OpenError, What};
 use crate::files::Files;
 use crate::format::segment::{self, Decoded, Header, Previous};
 use crate::format::{
-    SPARE, Salt, index_name, meta, parse_index_name, parse_segment_name, record, segment_name,
+    DAMAGED_SUFFIX, SPARE, Salt, index_name, meta, parse_index_name, parse_segment_name, record,
+    segment_name,
 };
 use crate::index::{IndexFile, LiveIndex};
+use crate::inventory::{Found, Inventory};
 use crate::options::{Horizons, Options, Retention};
 use crate::roll::{begin_segment, index_extent, make_spare, write_index};
 use crate::spare::Spare;
-use crate::storage::{Storage, StorageFile};
+use crate::storage::Storage;
 use crate::store::{Health, Store};
 use crate::tail::{self, Tail};
 use crate::window::KeyWindow;
@@ -29,12 +31,6 @@ pub struct Recovery {
     pub created: bool,
     /// What was cut, skipped, set aside or rebuilt.
     pub findings: Vec<Finding>,
-}
-
-/// A segment file whose header is intact.
-struct Found {
-    header: Header,
-    file: Arc<dyn StorageFile>,
 }
 
 struct Opening {
@@ -140,18 +136,23 @@ fn begin_log(storage: &dyn Storage, log: LogId) -> Result<(), OpenError> {
     .map_err(|e| io_error(storage, meta::NAME, e))
 }
 
-fn io_error(storage: &dyn Storage, name: &str, source: io::Error) -> OpenError {
+pub(crate) fn io_error(storage: &dyn Storage, name: &str, source: io::Error) -> OpenError {
     let file = storage.path(name);
     OpenError::Io { file, source }
 }
 
 impl Opening {
     fn run(mut self, names: &[String], now: Timestamp) -> Result<Store, OpenError> {
-        self.remove_leftovers(names);
-        let (found, lost_to) = self.find_segments(names)?;
+        let inventory = Inventory::take(&*self.storage, &self.files, self.log, names)?;
+        let Inventory {
+            segments: found,
+            unreadable,
+            lost_to,
+        } = inventory;
+        self.remove_unfinished(names);
         let mut sealed = VecDeque::new();
         let active = match found.split_last() {
-            None => self.begin(None, lost_to)?,
+            None => self.begin(None, lost_to, 0)?,
             Some((last, before)) => {
                 for (i, segment) in before.iter().enumerate() {
                     let next = &found[i + 1].header;
@@ -164,6 +165,13 @@ impl Opening {
                 self.active(last, &tail, lost_to, &mut sealed)?
             }
         };
+        // Only now that the log goes on behind them: until then they are what
+        // tells that their positions were given.
+        for name in &unreadable {
+            self.set_aside(names, name)
+                .map_err(|e| io_error(&*self.storage, name, e))?;
+        }
+        self.remove_orphans(names);
         // What renames and removals a crash interrupted is decided now.
         self.storage
             .sync_dir()
@@ -171,64 +179,41 @@ impl Opening {
         self.store(sealed, active, names, now)
     }
 
-    /// Removes unfinished files and indexes without a segment. What can't be
-    /// removed does no harm.
-    fn remove_leftovers(&self, names: &[String]) {
+    /// Removes unfinished files. What can't be removed does no harm.
+    fn remove_unfinished(&self, names: &[String]) {
         for name in names {
-            let orphan =
-                parse_index_name(name).is_some_and(|first| !names.contains(&segment_name(first)));
             let stem = name.strip_suffix(".tmp");
             let unfinished = stem.is_some_and(|stem| {
                 parse_index_name(stem).is_some() || stem == "spare" || stem == meta::NAME
             });
-            if orphan || unfinished {
+            if unfinished {
                 let _ = self.storage.remove(name);
             }
         }
     }
 
-    /// The segments in order; and the last position that an unreadable one
-    /// behind them may have held.
-    fn find_segments(&self, names: &[String]) -> Result<(Vec<Found>, Option<Position>), OpenError> {
-        let mut named: Vec<_> = names
-            .iter()
-            .filter_map(|name| parse_segment_name(name).map(|first| (first, name)))
-            .collect();
-        named.sort_unstable();
-        let (mut found, mut lost_to) = (Vec::new(), None);
-        for (first, name) in named {
-            let error = |e| io_error(&*self.storage, name, e);
-            let file = self.storage.open(name).map_err(error)?;
-            match segment::read(&*file).map_err(error)? {
-                Decoded::Other(found) => {
-                    let file = self.storage.path(name);
-                    return Err(OpenError::Version { file, found });
-                }
-                Decoded::Header(header) if header.log != self.log => {
-                    let file = self.storage.path(name);
-                    return Err(OpenError::Foreign {
-                        file,
-                        log: self.log,
-                    });
-                }
-                Decoded::Header(header) if header.first == first && first.0 > 0 => {
-                    lost_to = None;
-                    found.push(Found { header, file });
-                }
-                _ => {
-                    // It may have been cut too, so its length says little.
-                    let whole = self.options.effective_segment_bytes();
-                    let held = file.size().map_err(error)?.max(whole) / record::MIN + 1;
-                    lost_to = Some(Position(first.0.saturating_add(held)));
-                    self.set_aside(name).map_err(error)?;
-                }
+    /// Removes indexes without a segment.
+    fn remove_orphans(&self, names: &[String]) {
+        for name in names {
+            let orphan =
+                parse_index_name(name).is_some_and(|first| !names.contains(&segment_name(first)));
+            if orphan {
+                let _ = self.storage.remove(name);
             }
         }
-        Ok((found, lost_to))
     }
 
-    fn set_aside(&self, name: &str) -> io::Result<()> {
-        let to = format!("{name}.damaged");
+    /// Renames a file that is no segment; nothing that was set aside before
+    /// is overwritten.
+    fn set_aside(&self, names: &[String], name: &str) -> io::Result<()> {
+        let plain = format!("{name}{DAMAGED_SUFFIX}");
+        let to =
+            (2..names.len() + 3)
+                .map(|n| format!("{plain}.{n}"))
+                .fold(
+                    plain.clone(),
+                    |to, next| if names.contains(&to) { next } else { to },
+                );
         self.storage.rename(name, &to)?;
         self.findings
             .report(&*self.storage, name, 0, What::SetAside { to });
@@ -258,21 +243,20 @@ impl Opening {
             previous => Before::of(previous),
         };
         let disk = segment.file.size()?;
+        let tick = least_tick(&segment.header, before);
         let fits = |index: &IndexFile| index.head().last == last && index.head().end == end;
         if let Some(index) = index.filter(fits)
             && let Ok(totals) = totals_of(&index, &self.options.retention)
         {
             self.filter_bytes = self.filter_bytes.saturating_sub(index.filter_bytes());
-            return Ok(Arc::new(Sealed::from_index(
-                Arc::new(index),
-                disk,
-                link,
-                totals,
-            )));
+            let mut sealed = Sealed::from_index(Arc::new(index), disk, link, totals);
+            sealed.last_tick = sealed.last_tick.max(tick);
+            return Ok(Arc::new(sealed));
         }
         self.findings
             .report(&*self.storage, &index_name(first), 0, What::IndexRebuilt);
-        let live = index_extent(&*segment.file, salt, first, end, last)?;
+        let mut live = index_extent(&*segment.file, salt, first, end, last)?;
+        live.last_tick = live.last_tick.max(tick);
         self.report_holes(&live);
         Ok(self.seal(&live, disk, link))
     }
@@ -337,7 +321,8 @@ impl Opening {
         let error = |e| self.segment_error(found, e);
         tail::settle(&*found.file, tail).map_err(error)?;
         let live = index_extent(&*found.file, salt, header.first, tail.end, tail.last);
-        let live = live.map_err(error)?;
+        let mut live = live.map_err(error)?;
+        live.last_tick = live.last_tick.max(least_tick(header, sealed.back()));
         self.report_holes(&live);
         let linked = match (header.previous, sealed.back()) {
             (Some(previous), Some(before)) => previous.first == before.first,
@@ -353,10 +338,7 @@ impl Opening {
                 capacity: header.capacity,
                 previous,
                 totals: totals_of_live(&live, &self.options.retention),
-                index: LiveIndex {
-                    last_tick: live.last_tick.max(header.tick),
-                    ..live
-                },
+                index: live,
             });
         }
         self.report_tail(header.first, tail);
@@ -368,12 +350,16 @@ impl Opening {
         };
         let held = header.capacity.saturating_sub(tail.end) / record::MIN + 1;
         let beyond = Position(tail.last.0 + held);
-        let tick = live.last_tick.max(header.tick);
+        let lost_to = lost_to.map(|lost_to| lost_to.max(beyond));
+        // The index comes last: an index says that another segment follows.
+        let active = self.begin(Some(end), Some(lost_to.unwrap_or(beyond)), live.last_tick)?;
+        if let Some(last) = lost_to {
+            let (name, after) = (segment_name(active.index.first), tail.last);
+            let what = What::MissingSegment { after, last };
+            self.findings.report(&*self.storage, &name, 0, what);
+        }
         let disk = found.file.size().map_err(error)?;
         sealed.push_back(self.seal(&live, disk, Before::of(previous)));
-        let lost_to = lost_to.unwrap_or(beyond).max(beyond);
-        let mut active = self.begin(Some(end), Some(lost_to))?;
-        active.index.last_tick = active.index.last_tick.max(tick);
         Ok(active)
     }
 
@@ -395,11 +381,13 @@ impl Opening {
         self.findings.report(&*self.storage, &name, tail.end, what);
     }
 
-    /// Begins a segment behind `previous` and behind the position `beyond`.
+    /// Begins a segment behind `previous` and behind the position `beyond`,
+    /// at `tick` of the age clock.
     fn begin(
         &self,
         previous: Option<Previous>,
         beyond: Option<Position>,
+        tick: u64,
     ) -> Result<Active, OpenError> {
         let first = beyond.unwrap_or(Position::START).next();
         let capacity = self.options.effective_segment_bytes();
@@ -408,7 +396,7 @@ impl Opening {
             first,
             capacity,
             previous,
-            tick: 0,
+            tick,
         };
         // A spare that is there spares space that a full disk might not have.
         let spare = self.storage.open(SPARE).and_then(|file| file.size());
@@ -534,6 +522,12 @@ impl Opening {
     fn segment_error(&self, segment: &Found, error: io::Error) -> OpenError {
         io_error(&*self.storage, &segment_name(segment.header.first), error)
     }
+}
+
+/// What the age clock said at least when a segment ended. Its records may be
+/// gone, but clocks never fall along the log.
+fn least_tick(header: &Header, before: Option<&Arc<Sealed>>) -> u64 {
+    before.map_or(0, |b| b.last_tick).max(header.tick)
 }
 
 fn totals_of(index: &IndexFile, retention: &Retention) -> io::Result<Vec<Total>> {

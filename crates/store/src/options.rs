@@ -101,7 +101,7 @@ impl Default for Options {
 
 impl Options {
     /// Offsets are stored in 32 bits, in units of 8 bytes.
-    const MAX_SEGMENT: u64 = 8 << 30;
+    pub(crate) const MAX_SEGMENT: u64 = 8 << 30;
     const MIN_SEGMENT: u64 = DATA_START + 16 * record::MIN;
     /// How many segments the allowed bytes should at least be divided into.
     const MIN_SEGMENTS: u64 = 16;

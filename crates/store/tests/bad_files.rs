@@ -283,16 +283,14 @@ fn f5_missing_segments_are_declared() {
         without.remove(name);
         let storage = storage_of(&without);
         let (store, recovery) = open(&storage, tiny());
-        let middle = n > 0 && n + 1 < names.len();
+        // Without the first one, the log just begins later.
         assert_eq!(
             !recovery.findings.is_empty(),
-            middle,
+            n > 0,
             "{name}: {:?}",
             recovery.findings
         );
-        if n + 1 < names.len() {
-            check_damaged(&without, &whole, &format!("without {name}"));
-        }
+        check_damaged(&without, &whole, &format!("without {name}"));
         drop(store);
     }
 }

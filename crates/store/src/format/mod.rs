@@ -9,7 +9,7 @@
 //! | `<first position, 20 digits>.idx` | the index of a sealed segment ([`crate::index`]); rebuilt when it is missing or doubtful |
 //! | `spare.seg` | a file of zeros that becomes the next segment |
 //! | `*.tmp` | unfinished; removed when the store opens |
-//! | `*.damaged` | a segment whose header is unreadable, set aside for a person to look at |
+//! | `*.damaged` | a segment whose header is unreadable, set aside for a person to look at; its positions are not given again |
 //!
 //! The segment that begins last is the active one: records are appended to
 //! it, and zeros follow them up to the capacity that its header states. Every
@@ -47,7 +47,13 @@ pub const SPARE: &str = "spare.seg";
 pub const SPARE_UNFINISHED: &str = "spare.tmp";
 const LOG_SUFFIX: &str = ".log";
 const INDEX_SUFFIX: &str = ".idx";
+/// What follows the name of a segment that was set aside; `.2` and so on
+/// follows if there is one already.
+pub(crate) const DAMAGED_SUFFIX: &str = ".damaged";
 const NAME_DIGITS: usize = 20;
+/// The greatest position in a file's name. No log gets there, and numbers
+/// counted on from it don't overflow.
+pub(crate) const MAX_NAMED: u64 = 1 << 62;
 
 /// The name of the segment that begins at `first`.
 pub fn segment_name(first: Position) -> String {
@@ -69,12 +75,19 @@ pub fn parse_index_name(name: &str) -> Option<Position> {
     parse_name(name, INDEX_SUFFIX)
 }
 
+/// Which segment the file with this name was before it was set aside.
+pub(crate) fn parse_damaged_name(name: &str) -> Option<Position> {
+    let (segment, _) = name.split_once(DAMAGED_SUFFIX)?;
+    parse_segment_name(segment)
+}
+
 fn parse_name(name: &str, suffix: &str) -> Option<Position> {
     let digits = name.strip_suffix(suffix)?;
     if digits.len() != NAME_DIGITS || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    digits.parse().ok().map(Position)
+    let first = digits.parse().ok().filter(|first| *first <= MAX_NAMED);
+    first.map(Position)
 }
 
 /// What the checksums of a segment start from.
@@ -134,7 +147,7 @@ mod tests {
 
     #[test]
     fn names_round_trip_and_nothing_else_is_one() {
-        for first in [1, 42, u64::MAX] {
+        for first in [1, 42, MAX_NAMED] {
             let first = Position(first);
             assert_eq!(parse_segment_name(&segment_name(first)), Some(first));
             assert_eq!(parse_index_name(&index_name(first)), Some(first));
@@ -144,6 +157,7 @@ mod tests {
             "00000000000000000001.idx.tmp",
             "+0000000000000000001.log",
             "99999999999999999999.log",
+            "18446744073709551615.log",
             "lock",
         ] {
             assert_eq!(parse_segment_name(name), None, "{name}");

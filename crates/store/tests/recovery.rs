@@ -1,0 +1,251 @@
+//! What opening makes of directories in which a crash, a disk or a person
+//! has left a segment torn, unreadable or missing.
+
+mod common;
+
+use common::*;
+use std::io;
+use std::sync::{Arc, Mutex};
+use tidings_engine::{LogId, Position, Timestamp};
+use tidings_store::{Limits, MemoryStorage, Options, Retention, Storage, StorageFile, Store, What};
+
+const HOUR: u64 = 3_600_000;
+
+/// 8 KiB segments: 4 KiB of records each.
+fn tiny() -> Options {
+    Options {
+        segment_bytes: 8 * 1024,
+        ..small()
+    }
+}
+
+fn keeping(limits: Limits) -> Options {
+    Options {
+        retention: Retention {
+            default: limits,
+            rules: Vec::new(),
+        },
+        ..tiny()
+    }
+}
+
+/// The names of the segments, ascending.
+fn logs(storage: &dyn Storage) -> Vec<String> {
+    let names = storage.list().unwrap().into_iter();
+    let mut logs: Vec<_> = names.filter(|name| name.ends_with(".log")).collect();
+    logs.sort();
+    logs
+}
+
+fn served(store: &Store) -> Vec<u64> {
+    let earliest = store.reader().earliest(&selection("**")).after;
+    positions(&read_from(&store.reader(), earliest, "**", BUDGET))
+}
+
+/// Appends until a second segment holds one record; then the power fails,
+/// and of that record 20 bytes are left.
+fn tear_first_group(mut store: Store, storage: &dyn Storage, now: Timestamp) {
+    let mut n = 0;
+    while logs(storage).len() < 2 {
+        n += 1;
+        let entry = tidings_engine::Entry {
+            time: now,
+            ..event("fill", n)
+        };
+        store.commit(vec![vec![entry]], now).remove(0).unwrap();
+    }
+    drop(store);
+    let file = storage.open(&logs(storage)[1]).unwrap();
+    file.write_at(4096 + 20, &[0; 4096 - 20]).unwrap();
+}
+
+/// A store of 250 events, in four segments; and its last position.
+fn sample(storage: &Arc<impl Storage + 'static>) -> Position {
+    let mut store = open(storage, tiny()).0;
+    for n in 1..=250 {
+        append(&mut store, vec![event("a", n)]);
+    }
+    store.reader().last()
+}
+
+/// The next event stands behind `last`, and who read up to there is told
+/// that something may be missing.
+fn check_goes_on_behind(storage: &Arc<impl Storage + 'static>, last: Position) {
+    let mut store = open(storage, tiny()).0;
+    let position = append(&mut store, vec![event("new", 1)])[0].position;
+    assert!(position > last, "{position:?} was given before");
+    let seen = read_all(&store.reader(), "**");
+    assert_eq!(positions(&seen).last(), Some(&position.0));
+    assert!(
+        seen.iter()
+            .any(|s| matches!(s, Seen::Gap(to) if *to >= last && *to < position))
+    );
+    drop(store);
+    let (store, recovery) = open(storage, tiny());
+    assert_eq!(
+        (recovery.findings, store.reader().last()),
+        (vec![], position)
+    );
+}
+
+fn make_unreadable(storage: &dyn Storage, name: &str) {
+    let file = storage.open(name).unwrap();
+    file.write_at(0, &[0; 4096]).unwrap();
+}
+
+#[test]
+fn a_torn_first_group_of_a_segment_expires_no_history() {
+    let options = keeping(Limits {
+        age_ms: Some(10 * HOUR),
+        ..Limits::NONE
+    });
+    let storage = Arc::new(MemoryStorage::new());
+    let mut store = open(&storage, options.clone()).0;
+    let mut now = NOW;
+    for _ in 0..20 {
+        now.0 += HOUR;
+        store.maintain(now).unwrap();
+    }
+    tear_first_group(store, &*storage, now);
+    for _ in 0..2 {
+        let opened = Store::open(storage.clone(), options.clone(), now, LOG);
+        let mut store = opened.unwrap().0;
+        let kept = served(&store);
+        assert!(kept.len() > 50);
+        store.maintain(now).unwrap();
+        assert_eq!(served(&store), kept);
+    }
+}
+
+#[test]
+fn a_torn_first_group_of_a_segment_forgets_no_key() {
+    let storage = Arc::new(MemoryStorage::new());
+    let mut store = open(&storage, tiny()).0;
+    append(&mut store, vec![with_key("a", 1, 77, 1)]);
+    tear_first_group(store, &*storage, NOW);
+    let mut store = open(&storage, tiny()).0;
+    assert!(append(&mut store, vec![with_key("a", 1, 77, 1)])[0].duplicate);
+}
+
+#[test]
+fn f5_an_unreadable_segment_keeps_its_positions_when_opening_is_refused() {
+    let storage = Arc::new(MemoryStorage::new());
+    let last = sample(&storage);
+    let active = logs(&*storage).pop().unwrap();
+    make_unreadable(&*storage, &active);
+    let other = Arc::new(MemoryStorage::new());
+    drop(Store::open(other.clone(), tiny(), NOW, LogId(4242)).unwrap());
+    let stray = format!("{:020}.log", 7777);
+    let image = image_of(&*other, &logs(&*other)[0]);
+    let file = storage.create(&stray).unwrap();
+    file.write_at(0, &image).unwrap();
+    let before = image_of_all(&*storage);
+    assert!(Store::open(storage.clone(), tiny(), NOW, LOG).is_err());
+    assert_eq!(image_of_all(&*storage), before);
+    storage.remove(&stray).unwrap();
+    check_goes_on_behind(&storage, last);
+}
+
+#[test]
+fn f5_an_unreadable_segment_keeps_its_positions_when_the_disk_is_full() {
+    let storage = Arc::new(Denying::default());
+    let last = sample(&storage);
+    let active = logs(&*storage).pop().unwrap();
+    make_unreadable(&*storage, &active);
+    let _ = storage.remove("spare.seg");
+    storage.deny("spare.tmp", 28);
+    assert!(Store::open(storage.clone(), tiny(), NOW, LOG).is_err());
+    storage.deny("", 0);
+    check_goes_on_behind(&storage, last);
+}
+
+#[test]
+fn f5_a_segment_set_aside_keeps_its_positions_and_is_never_overwritten() {
+    let storage = Arc::new(MemoryStorage::new());
+    let last = sample(&storage);
+    let active = logs(&*storage).pop().unwrap();
+    storage
+        .rename(&active, &format!("{active}.damaged"))
+        .unwrap();
+    let kept = image_of(&*storage, &format!("{active}.damaged"));
+    storage.create(&active).unwrap();
+    check_goes_on_behind(&storage, last);
+    assert_eq!(image_of(&*storage, &format!("{active}.damaged")), kept);
+    assert!(image_of(&*storage, &format!("{active}.damaged.2")).is_empty());
+}
+
+#[test]
+fn f5_missing_last_segments_are_declared_and_their_positions_not_given_again() {
+    for missing in 1..=3 {
+        let storage = Arc::new(MemoryStorage::new());
+        let last = sample(&storage);
+        let names = logs(&*storage);
+        // The index of the one before says that there was a last segment.
+        for name in names.iter().rev().take(missing) {
+            storage.remove(name).unwrap();
+        }
+        assert!(missing < names.len());
+        let (store, recovery) = open(&storage, tiny());
+        let declared = recovery
+            .findings
+            .iter()
+            .any(|f| matches!(f.what, What::MissingSegment { last: to, .. } if to >= last));
+        assert!(declared, "{:?}", recovery.findings);
+        drop(store);
+        check_goes_on_behind(&storage, last);
+    }
+}
+
+#[test]
+fn f5_a_file_with_a_name_beyond_every_position_is_no_segment() {
+    for name in [u64::MAX, (1 << 62) + 1, 1 << 62] {
+        let storage = Arc::new(MemoryStorage::new());
+        sample(&storage);
+        storage.create(&format!("{name:020}.log")).unwrap();
+        for _ in 0..3 {
+            let mut store = open(&storage, tiny()).0;
+            append(&mut store, vec![event("a", 1)]);
+        }
+    }
+}
+
+/// A storage that refuses to create files whose name contains a text.
+#[derive(Default)]
+struct Denying {
+    inner: MemoryStorage,
+    denied: Mutex<(String, i32)>,
+}
+
+impl Denying {
+    fn deny(&self, part: &str, error: i32) {
+        *self.denied.lock().unwrap() = (part.into(), error);
+    }
+}
+
+impl Storage for Denying {
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.inner.list()
+    }
+    fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        self.inner.open(name)
+    }
+    fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        let (part, error) = &*self.denied.lock().unwrap();
+        if !part.is_empty() && name.contains(part) {
+            return Err(io::Error::from_raw_os_error(*error));
+        }
+        self.inner.create(name)
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.inner.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.inner.remove(name)
+    }
+    fn sync_dir(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn path(&self, name: &str) -> String {
+        name.into()
+    }
+}
