@@ -9,6 +9,8 @@ use crate::{Moment, Outcome, Published};
 pub struct Ledger {
     attempts: Vec<Published>,
     events: Vec<Kept>,
+    /// The attempts that were one request, each.
+    requests: Vec<Vec<usize>>,
     /// Upper bounds since the beginning of the world.
     pub sums: Sums,
 }
@@ -34,8 +36,23 @@ struct Kept {
 }
 
 impl Ledger {
+    /// Notes the attempts of one request; see [`Ledger::call`].
+    pub fn request(&mut self, attempts: impl Iterator<Item = Published>) -> Vec<usize> {
+        let records: Vec<usize> = attempts.map(|attempt| self.call(attempt)).collect();
+        self.requests.push(records.clone());
+        records
+    }
+
+    /// The data of what was published together.
+    pub fn batches(&self) -> impl Iterator<Item = Vec<&str>> {
+        let data = |record: &usize| self.attempts[*record].data.as_str();
+        self.requests
+            .iter()
+            .map(move |records| records.iter().map(data).collect())
+    }
+
     /// Notes an attempt, whose outcome is unknown so far, and names it.
-    pub fn call(&mut self, attempt: Published) -> usize {
+    fn call(&mut self, attempt: Published) -> usize {
         let known =
             |kept: &Kept| (kept.publisher, kept.number) == (attempt.publisher, attempt.number);
         if !self.events.iter().any(known) {

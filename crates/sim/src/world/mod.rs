@@ -1,6 +1,7 @@
 //! The world: publishers, a hub on a disk, and watchers, in one thread, from
 //! one seed. See [`run`].
 
+mod audit;
 mod hub;
 mod ledger;
 mod plan;
@@ -26,8 +27,8 @@ use watcher::Watcher;
 pub struct Run {
     /// What publishers and watchers saw.
     pub history: History,
-    /// Why it never came to rest; `None` if it did (I8).
-    pub stuck: Option<String>,
+    /// What else was wrong: it never came to rest (I8), or a batch was torn.
+    pub complaints: Vec<String>,
     /// How much happened.
     pub counts: Counts,
 }
@@ -72,8 +73,10 @@ const TEN_YEARS_MS: u64 = 10 * 365 * 24 * HOUR_MS;
 const JUMP_AGES_MS: u64 = 25 * HOUR_MS;
 /// The least that an index takes.
 const INDEX_BYTES: u64 = 4_096;
+/// More than any watcher of a world can be told.
+const MOST_STEPS: usize = 20_000;
 /// How many rounds a world may take to come to rest.
-const REST_ROUNDS: usize = 20_000;
+const REST_ROUNDS: usize = 4_000;
 
 /// Lets the world of a seed run to its end. The same seed gives the same run.
 pub fn run(seed: u64) -> Run {
@@ -83,19 +86,17 @@ pub fn run(seed: u64) -> Run {
     for _ in 0..world.plan.steps {
         world.step();
     }
-    let stuck = world.rest();
+    let mut complaints: Vec<String> = world.rest().into_iter().collect();
+    let whole_log = world.audit(&mut complaints);
     let counts = world.counts;
+    let watched = world.watchers.into_iter().map(Watcher::into_chain);
     let history = History {
         published: world.ledger.into_published(),
-        chains: world
-            .watchers
-            .into_iter()
-            .map(Watcher::into_chain)
-            .collect(),
+        chains: watched.chain(whole_log).collect(),
     };
     Run {
         history,
-        stuck,
+        complaints,
         counts,
     }
 }
@@ -239,7 +240,7 @@ impl World {
             ..Faults::default()
         };
         if self.plan.odds.failing_syncs && self.rng.bool() {
-            self.faults.fail_syncs = vec![self.rng.u64(0..60)];
+            self.faults.fail_syncs = (0..3).map(|_| self.rng.u64(0..20)).collect();
         }
     }
 
@@ -293,12 +294,15 @@ impl World {
 
     /// To be called before the store may look at the time or the sizes.
     fn note_expiry(&mut self) {
-        // Its segments that are spare, begun and full count for bytes too.
-        let keep = match self.plan.keep {
+        self.ledger.expire(self.at_least_kept(), self.moment);
+    }
+
+    /// Segments that are spare, begun and full count for bytes too.
+    fn at_least_kept(&self) -> Keep {
+        match self.plan.keep {
             Keep::Bytes(bytes) => Keep::Bytes(bytes.saturating_sub(4 * self.plan.segment_bytes)),
             keep => keep,
-        };
-        self.ledger.expire(keep, self.moment);
+        }
     }
 
     fn publish(&mut self) {
@@ -317,12 +321,13 @@ impl World {
 
     /// A retry is recognised only within a time, and while the event is kept.
     fn let_stale_calls_be(&mut self, publisher: usize) {
+        let keep = self.at_least_kept();
         let publisher = &mut self.publishers[publisher];
         let Some((called, since)) = publisher.call_since() else {
             return;
         };
         let in_time = self.now_ms - since < self.plan.retry_within_ms();
-        if !in_time || !self.ledger.is_kept(self.plan.keep, called) {
+        if !in_time || !self.ledger.is_kept(keep, called) {
             publisher.give_up();
         }
     }
@@ -421,8 +426,27 @@ impl World {
             if settled && followed && quiet && round > 0 {
                 return None;
             }
+            if self
+                .watchers
+                .iter()
+                .any(|watcher| watcher.steps() > MOST_STEPS)
+            {
+                return Some("a watcher is told things without end".into());
+            }
         }
         Some(format!("it doesn't come to rest in {REST_ROUNDS} rounds"))
+    }
+
+    /// The log as one more chain, if it can be read.
+    fn audit(&mut self, complaints: &mut Vec<String>) -> Option<crate::Chain> {
+        self.note_expiry();
+        let chain = audit::whole_log(self.hub.as_ref()?, self.moment);
+        let chain = chain.map_err(|error| complaints.push(error)).ok()?;
+        // Of what expires, a batch's first events go first.
+        if self.plan.keep == Keep::All {
+            complaints.extend(audit::torn_batches(&chain, &self.ledger));
+        }
+        Some(chain)
     }
 
     fn settle_publishers(&mut self) -> bool {

@@ -89,19 +89,20 @@ impl Publisher {
         now.0 += 1;
         let ticket = (self.number, self.next_ticket);
         self.next_ticket += 1;
-        let records = (call.first..).zip(&call.batch).map(|(number, said)| {
-            ledger.call(Published {
-                publisher: self.number as u32,
+        let (publisher, called) = (self.number as u32, *now);
+        let records = (call.first..)
+            .zip(&call.batch)
+            .map(|(number, said)| Published {
+                publisher,
                 number,
                 topic: said.topic.into(),
                 event_type: said.event_type.map(str::to_owned),
                 data: said.data.clone(),
-                called: *now,
+                called,
                 outcome: Outcome::Unknown,
                 expires: None,
-            })
-        });
-        call.waiting = Some((ticket, records.collect()));
+            });
+        call.waiting = Some((ticket, ledger.request(records)));
         hub.take(
             ticket,
             call.batch.iter().map(|said| said.entry(clock.1)).collect(),

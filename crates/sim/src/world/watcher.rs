@@ -128,6 +128,11 @@ impl Watcher {
             .is_some_and(|stream| !stream.awake && !stream.sleeps_behind(hub))
     }
 
+    /// How much it has been told.
+    pub fn steps(&self) -> usize {
+        self.reader.steps().len()
+    }
+
     /// The chain, once all is over.
     pub fn into_chain(self) -> Chain {
         let steps = self.reader.into_steps();
