@@ -93,7 +93,7 @@ fn a18_methods() {
     // No stream came of it.
     assert_eq!(hub.metric("tidings_subscribers"), 0);
     for (path, allowed) in [
-        ("/t/news", "GET, HEAD, POST"),
+        ("/t/news", "GET, HEAD, POST, PUT"),
         ("/events", "GET, HEAD, POST"),
         ("/", "GET, HEAD"),
         ("/metrics", "GET, HEAD"),
