@@ -54,8 +54,8 @@ pub struct Limits {
     /// [`DATA_LINE_BYTES`] more: 1 MiB of line feeds would be 7 MiB.
     /// Default 2 MiB.
     pub event_wire_bytes: usize,
-    /// Line of an NDJSON body, or block of an event-stream body. JSON escapes
-    /// make a line longer than its data. Default 4 MiB.
+    /// Line of an NDJSON body. JSON escapes make a line longer than its data.
+    /// Default 4 MiB.
     pub line_bytes: usize,
     /// Events in one `POST /events`. Default 1,000.
     pub batch_events: usize,

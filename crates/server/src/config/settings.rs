@@ -73,8 +73,8 @@ settings! {
         /// keep the connection and a dead peer is noticed.
         heartbeat: Duration = "15s" from "1s" to "1h";
 
-        /// After so much silence the readers and proxies out there give a stream
-        /// up; the heartbeat must come before.
+        /// What is known of the readers and proxies out there: they give a stream
+        /// up after so much silence. Only checked: the heartbeat must come before.
         idle_timeout: Duration = "45s" from "2s" to "1d";
     }
 }
@@ -107,8 +107,7 @@ settings! {
         /// bytes more than its text.
         event_wire_bytes: ByteSize = "2MiB" from "1KiB" to "256MiB";
 
-        /// Line of an NDJSON body, or block of an event-stream body. JSON escapes
-        /// make a line longer than its data.
+        /// Line of an NDJSON body. JSON escapes make a line longer than its data.
         line_bytes: ByteSize = "4MiB" from "1KiB" to "1GiB";
 
         /// Events in one POST /events.

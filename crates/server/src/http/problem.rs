@@ -170,6 +170,47 @@ impl Problem {
 mod tests {
     use super::*;
 
+    const ALL: [Code; 22] = [
+        Code::BadRequest,
+        Code::InvalidTopic,
+        Code::InvalidEvent,
+        Code::InvalidCursor,
+        Code::ReservedTopic,
+        Code::OriginNotAllowed,
+        Code::ProxyNotAllowed,
+        Code::NotFound,
+        Code::MethodNotAllowed,
+        Code::NotAcceptable,
+        Code::BodyTimeout,
+        Code::IdConflict,
+        Code::TooLarge,
+        Code::UriTooLong,
+        Code::UnsupportedMediaType,
+        Code::ExpectationFailed,
+        Code::WrongHost,
+        Code::KeyConflict,
+        Code::Internal,
+        Code::Busy,
+        Code::StorageFailed,
+        Code::StorageFull,
+    ];
+
+    #[test]
+    fn every_code_is_documented() {
+        let documentation = include_str!("../../../../docs/http.md");
+        for code in ALL {
+            let (name, status, _) = code.describe();
+            assert!(
+                documentation.contains(&format!("`{name}`")),
+                "{name} is not in docs/http.md"
+            );
+            assert!(
+                documentation.contains(&status.to_string()),
+                "{status} is not in docs/http.md"
+            );
+        }
+    }
+
     #[test]
     fn document_has_the_members_of_rfc_9457() {
         let problem = Problem::new(Code::TooLarge, "smaller, please").with("published", 3);

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use serde_json::json;
 use std::pin::pin;
 use std::sync::Arc;
-use tidings_codec::{Decoder, EventId, Item};
+use tidings_codec::{Chunk, Decoder, EventId, Item};
 use tidings_engine::limits::EVENT_TYPE_BYTES;
 use tidings_engine::{Entry, Event, Topic};
 use tidings_store::AppendError;
@@ -262,10 +262,11 @@ fn admit_line(line: &[u8], admission: &mut Admission<'_>) -> Result<(), Problem>
 
 fn feed_stream(
     decoder: &mut Decoder,
-    mut piece: &[u8],
+    piece: &[u8],
     admission: &mut Admission<'_>,
 ) -> Result<(), Problem> {
-    while let Some(item) = decoder.next(&mut piece) {
+    let mut chunk = Chunk::new(piece);
+    while let Some(item) = decoder.next_in(&mut chunk) {
         match item {
             Item::Event(received) => {
                 let retry = received
