@@ -10,7 +10,7 @@ use crate::options::{Class, Horizons, Retention};
 use crate::storage::{Storage, StorageFile};
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tidings_engine::{LogId, Position, Timestamp};
 
 /// What stands between a segment and the one before.
@@ -49,6 +49,32 @@ pub(crate) struct Sealed {
     pub index: RwLock<Option<Arc<IndexFile>>>,
     /// Damage that reading found.
     damage: Mutex<Vec<Hole>>,
+    /// When its index may be made anew again.
+    rebuild: Mutex<Backoff>,
+}
+
+/// When something that failed is tried again: each time after twice as long.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    failures: u32,
+    not_before: u64,
+}
+
+impl Backoff {
+    /// The first wait, in milliseconds of the age clock, and how often it is
+    /// doubled at most: to about nine minutes.
+    const FIRST: u64 = 1000;
+    const DOUBLINGS: u32 = 9;
+
+    pub fn is_due(&self, tick: u64) -> bool {
+        tick >= self.not_before
+    }
+
+    pub fn failed(&mut self, tick: u64) {
+        let wait = Self::FIRST << self.failures.min(Self::DOUBLINGS);
+        self.not_before = tick.saturating_add(wait);
+        self.failures += 1;
+    }
 }
 
 /// The segment that is appended to.
@@ -130,6 +156,7 @@ impl Sealed {
             totals,
             index: RwLock::new(None),
             damage: Mutex::default(),
+            rebuild: Mutex::default(),
         }
     }
 
@@ -154,6 +181,7 @@ impl Sealed {
             totals,
             index: RwLock::new(Some(index)),
             damage: Mutex::default(),
+            rebuild: Mutex::default(),
         }
     }
 
@@ -166,6 +194,11 @@ impl Sealed {
 
     pub fn set_index(&self, index: Option<Arc<IndexFile>>) {
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+    }
+
+    /// When its index may be made anew again.
+    pub fn rebuild(&self) -> MutexGuard<'_, Backoff> {
+        self.rebuild.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The length of its file and its index, in bytes.

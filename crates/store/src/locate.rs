@@ -7,7 +7,7 @@ use crate::format::{DATA_START, Salt, segment_name};
 use crate::index::{Candidates, LiveIndex, id_hashes};
 use crate::reader::Reader;
 use crate::scan::{Extent, Scan, Step, Window};
-use crate::storage::StorageFile;
+use crate::storage::{StorageFile, is_damage};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io;
@@ -190,11 +190,11 @@ impl Reader {
         (index.first == which.first).then(|| ask(index))
     }
 
-    /// What a search in one segment gave; nothing if the segment is dropped
-    /// by now.
+    /// What a search in one segment gave; nothing if its file is gone or the
+    /// segment is dropped by now.
     fn checked<T: Default>(&self, which: &Which, found: io::Result<T>) -> Result<T, StoreError> {
         found.or_else(|source| {
-            if !self.shared.holds(which.first) {
+            if is_damage(&source) || !self.shared.holds(which.first) {
                 return Ok(T::default());
             }
             let file = self.shared.storage.path(&segment_name(which.first));
@@ -264,7 +264,12 @@ impl Reader {
             Some(sealed) => sealed.index().and_then(|index| {
                 let (id, topic) = hashes(sealed.salt);
                 let found = index.find_id(id, topic);
-                found.inspect_err(|_| sealed.set_index(None)).ok()
+                let drop = |error: &io::Error| {
+                    if is_damage(error) {
+                        sealed.set_index(None);
+                    }
+                };
+                found.inspect_err(drop).ok()
             }),
         };
         if offsets.as_ref().is_some_and(Vec::is_empty) {

@@ -7,7 +7,7 @@ use crate::format::{DATA_START, Salt, segment_name};
 use crate::index::{Candidates, Hole};
 use crate::options::{Class, Horizons};
 use crate::scan::{Damage, Extent, Scan, Step, Window};
-use crate::storage::StorageFile;
+use crate::storage::{StorageFile, is_damage};
 use std::io;
 use std::sync::Arc;
 use tidings_engine::{Budget, Cursor, Frame, Gap, Position, Read, Selection, Topic};
@@ -93,7 +93,14 @@ impl<'r> Reading<'r> {
                     return Ok(self.frames_or(Read::CaughtUp));
                 }
                 Next::Gap(to) => return Ok(self.frames_or(Read::Gap(Gap { to }))),
-                Next::Sealed(sealed, behind) => (sealed.first, self.open(sealed), behind),
+                Next::Sealed(sealed, behind) => match self.open(&sealed) {
+                    Err(error) if is_damage(&error) && self.shared.holds(sealed.first) => {
+                        self.note_lost(&sealed);
+                        let to = sealed.last;
+                        return Ok(self.frames_or(Read::Gap(Gap { to })));
+                    }
+                    opened => (sealed.first, opened, behind),
+                },
                 Next::Active(segment, behind) => (segment.first, Ok(segment), behind),
             };
             let before = *cursor;
@@ -166,14 +173,14 @@ impl<'r> Reading<'r> {
         }
     }
 
-    fn open(&self, sealed: Arc<Sealed>) -> io::Result<Segment> {
+    fn open(&self, sealed: &Arc<Sealed>) -> io::Result<Segment> {
         Ok(Segment {
             salt: sealed.salt,
             first: sealed.first,
             last: sealed.last,
             end: sealed.end,
             file: self.shared.segment_file(sealed.first)?,
-            sealed: Some(sealed),
+            sealed: Some(sealed.clone()),
         })
     }
 
@@ -235,8 +242,10 @@ impl<'r> Reading<'r> {
                 holes,
             })
         })();
-        view.or_else(|_: io::Error| {
-            sealed.set_index(None);
+        view.or_else(|error: io::Error| {
+            if is_damage(&error) {
+                sealed.set_index(None);
+            }
             Ok(self.view_through(s))
         })
     }
@@ -396,6 +405,20 @@ impl<'r> Reading<'r> {
         self.bytes += frame.payload().len();
         self.out.push(Arc::new(frame));
         true
+    }
+
+    /// Notes that the file of a segment is gone.
+    fn note_lost(&self, sealed: &Sealed) {
+        let hole = Hole {
+            after: Position(sealed.first.0 - 1),
+            to: sealed.last,
+        };
+        if sealed.note_damage(hole) {
+            let (name, after, last) = (segment_name(sealed.first), hole.after, hole.to);
+            let what = What::MissingSegment { after, last };
+            let findings = &self.shared.findings;
+            findings.report(&*self.shared.storage, &name, 0, what);
+        }
     }
 
     fn note(&self, s: &Segment, view: &View, damage: &Damage) {

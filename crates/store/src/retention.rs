@@ -53,7 +53,7 @@ impl Store {
         self.clock.advance(now.0);
         self.move_horizons();
         let more = self.drop_expired()?;
-        self.rebuild_indexes()?;
+        self.rebuild_an_index();
         Ok(self.prepare()? | more)
     }
 
@@ -270,17 +270,6 @@ impl Store {
                 .recycle(&*shared.storage, self.options.effective_segment_bytes())?;
         }
         Ok(())
-    }
-
-    fn rebuild_indexes(&self) -> io::Result<()> {
-        let without: Vec<_> = {
-            let catalog = self.shared.catalog();
-            let without = catalog.sealed.iter().filter(|s| s.index().is_none());
-            without.take(1).cloned().collect()
-        };
-        without
-            .iter()
-            .try_for_each(|sealed| self.rebuild_index(sealed))
     }
 }
 

@@ -166,46 +166,56 @@ impl Store {
         let sealed = Arc::new(Sealed::new(&old.index, old.capacity, before, old.totals));
         catalog.sealed.push_back(sealed.clone());
         drop(catalog);
-        self.index_sealed(&sealed, &old.index);
+        // A failure costs speed only, and is made good by maintenance.
+        let _ = self.index_sealed(&sealed, &old.index);
     }
 
-    /// Gives a sealed segment its index file. A failure costs speed only, and
-    /// is made good by the next maintenance.
-    pub(crate) fn index_sealed(&self, sealed: &Sealed, live: &LiveIndex) {
+    /// Gives a sealed segment its index file.
+    fn index_sealed(&self, sealed: &Sealed, live: &LiveIndex) -> io::Result<()> {
         let shared = &self.shared;
         let filter_bytes = self.filter_budget();
-        let written = write_index(
+        let (index, _) = write_index(
             &*shared.storage,
             &shared.files,
             shared.log,
             live,
             filter_bytes,
-        );
-        if let Ok((index, _)) = written {
-            sealed.set_index(Some(Arc::new(index)));
-        }
+        )?;
+        sealed.set_index(Some(Arc::new(index)));
+        Ok(())
     }
 
     /// How much memory the next filter may take, in bytes.
-    pub(crate) fn filter_budget(&self) -> usize {
+    fn filter_budget(&self) -> usize {
         let catalog = self.shared.catalog();
         let used = catalog.sealed.iter().filter_map(|s| s.index());
         let used: usize = used.map(|index| index.filter_bytes()).sum();
         self.options.filter_bytes.saturating_sub(used)
     }
 
-    /// Makes the index of a sealed segment anew from its records.
-    pub(crate) fn rebuild_index(&self, sealed: &Sealed) -> io::Result<()> {
+    /// Makes the index of the oldest segment anew that has none and isn't to
+    /// be left alone for now. A failure costs speed only.
+    pub(crate) fn rebuild_an_index(&self) {
+        let tick = self.clock.tick();
+        let catalog = self.shared.catalog();
+        let due = |s: &&Arc<Sealed>| s.index().is_none() && s.rebuild().is_due(tick);
+        let sealed = catalog.sealed.iter().find(due).cloned();
+        drop(catalog);
+        if let Some(sealed) = sealed
+            && self.rebuild_index(&sealed).is_err()
+        {
+            sealed.rebuild().failed(tick);
+        }
+    }
+
+    fn rebuild_index(&self, sealed: &Sealed) -> io::Result<()> {
         let shared = &self.shared;
         let file = shared.segment_file(sealed.first)?;
         let live = index_extent(&*file, sealed.salt, sealed.first, sealed.end, sealed.last)?;
-        shared.findings.report(
-            &*shared.storage,
-            &index_name(sealed.first),
-            0,
-            What::IndexRebuilt,
-        );
-        self.index_sealed(sealed, &live);
+        self.index_sealed(sealed, &live)?;
+        let name = index_name(sealed.first);
+        let findings = &shared.findings;
+        findings.report(&*shared.storage, &name, 0, What::IndexRebuilt);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::format::record::{HEAD, Head, MIN, Record};
 use crate::format::{ALIGN, DATA_START, SECTOR, Salt};
-use crate::storage::StorageFile;
+use crate::storage::{StorageFile, read_past_damage};
 use std::io;
 use tidings_engine::Position;
 
@@ -36,7 +36,7 @@ impl<'f> Window<'f> {
         if !inside {
             self.buf.resize(len.max(self.ahead), 0);
             self.at = at;
-            let n = match self.file.read_at(at, &mut self.buf) {
+            let n = match read_past_damage(self.file, at, &mut self.buf) {
                 Ok(n) => n,
                 Err(e) => {
                     self.buf.clear();

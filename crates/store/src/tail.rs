@@ -12,7 +12,7 @@
 use crate::format::segment::Header;
 use crate::format::{DATA_START, Salt};
 use crate::scan::{Damage, Extent, Scan, Step};
-use crate::storage::{StorageFile, read_exact_at};
+use crate::storage::{StorageFile, is_damage, read_exact_at};
 use std::io;
 use tidings_engine::Position;
 
@@ -123,8 +123,12 @@ pub(crate) fn examine(file: &dyn StorageFile, header: &Header) -> io::Result<Tai
 pub(crate) fn settle(file: &dyn StorageFile, tail: &Tail) -> io::Result<()> {
     if tail.group < tail.end {
         let mut bytes = vec![0; (tail.end - tail.group) as usize];
-        read_exact_at(file, tail.group, &mut bytes)?;
-        file.write_at(tail.group, &bytes)?;
+        match read_exact_at(file, tail.group, &mut bytes) {
+            // What the medium doesn't give now, it may give another time:
+            // it is left as it is.
+            Err(error) if is_damage(&error) => {}
+            read => read.and_then(|()| file.write_at(tail.group, &bytes))?,
+        }
     }
     file.sync_data()
 }

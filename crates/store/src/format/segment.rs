@@ -18,7 +18,7 @@
 //! | 73–127 | zeros |
 
 use super::{DATA_START, VERSION, put_u32, put_u64, u32_at, u64_at};
-use crate::storage::{StorageFile, read_exact_at};
+use crate::storage::{StorageFile, is_damage, read_exact_at};
 use std::io;
 use tidings_engine::{LogId, Position};
 
@@ -96,13 +96,13 @@ impl Header {
 /// Reads the header of a segment file.
 ///
 /// # Errors
-/// Of the storage; a short or damaged file is no error.
+/// Of the storage; a short, damaged or unreadable file is no error.
 pub fn read(file: &dyn StorageFile) -> io::Result<Decoded> {
     let mut best = Decoded::Damaged;
     for at in COPIES_AT {
         let mut copy = [0; LEN];
         match read_exact_at(file, at as u64, &mut copy) {
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => break,
+            Err(e) if is_damage(&e) => continue,
             other => other?,
         }
         match decode(&copy) {

@@ -2,6 +2,7 @@
 
 use super::{Storage, StorageFile};
 use rustix::fs::{FlockOperation, OFlags};
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -84,7 +85,27 @@ fn require_regular(file: &File, path: &Path) -> io::Result<()> {
 }
 
 fn named(path: &Path, what: &str, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{} {what}: {error}", path.display()))
+    let text = format!("{} {what}: {error}", path.display());
+    io::Error::new(error.kind(), Named { text, error })
+}
+
+/// An error with the path in its text. The number of the system stays known.
+#[derive(Debug)]
+struct Named {
+    text: String,
+    error: io::Error,
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Named {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
 }
 
 fn holder(lock: &mut File) -> String {

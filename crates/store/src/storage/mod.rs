@@ -9,6 +9,7 @@ mod memory;
 pub use dir::DirStorage;
 pub use memory::MemoryStorage;
 
+use rustix::io::Errno;
 use std::io;
 use std::sync::Arc;
 
@@ -20,6 +21,11 @@ pub trait Storage: Send + Sync {
     /// Opens an existing regular file for reading and writing; everything
     /// else (a directory, a link, a pipe) is an error.
     fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>>;
+    /// Like [`Storage::open`], only for reading: works where nothing can be
+    /// written any more.
+    fn open_to_read(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        self.open(name)
+    }
     /// Creates an empty file, in place of one that may be there.
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>>;
     /// Renames a file, in place of one that may be there. Durable after the
@@ -68,4 +74,60 @@ pub(crate) fn read_exact_at(file: &dyn StorageFile, at: u64, buf: &mut [u8]) -> 
         return Ok(());
     }
     Err(io::ErrorKind::UnexpectedEof.into())
+}
+
+/// The number of an error of the system, also of one that was given a text.
+pub(crate) fn os_error(error: &io::Error) -> Option<i32> {
+    error.raw_os_error().or_else(|| {
+        let source = error.get_ref()?.source()?;
+        source.downcast_ref::<io::Error>()?.raw_os_error()
+    })
+}
+
+/// Whether an error means that what should be read is damaged or gone.
+/// Others (no descriptors, no memory) pass, and say nothing of the disk.
+pub(crate) fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+    let of_medium = os_error(error).is_some_and(|number| {
+        [Errno::IO, Errno::BADMSG, Errno::UCLEAN].contains(&Errno::from_raw_os_error(number))
+    });
+    of_medium || matches!(error.kind(), InvalidData | NotFound | UnexpectedEof)
+}
+
+/// What the bytes of a place are taken for that the medium doesn't give. No
+/// zeros: those are what a torn write leaves, and such a place may hold what
+/// was acknowledged.
+const UNREADABLE: u8 = 0xee;
+/// What can't be read is looked for in blocks of so many bytes.
+const BLOCK: u64 = 4096;
+
+/// Reads at `at`, past blocks that the medium doesn't give: those are filled
+/// with bytes that are part of no intact record.
+///
+/// # Errors
+/// Those of the storage that aren't damage.
+pub(crate) fn read_past_damage(
+    file: &dyn StorageFile,
+    at: u64,
+    buf: &mut [u8],
+) -> io::Result<usize> {
+    match file.read_at(at, buf) {
+        Err(error) if is_damage(&error) => {}
+        read => return read,
+    }
+    let size = file.size()?;
+    let end = (at + buf.len() as u64).min(size).max(at);
+    let mut from = at;
+    while from < end {
+        let to = ((from / BLOCK + 1) * BLOCK).min(end);
+        let block = &mut buf[(from - at) as usize..(to - at) as usize];
+        match file.read_at(from, block) {
+            Ok(n) if n == block.len() => {}
+            Ok(n) => block[n..].fill(UNREADABLE),
+            Err(error) if is_damage(&error) => block.fill(UNREADABLE),
+            Err(error) => return Err(error),
+        }
+        from = to;
+    }
+    Ok((end - at) as usize)
 }

@@ -23,13 +23,12 @@ pub const ENOSPC: i32 = 28;
 pub const EMFILE: i32 = 24;
 /// The medium failed.
 pub const EIO: i32 = 5;
-/// Read-only file system.
-pub const EROFS: i32 = 30;
 
 #[derive(Default)]
 pub struct Faulty {
     inner: MemoryStorage,
     refused: Arc<Mutex<Refusals>>,
+    created: Mutex<Vec<String>>,
 }
 
 struct FaultyFile {
@@ -41,6 +40,12 @@ struct FaultyFile {
 impl Faulty {
     pub fn refuse(&self, what: Refusals) {
         *self.refused.lock().unwrap() = what;
+    }
+
+    /// How often a file whose name contains `part` was to be created.
+    pub fn creations(&self, part: &str) -> usize {
+        let created = self.created.lock().unwrap();
+        created.iter().filter(|name| name.contains(part)).count()
     }
 
     fn refused(&self) -> Refusals {
@@ -75,6 +80,7 @@ impl Storage for Faulty {
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        self.created.lock().unwrap().push(name.into());
         unless(self.refused().create, name)?;
         Ok(self.file(name, self.inner.create(name)?))
     }
