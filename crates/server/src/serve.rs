@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidings_engine::limits::SPARE_CONNECTIONS;
 use tidings_engine::{Limits, LogId};
-use tidings_store::{DirStorage, MemoryStorage, OpenError, Storage, Store};
+use tidings_store::{DirStorage, Identity, MemoryStorage, OpenError, Storage, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -178,13 +178,21 @@ fn open_store(config: &Config) -> Result<Store, ServeError> {
         storage,
         config.store_options(),
         now(),
-        LogId(fastrand::u64(..)),
+        fresh_identity().map_err(ServeError::Data)?,
     )
     .map_err(ServeError::Store)?;
     for finding in recovery.findings {
         tracing::warn!(%finding, "the log was repaired");
     }
     Ok(store)
+}
+
+/// Of a log that is begun: from the system, because nobody may guess it.
+fn fresh_identity() -> io::Result<Identity> {
+    Ok(Identity {
+        log: LogId(getrandom::u64()?),
+        secret: getrandom::u64()?,
+    })
 }
 
 fn settings(config: &Config, limits: Limits) -> Settings {

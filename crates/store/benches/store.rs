@@ -13,7 +13,9 @@ use tidings_codec::EventId;
 use tidings_engine::{
     Budget, Cursor, Entry, LogId, Position, Read, Selection, Selector, Timestamp, Topic,
 };
-use tidings_store::{DirStorage, Limits, MemoryStorage, Options, Retention, Store, Writer};
+use tidings_store::{
+    DirStorage, Identity, Limits, MemoryStorage, Options, Retention, Store, Writer,
+};
 
 const DATA: usize = 120;
 const IN_FLIGHT: u64 = 64;
@@ -65,9 +67,14 @@ fn options(segment_bytes: u64) -> Options {
     }
 }
 
+const IDENTITY: Identity = Identity {
+    log: LogId(1),
+    secret: 2,
+};
+
 fn open(path: &Path) -> Store {
     let storage = Arc::new(DirStorage::open(path).expect("a directory"));
-    Store::open(storage, options(16 << 20), now(), LogId(1))
+    Store::open(storage, options(16 << 20), now(), IDENTITY)
         .expect("a store")
         .0
 }
@@ -109,7 +116,7 @@ fn in_memory() -> f64 {
     let storage = Arc::new(MemoryStorage::new());
     let mut options = options(16 << 20);
     options.retention.default.bytes = Some(256 << 20);
-    let store = Store::open(storage, options, now(), LogId(1))
+    let store = Store::open(storage, options, now(), IDENTITY)
         .expect("a store")
         .0;
     commits(store)

@@ -4,14 +4,14 @@
 use crate::error::{Finding, What};
 use crate::files::Files;
 use crate::format::segment::{Header, Previous};
-use crate::format::{Salt, segment_name};
+use crate::format::{Identity, Salt, segment_name};
 use crate::index::{Hole, IndexFile, LiveIndex};
 use crate::options::{Class, Horizons, Retention};
 use crate::storage::{Storage, StorageFile};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use tidings_engine::{LogId, Position, Timestamp};
+use tidings_engine::{Position, Timestamp};
 
 /// What stands between a segment and the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ pub(crate) struct Catalog {
 }
 
 pub(crate) struct Shared {
-    pub log: LogId,
+    pub identity: Identity,
     pub storage: Arc<dyn Storage>,
     pub retention: Retention,
     pub findings: Findings,
@@ -107,7 +107,7 @@ pub(crate) struct Shared {
 impl Active {
     /// A segment that was just begun.
     pub fn empty(file: Arc<dyn StorageFile>, header: &Header, classes: usize) -> Self {
-        let salt = Salt::new(header.log, header.first);
+        let salt = Salt::new(header.identity, header.first);
         Self {
             file,
             capacity: header.capacity,
@@ -268,7 +268,7 @@ impl Catalog {
 
 impl Shared {
     pub fn new(
-        log: LogId,
+        identity: Identity,
         storage: Arc<dyn Storage>,
         files: Arc<Files>,
         retention: Retention,
@@ -276,7 +276,7 @@ impl Shared {
         findings: Findings,
     ) -> Self {
         Self {
-            log,
+            identity,
             storage,
             retention,
             findings,

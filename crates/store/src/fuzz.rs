@@ -1,7 +1,7 @@
 //! What fuzz targets need: files of any content, read by the same code as
 //! always.
 
-use crate::format::{Salt, record, segment};
+use crate::format::{Identity, Salt, record, segment};
 use crate::storage::Storage;
 use crate::{Limits, MemoryStorage, Options, Retention, Store};
 use std::sync::Arc;
@@ -9,11 +9,15 @@ use tidings_engine::{Budget, Cursor, LogId, Position, Read, Selection, Timestamp
 
 /// The log that fuzzed files belong to.
 pub const LOG: LogId = LogId(1);
+pub(crate) const IDENTITY: Identity = Identity {
+    log: LOG,
+    secret: 2,
+};
 
 /// Parses `bytes` as a record at the place where a segment's first stands,
 /// and as a segment's header.
 pub fn parse(bytes: &[u8]) {
-    let salt = Salt::new(LOG, Position(1));
+    let salt = Salt::new(IDENTITY, Position(1));
     if let Some(head) = record::Head::parse(salt, crate::format::DATA_START, bytes)
         && let Some(record) = head.record(bytes)
     {
@@ -45,7 +49,7 @@ pub fn overwrite(input: &[u8]) {
         ..Options::default()
     };
     let now = Timestamp(1);
-    let open = || Store::open(storage.clone(), options.clone(), now, LOG);
+    let open = || Store::open(storage.clone(), options.clone(), now, IDENTITY);
     let Ok((mut store, _)) = open() else {
         return;
     };

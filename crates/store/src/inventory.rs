@@ -4,7 +4,8 @@ use crate::error::OpenError;
 use crate::files::Files;
 use crate::format::segment::{self, Decoded, Header};
 use crate::format::{
-    MAX_NAMED, index_name, parse_damaged_name, parse_index_name, parse_segment_name, record,
+    Identity, MAX_NAMED, index_name, parse_damaged_name, parse_index_name, parse_segment_name,
+    record,
 };
 use crate::index::IndexFile;
 use crate::open::io_error;
@@ -12,7 +13,7 @@ use crate::options::Options;
 use crate::storage::{Storage, StorageFile};
 use std::io;
 use std::sync::Arc;
-use tidings_engine::{LogId, Position};
+use tidings_engine::Position;
 
 /// A segment file whose header is intact.
 pub(crate) struct Found {
@@ -48,7 +49,7 @@ impl Inventory {
     pub fn take(
         storage: &dyn Storage,
         files: &Arc<Files>,
-        log: LogId,
+        identity: Identity,
         names: &[String],
     ) -> Result<Self, OpenError> {
         let mut inventory = Self {
@@ -59,13 +60,13 @@ impl Inventory {
         let mut named = by_position(names, parse_segment_name);
         named.sort_unstable();
         for (first, name) in named {
-            match read(storage, log, first, name)? {
+            match read(storage, identity, first, name)? {
                 Some(found) => inventory.segments.push(found),
                 None => inventory.unreadable.push(name.clone()),
             }
         }
         let last = inventory.segments.last().map(|found| found.header.first);
-        inventory.lost_to = lost_behind(files, log, names, &inventory.unreadable, last)
+        inventory.lost_to = lost_behind(files, identity, names, &inventory.unreadable, last)
             .map_err(|(name, e)| io_error(storage, &name, e))?;
         Ok(inventory)
     }
@@ -73,7 +74,7 @@ impl Inventory {
 
 fn read(
     storage: &dyn Storage,
-    log: LogId,
+    identity: Identity,
     first: Position,
     name: &str,
 ) -> Result<Option<Found>, OpenError> {
@@ -85,9 +86,10 @@ fn read(
             file: path(),
             found,
         }),
-        Decoded::Header(header) if header.log != log => {
-            Err(OpenError::Foreign { file: path(), log })
-        }
+        Decoded::Header(header) if header.identity != identity => Err(OpenError::Foreign {
+            file: path(),
+            log: identity.log,
+        }),
         Decoded::Header(header) if header.first == first && first.0 > 0 => {
             Ok(Some(Found { header, file }))
         }
@@ -100,7 +102,7 @@ fn read(
 /// index only once the next segment is durable, so that one was there too.
 fn lost_behind(
     files: &Arc<Files>,
-    log: LogId,
+    identity: Identity,
     names: &[String],
     unreadable: &[String],
     last: Option<Position>,
@@ -119,7 +121,7 @@ fn lost_behind(
             continue;
         }
         let name = index_name(first);
-        match IndexFile::open(files, name.clone(), log, first, 0) {
+        match IndexFile::open(files, name.clone(), identity, first, 0) {
             Ok(index) => behind.push(index.head().last.max(last).next()),
             Err(e) if is_damage(&e) => {}
             Err(e) => return Err((name, e)),

@@ -34,6 +34,7 @@ mod window;
 mod writer;
 
 pub use error::{AppendError, Finding, OpenError, StoreError, What};
+pub use format::Identity;
 pub use open::Recovery;
 pub use options::{Idempotency, Limits, Options, Retention};
 pub use reader::{Reader, Stats};

@@ -371,7 +371,7 @@ mod tests {
     use super::*;
     use crate::{Limits, MemoryStorage, Options, Retention, Store};
     use bytes::Bytes;
-    use tidings_engine::{Entry, LogId, Selector};
+    use tidings_engine::{Entry, Selector};
 
     /// A store with small segments, in which nothing expires, and the
     /// numbers of the entries it was given: each has its number as its
@@ -386,7 +386,7 @@ mod tests {
             ..Options::default()
         };
         let storage = Arc::new(MemoryStorage::new());
-        let opened = Store::open(storage, options, Timestamp(1), LogId(1));
+        let opened = Store::open(storage, options, Timestamp(1), crate::fuzz::IDENTITY);
         opened.unwrap().0
     }
 

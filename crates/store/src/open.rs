@@ -7,8 +7,8 @@ use crate::error::{Finding, OpenError, What};
 use crate::files::Files;
 use crate::format::segment::{self, Decoded, Header, Previous};
 use crate::format::{
-    DAMAGED_SUFFIX, SPARE, Salt, index_name, meta, parse_index_name, parse_segment_name, record,
-    segment_name,
+    DAMAGED_SUFFIX, Identity, SPARE, Salt, index_name, meta, parse_index_name, parse_segment_name,
+    record, segment_name,
 };
 use crate::index::{IndexFile, LiveIndex};
 use crate::inventory::{Found, Inventory};
@@ -22,7 +22,7 @@ use crate::window::KeyWindow;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use tidings_engine::{LogId, Position, Timestamp};
+use tidings_engine::{Position, Timestamp};
 
 /// What opening a store found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,13 +38,13 @@ struct Opening {
     files: Arc<Files>,
     options: Options,
     findings: Findings,
-    log: LogId,
+    identity: Identity,
     /// How much memory filters may still take, in bytes.
     filter_bytes: usize,
 }
 
 impl Store {
-    /// Opens the store in `storage`, or begins one whose log is `fresh`.
+    /// Opens the store in `storage`, begins one that is `fresh`.
     ///
     /// # Errors
     /// [`OpenError`] names the file; nothing was destroyed.
@@ -52,18 +52,18 @@ impl Store {
         storage: Arc<dyn Storage>,
         options: Options,
         now: Timestamp,
-        fresh: LogId,
+        fresh: Identity,
     ) -> Result<(Self, Recovery), OpenError> {
         let names = storage.list().map_err(|e| io_error(&*storage, "", e))?;
         let findings = Findings::default();
-        let (log, created) = identify(&*storage, &names, fresh, &findings)?;
+        let (identity, created) = identify(&*storage, &names, fresh, &findings)?;
         let opening = Opening {
             files: Arc::new(Files::new(storage.clone())),
             filter_bytes: options.filter_bytes,
             storage,
             options,
             findings,
-            log,
+            identity,
         };
         let store = opening.run(&names, now)?;
         let findings = store.take_findings();
@@ -75,9 +75,9 @@ impl Store {
 fn identify(
     storage: &dyn Storage,
     names: &[String],
-    fresh: LogId,
+    fresh: Identity,
     findings: &Findings,
-) -> Result<(LogId, bool), OpenError> {
+) -> Result<(Identity, bool), OpenError> {
     let has = |name: &str| names.iter().any(|n| n == name);
     let known = if has(meta::NAME) {
         Some(read_meta(storage).map_err(|e| io_error(storage, meta::NAME, e))?)
@@ -93,7 +93,7 @@ fn identify(
     for name in segments {
         let header = storage.open(name).and_then(|file| segment::read(&*file));
         if let Decoded::Header(header) = header.map_err(|e| io_error(storage, name, e))? {
-            of_segments = Some(header.log);
+            of_segments = Some(header.identity);
             break;
         }
     }
@@ -102,14 +102,14 @@ fn identify(
             let file = storage.path(meta::NAME);
             Err(OpenError::Version { file, found })
         }
-        Some(meta::Meta::Current(log)) if any_segment => Ok((log, false)),
+        Some(meta::Meta::Current(identity)) if any_segment => Ok((identity, false)),
         // Nothing was ever appended, or all of it is gone: with the old
         // identity, positions would be given twice.
         Some(meta::Meta::Current(_)) => begin_log(storage, fresh).map(|()| (fresh, true)),
         _ if of_segments.is_some() => {
-            let log = of_segments.unwrap_or(fresh);
+            let identity = of_segments.unwrap_or(fresh);
             findings.report(storage, meta::NAME, 0, What::MetaRestored);
-            begin_log(storage, log).map(|()| (log, false))
+            begin_log(storage, identity).map(|()| (identity, false))
         }
         None if !any_segment => begin_log(storage, fresh).map(|()| (fresh, true)),
         _ => Err(OpenError::Damaged {
@@ -125,10 +125,10 @@ fn read_meta(storage: &dyn Storage) -> io::Result<meta::Meta> {
     Ok(meta::decode(&bytes[..n]))
 }
 
-fn begin_log(storage: &dyn Storage, log: LogId) -> Result<(), OpenError> {
+fn begin_log(storage: &dyn Storage, identity: Identity) -> Result<(), OpenError> {
     (|| {
         let file = storage.create(meta::NAME_UNFINISHED)?;
-        file.write_at(0, &meta::encode(log))?;
+        file.write_at(0, &meta::encode(identity))?;
         file.sync_data()?;
         storage.rename(meta::NAME_UNFINISHED, meta::NAME)?;
         storage.sync_dir()
@@ -143,7 +143,7 @@ pub(crate) fn io_error(storage: &dyn Storage, name: &str, source: io::Error) -> 
 
 impl Opening {
     fn run(mut self, names: &[String], now: Timestamp) -> Result<Store, OpenError> {
-        let inventory = Inventory::take(&*self.storage, &self.files, self.log, names)?;
+        let inventory = Inventory::take(&*self.storage, &self.files, self.identity, names)?;
         let Inventory {
             segments: found,
             unreadable,
@@ -228,7 +228,7 @@ impl Opening {
         before: Option<&Arc<Sealed>>,
     ) -> io::Result<Arc<Sealed>> {
         let first = segment.header.first;
-        let salt = Salt::new(self.log, first);
+        let salt = Salt::new(self.identity, first);
         let index = self.open_index(first);
         let (last, end) = match (next.previous, &index) {
             (Some(previous), _) if previous.first == first => (previous.last, previous.end),
@@ -267,7 +267,7 @@ impl Opening {
         let written = write_index(
             &*self.storage,
             &self.files,
-            self.log,
+            self.identity,
             live,
             self.filter_bytes,
         );
@@ -280,7 +280,7 @@ impl Opening {
 
     fn open_index(&self, first: Position) -> Option<IndexFile> {
         let name = index_name(first);
-        IndexFile::open(&self.files, name, self.log, first, self.filter_bytes).ok()
+        IndexFile::open(&self.files, name, self.identity, first, self.filter_bytes).ok()
     }
 
     fn report_holes(&self, live: &LiveIndex) {
@@ -317,7 +317,7 @@ impl Opening {
         sealed: &mut VecDeque<Arc<Sealed>>,
     ) -> Result<Active, OpenError> {
         let header = &found.header;
-        let salt = Salt::new(self.log, header.first);
+        let salt = Salt::new(self.identity, header.first);
         let error = |e| self.segment_error(found, e);
         tail::settle(&*found.file, tail).map_err(error)?;
         let live = index_extent(&*found.file, salt, header.first, tail.end, tail.last);
@@ -392,7 +392,7 @@ impl Opening {
         let first = beyond.unwrap_or(Position::START).next();
         let capacity = self.options.effective_segment_bytes();
         let header = Header {
-            log: self.log,
+            identity: self.identity,
             first,
             capacity,
             previous,
@@ -444,7 +444,7 @@ impl Opening {
             horizons,
         };
         let shared = Shared::new(
-            self.log,
+            self.identity,
             self.storage,
             self.files,
             retention,

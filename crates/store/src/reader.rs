@@ -33,7 +33,7 @@ impl Reader {
 
     /// The identity of the log.
     pub fn log_id(&self) -> LogId {
-        self.shared.log
+        self.shared.identity.log
     }
 
     /// The last durable position; that before the first event if there is none.

@@ -401,7 +401,7 @@ impl<'r> Reading<'r> {
         let Some(entry) = record.to_entry() else {
             return false;
         };
-        let frame = Frame::new(self.shared.log, record.head.position, entry);
+        let frame = Frame::new(self.shared.identity.log, record.head.position, entry);
         self.bytes += frame.payload().len();
         self.out.push(Arc::new(frame));
         true
@@ -513,7 +513,7 @@ fn hole_before(holes: &[Hole], after: Position, next: Position) -> Option<Positi
 mod tests {
     use super::*;
     use crate::{Limits, MemoryStorage, Options, Retention, Store};
-    use tidings_engine::{Entry, LogId, Timestamp};
+    use tidings_engine::{Entry, Timestamp};
 
     /// A store with small segments; nothing expires.
     fn store() -> Store {
@@ -526,7 +526,7 @@ mod tests {
             ..Options::default()
         };
         let storage = Arc::new(MemoryStorage::new());
-        Store::open(storage, options, Timestamp(1), LogId(1))
+        Store::open(storage, options, Timestamp(1), crate::fuzz::IDENTITY)
             .unwrap()
             .0
     }

@@ -4,14 +4,16 @@ use crate::catalog::{Active, Sealed};
 use crate::error::What;
 use crate::files::Files;
 use crate::format::segment::{Header, Previous};
-use crate::format::{DATA_START, SPARE, SPARE_UNFINISHED, Salt, index_name, segment_name};
+use crate::format::{
+    DATA_START, Identity, SPARE, SPARE_UNFINISHED, Salt, index_name, segment_name,
+};
 use crate::index::{self, IndexFile, LiveIndex};
 use crate::scan::{Extent, Scan, Step};
 use crate::storage::{Storage, StorageFile};
 use crate::store::{Health, Store};
 use std::io;
 use std::sync::Arc;
-use tidings_engine::{LogId, Position, Topic};
+use tidings_engine::{Position, Topic};
 
 /// Makes a file of `capacity` zeros under the name of the spare.
 pub(crate) fn make_spare(storage: &dyn Storage, capacity: u64) -> io::Result<()> {
@@ -46,13 +48,13 @@ pub(crate) fn begin_segment(
 pub(crate) fn write_index(
     storage: &dyn Storage,
     files: &Arc<Files>,
-    log: LogId,
+    identity: Identity,
     live: &LiveIndex,
     filter_bytes: usize,
 ) -> io::Result<(IndexFile, u64)> {
     let name = index_name(live.first);
     let unfinished = format!("{name}.tmp");
-    let bytes = index::encode(log, live);
+    let bytes = index::encode(identity.log, live);
     let made = (|| {
         let file = storage.create(&unfinished)?;
         file.write_at(0, &bytes)?;
@@ -64,7 +66,7 @@ pub(crate) fn write_index(
         let _ = storage.remove(&unfinished);
         return Err(error);
     }
-    let index = IndexFile::open(files, name, log, live.first, filter_bytes)?;
+    let index = IndexFile::open(files, name, identity, live.first, filter_bytes)?;
     Ok((index, bytes.len() as u64))
 }
 
@@ -148,7 +150,7 @@ impl Store {
             })
         };
         Header {
-            log: self.shared.log,
+            identity: self.shared.identity,
             first: active.index.last.next(),
             capacity,
             previous,
@@ -177,7 +179,7 @@ impl Store {
         let (index, _) = write_index(
             &*shared.storage,
             &shared.files,
-            shared.log,
+            shared.identity,
             live,
             filter_bytes,
         )?;

@@ -67,7 +67,7 @@ impl Store {
 
     /// The identity of the log.
     pub fn log_id(&self) -> LogId {
-        self.shared.log
+        self.shared.identity.log
     }
 
     /// A reader of the log; clones share what they cache.
@@ -214,7 +214,7 @@ impl Store {
             self.health = Health::Healthy;
             self.publish(&buffer, &group);
         }
-        let log = self.shared.log;
+        let log = self.shared.identity.log;
         group.answer(Position(last.0 + 1), log, answers);
     }
 

@@ -47,7 +47,7 @@ struct Mark {
 
 /// Reads the last segment through and decides where it ends.
 pub(crate) fn examine(file: &dyn StorageFile, header: &Header) -> io::Result<Tail> {
-    let salt = Salt::new(header.log, header.first);
+    let salt = Salt::new(header.identity, header.first);
     let extent = Extent {
         salt,
         end: header.capacity,

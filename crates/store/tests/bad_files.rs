@@ -58,7 +58,7 @@ fn first_of(log: &str) -> u64 {
 /// a gap over it. Narrow selections agree, and appending goes on behind.
 fn check_damaged(image: &Image, whole: &[Seen], what: &str) -> (Arc<MemoryStorage>, Vec<Seen>) {
     let storage = storage_of(image);
-    let opened = Store::open(storage.clone(), tiny(), NOW, LogId(99));
+    let opened = Store::open(storage.clone(), tiny(), NOW, fresh(LogId(99)));
     let (mut store, _) = opened.unwrap_or_else(|e| panic!("{what}: {e}"));
     let seen = read_all(&store.reader(), "**");
     check_covered(&seen, whole, what);
@@ -343,7 +343,7 @@ fn f6_indexes_that_are_missing_older_newer_or_of_another_store_are_rebuilt() {
     let (image, whole) = sample(250);
     let (other, _) = {
         let storage = Arc::new(MemoryStorage::new());
-        let opened = Store::open(storage.clone(), tiny(), NOW, LogId(4242));
+        let opened = Store::open(storage.clone(), tiny(), NOW, fresh(LogId(4242)));
         let mut store = opened.unwrap().0;
         for n in 1..=250 {
             append(&mut store, vec![event("z", n)]);
@@ -390,14 +390,14 @@ fn f6_indexes_that_are_missing_older_newer_or_of_another_store_are_rebuilt() {
 fn f6_a_segment_of_another_log_is_refused() {
     let (mut image, _) = sample(50);
     let storage = Arc::new(MemoryStorage::new());
-    let mut store = Store::open(storage.clone(), tiny(), NOW, LogId(4242))
+    let mut store = Store::open(storage.clone(), tiny(), NOW, fresh(LogId(4242)))
         .unwrap()
         .0;
     append(&mut store, vec![event("z", 1)]);
     let other = image_of_all(&*storage);
     let foreign = format!("{:020}.log", 7777);
     image.insert(foreign.clone(), other[&format!("{:020}.log", 1)].clone());
-    let opened = Store::open(storage_of(&image), tiny(), NOW, LOG);
+    let opened = Store::open(storage_of(&image), tiny(), NOW, fresh(LOG));
     let error = opened.err().expect("refused");
     assert!(matches!(error, OpenError::Foreign { .. }));
     assert!(error.to_string().contains(&foreign), "{error}");
@@ -422,7 +422,7 @@ fn f8_a_future_version_is_refused_and_left_alone() {
             copy[12..16].copy_from_slice(&sum.to_le_bytes());
         }
         let storage = storage_of(&future);
-        let error = Store::open(storage.clone(), tiny(), NOW, LOG)
+        let error = Store::open(storage.clone(), tiny(), NOW, fresh(LOG))
             .err()
             .expect("refused");
         assert!(

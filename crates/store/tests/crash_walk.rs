@@ -136,7 +136,7 @@ fn payload(position: Position, entry: &Entry) -> bytes::Bytes {
 }
 
 fn open_on(disk: &CrashStorage) -> Option<Store> {
-    let opened = Store::open(Arc::new(disk.clone()), options(), NOW, LOG);
+    let opened = Store::open(Arc::new(disk.clone()), options(), NOW, fresh(LOG));
     match opened {
         Ok((store, _)) => Some(store),
         Err(error) => {
@@ -317,7 +317,8 @@ fn f4_every_sync_may_fail() {
             ..Faults::default()
         };
         let disk = CrashStorage::new(seed, faults);
-        let Ok((mut store, _)) = Store::open(Arc::new(disk.clone()), options(), NOW, LOG) else {
+        let Ok((mut store, _)) = Store::open(Arc::new(disk.clone()), options(), NOW, fresh(LOG))
+        else {
             continue;
         };
         let (mut model, mut random) = (Model::default(), Seeded::new(seed));

@@ -13,7 +13,7 @@ use tidings_store::{DirStorage, OpenError, Store};
 
 fn open_dir(path: &Path) -> Result<Store, OpenError> {
     let storage = DirStorage::open(path).expect("not locked");
-    Store::open(Arc::new(storage), small(), NOW, LOG).map(|(store, _)| store)
+    Store::open(Arc::new(storage), small(), NOW, fresh(LOG)).map(|(store, _)| store)
 }
 
 #[test]

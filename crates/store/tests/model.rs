@@ -122,7 +122,8 @@ impl World {
             Step::Maintain => while self.store.maintain(self.now()).unwrap() {},
             Step::Reopen => {
                 let now = self.now();
-                let opened = Store::open(self.storage.clone(), self.options.clone(), now, LOG);
+                let opened =
+                    Store::open(self.storage.clone(), self.options.clone(), now, fresh(LOG));
                 let (store, recovery) = opened.unwrap();
                 assert_eq!(recovery.findings, []);
                 self.store = store;

@@ -182,7 +182,7 @@ fn too_large_is_refused_and_costs_nothing() {
 #[test]
 fn a_full_disk_refuses_and_takes_again_when_there_is_space() {
     let disk = CrashStorage::new(5, Faults::default());
-    let (mut store, _) = Store::open(Arc::new(disk.clone()), small(), NOW, LOG).unwrap();
+    let (mut store, _) = Store::open(Arc::new(disk.clone()), small(), NOW, fresh(LOG)).unwrap();
     disk.set_faults(Faults {
         space: Some(40_000),
         ..Faults::default()
@@ -208,7 +208,7 @@ fn a_full_disk_refuses_and_takes_again_when_there_is_space() {
     assert_eq!(kept, (1..=kept.len() as u64).collect::<Vec<_>>());
     drop(store);
     let disk = disk.reboot(6, Faults::default());
-    let (store, _) = Store::open(Arc::new(disk), small(), NOW, LOG).unwrap();
+    let (store, _) = Store::open(Arc::new(disk), small(), NOW, fresh(LOG)).unwrap();
     assert_eq!(positions(&read_all(&store.reader(), "a")), kept);
 }
 
@@ -363,7 +363,7 @@ fn f30_a_panic_in_delivery_answers_all_who_wait() {
 #[test]
 fn positions_of_a_failed_group_are_not_shown() {
     let disk = CrashStorage::new(5, Faults::default());
-    let (mut store, _) = Store::open(Arc::new(disk.clone()), small(), NOW, LOG).unwrap();
+    let (mut store, _) = Store::open(Arc::new(disk.clone()), small(), NOW, fresh(LOG)).unwrap();
     append(&mut store, vec![event("a", 1)]);
     let fail_syncs = (0..1000).collect();
     disk.set_faults(Faults {

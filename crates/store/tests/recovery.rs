@@ -6,8 +6,13 @@ mod common;
 use common::*;
 use std::io;
 use std::sync::{Arc, Mutex};
-use tidings_engine::{LogId, Position, Timestamp};
-use tidings_store::{Limits, MemoryStorage, Options, Retention, Storage, StorageFile, Store, What};
+use tidings_engine::{Entry, LogId, Position, Timestamp};
+use tidings_store::format::Salt;
+use tidings_store::format::record::{Place, encode, encoded_len};
+use tidings_store::{
+    Identity, Limits, MemoryStorage, OpenError, Options, Retention, Storage, StorageFile, Store,
+    What,
+};
 
 const HOUR: u64 = 3_600_000;
 
@@ -48,7 +53,7 @@ fn tear_first_group(mut store: Store, storage: &dyn Storage, now: Timestamp) {
     let mut n = 0;
     while logs(storage).len() < 2 {
         n += 1;
-        let entry = tidings_engine::Entry {
+        let entry = Entry {
             time: now,
             ..event("fill", n)
         };
@@ -108,7 +113,7 @@ fn a_torn_first_group_of_a_segment_expires_no_history() {
     }
     tear_first_group(store, &*storage, now);
     for _ in 0..2 {
-        let opened = Store::open(storage.clone(), options.clone(), now, LOG);
+        let opened = Store::open(storage.clone(), options.clone(), now, fresh(LOG));
         let mut store = opened.unwrap().0;
         let kept = served(&store);
         assert!(kept.len() > 50);
@@ -134,13 +139,13 @@ fn f5_an_unreadable_segment_keeps_its_positions_when_opening_is_refused() {
     let active = logs(&*storage).pop().unwrap();
     make_unreadable(&*storage, &active);
     let other = Arc::new(MemoryStorage::new());
-    drop(Store::open(other.clone(), tiny(), NOW, LogId(4242)).unwrap());
+    drop(Store::open(other.clone(), tiny(), NOW, fresh(LogId(4242))).unwrap());
     let stray = format!("{:020}.log", 7777);
     let image = image_of(&*other, &logs(&*other)[0]);
     let file = storage.create(&stray).unwrap();
     file.write_at(0, &image).unwrap();
     let before = image_of_all(&*storage);
-    assert!(Store::open(storage.clone(), tiny(), NOW, LOG).is_err());
+    assert!(Store::open(storage.clone(), tiny(), NOW, fresh(LOG)).is_err());
     assert_eq!(image_of_all(&*storage), before);
     storage.remove(&stray).unwrap();
     check_goes_on_behind(&storage, last);
@@ -154,7 +159,7 @@ fn f5_an_unreadable_segment_keeps_its_positions_when_the_disk_is_full() {
     make_unreadable(&*storage, &active);
     let _ = storage.remove("spare.seg");
     storage.deny("spare.tmp", 28);
-    assert!(Store::open(storage.clone(), tiny(), NOW, LOG).is_err());
+    assert!(Store::open(storage.clone(), tiny(), NOW, fresh(LOG)).is_err());
     storage.deny("", 0);
     check_goes_on_behind(&storage, last);
 }
@@ -207,6 +212,66 @@ fn f5_a_file_with_a_name_beyond_every_position_is_no_segment() {
             append(&mut store, vec![event("a", 1)]);
         }
     }
+}
+
+#[test]
+fn f2_a_payload_that_imitates_a_record_is_none_in_a_torn_group() {
+    let storage = Arc::new(MemoryStorage::new());
+    let mut store = open(&storage, small()).0;
+    append(&mut store, vec![event("a", 1)]);
+    let at = 4096 + encoded_len(&event("a", 1)).unwrap();
+    // The publisher knows the log and the places, and guesses the secret.
+    let guessed = Identity {
+        log: LOG,
+        secret: 0,
+    };
+    let (head, topic, field) = (48, 1, 6);
+    let begin = at + head + topic;
+    let forged_at = (begin + field + 600).next_multiple_of(8);
+    let place = Place {
+        salt: Salt::new(guessed, Position(1)),
+        at: forged_at,
+        group: forged_at,
+        position: Position(3),
+        tick: 0,
+        ends_request: true,
+    };
+    let mut forged = Vec::new();
+    encode(&mut forged, &event("$admin/secret", 666), &place);
+    let mut fields = b"data: ".to_vec();
+    fields.resize((forged_at - begin) as usize, b'x');
+    fields.extend(&forged);
+    fields.extend(b"xxxx\n");
+    let payload = Entry {
+        fields: fields.into(),
+        ..event("a", 0)
+    };
+    append(&mut store, vec![payload]);
+    drop(store);
+    // The power fails: the sector with the record's head is not written.
+    let file = storage.open(&logs(&*storage)[0]).unwrap();
+    file.write_at(at, &vec![0; (4608 - at) as usize]).unwrap();
+    let seen = read_all(&open(&storage, small()).0.reader(), "**");
+    assert_eq!(positions(&seen), [1], "{seen:?}");
+}
+
+#[test]
+fn f5_a_segment_with_another_secret_is_refused_and_the_secret_is_shown_nowhere() {
+    let storage = Arc::new(MemoryStorage::new());
+    sample(&storage);
+    let other = Arc::new(MemoryStorage::new());
+    let identity = Identity {
+        log: LOG,
+        secret: 123_456_789,
+    };
+    drop(Store::open(other.clone(), tiny(), NOW, identity).unwrap());
+    let image = image_of(&*other, &logs(&*other)[0]);
+    let name = logs(&*storage)[0].clone();
+    let file = storage.create(&name).unwrap();
+    file.write_at(0, &image).unwrap();
+    let opened = Store::open(storage.clone(), tiny(), NOW, fresh(LOG));
+    assert!(matches!(opened, Err(OpenError::Foreign { .. })));
+    assert!(!format!("{identity:?}").contains("123"));
 }
 
 /// A storage that refuses to create files whose name contains a text.

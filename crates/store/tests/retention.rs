@@ -170,7 +170,7 @@ fn f12_p24_no_jump_of_the_clock_wipes_history() {
     }
     drop(store);
     for now in [NOW.0 + 2 * years, NOW.0 - years, NOW.0] {
-        let opened = Store::open(storage.clone(), options.clone(), Timestamp(now), LOG);
+        let opened = Store::open(storage.clone(), options.clone(), Timestamp(now), fresh(LOG));
         let mut store = opened.unwrap().0;
         maintain(&mut store, Timestamp(now));
         assert_eq!(served(&store, "a").len(), 204);

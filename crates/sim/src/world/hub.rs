@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tidings_engine::{
     Cursor, Entry, Frame, LogId, Position, Selection, Subscriptions, Tail, Timestamp, WireId,
 };
-use tidings_store::{AppendError, Appended, OpenError, Options, Reader, Storage, Store};
+use tidings_store::{AppendError, Appended, Identity, OpenError, Options, Reader, Storage, Store};
 
 /// What a publisher is told.
 pub type Answer = Result<Vec<Appended>, AppendError>;
@@ -45,7 +45,12 @@ impl Hub {
         fresh: LogId,
         (lanes, tail_bytes): (usize, usize),
     ) -> Result<Self, OpenError> {
-        let (store, _) = Store::open(storage, options, now, fresh)?;
+        let identity = Identity {
+            log: fresh,
+            // Nobody in here guesses.
+            secret: !fresh.0,
+        };
+        let (store, _) = Store::open(storage, options, now, identity)?;
         let reader = store.reader();
         let end = reader.last();
         Ok(Self {

@@ -6,9 +6,10 @@
 //! | 8–11 | format version |
 //! | 12–15 | checksum of all other bytes; stays here in every version |
 //! | 16–23 | log identity |
-//! | 24–63 | zeros |
+//! | 24–31 | secret |
+//! | 32–63 | zeros |
 
-use super::{VERSION, put_u32, put_u64, u32_at, u64_at};
+use super::{Identity, VERSION, put_u32, put_u64, u32_at, u64_at};
 use tidings_engine::LogId;
 
 /// The file's name.
@@ -23,7 +24,7 @@ const MAGIC: &[u8; 8] = b"TIDSTORE";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meta {
     /// A store of this version.
-    Current(LogId),
+    Current(Identity),
     /// A store of a version that this program doesn't know.
     Other(u32),
     /// No intact description of a store.
@@ -31,11 +32,12 @@ pub enum Meta {
 }
 
 /// The bytes of the file.
-pub fn encode(log: LogId) -> [u8; LEN] {
+pub fn encode(identity: Identity) -> [u8; LEN] {
     let mut out = [0; LEN];
     out[..8].copy_from_slice(MAGIC);
     put_u32(&mut out, 8, VERSION);
-    put_u64(&mut out, 16, log.0);
+    put_u64(&mut out, 16, identity.log.0);
+    put_u64(&mut out, 24, identity.secret);
     let sum = checksum(&out);
     put_u32(&mut out, 12, sum);
     out
@@ -47,7 +49,10 @@ pub fn decode(bytes: &[u8]) -> Meta {
         return Meta::Damaged;
     }
     match u32_at(bytes, 8) {
-        VERSION if bytes.len() == LEN => Meta::Current(LogId(u64_at(bytes, 16))),
+        VERSION if bytes.len() == LEN => Meta::Current(Identity {
+            log: LogId(u64_at(bytes, 16)),
+            secret: u64_at(bytes, 24),
+        }),
         VERSION => Meta::Damaged,
         other => Meta::Other(other),
     }

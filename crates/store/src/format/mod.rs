@@ -20,9 +20,11 @@
 //! a torn write), or are declared lost if the next header says so.
 //!
 //! All checksums are CRC-32C. Those of records and index pages start from the
-//! segment's *salt*, which follows from the log identity and the first
-//! position; no position is given twice, so no two lives of a recycled file
-//! have the same salt and a record of an older life is never valid.
+//! segment's *salt*, which follows from the log identity, its secret and the
+//! first position; no position is given twice, so no two lives of a recycled
+//! file have the same salt and a record of an older life is never valid. The
+//! secret never leaves the directory: a publisher, who knows the log identity
+//! from every id, can't write a payload that recovery takes for a record.
 
 pub mod meta;
 pub mod record;
@@ -90,14 +92,38 @@ fn parse_name(name: &str, suffix: &str) -> Option<Position> {
     first.map(Position)
 }
 
+/// What makes a log this one and no other. Both parts are to be random.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Stands in every id that the hub gives.
+    pub log: LogId,
+    /// Known to nobody who publishes or watches: checksums start from it, so
+    /// that nobody can make a payload that looks like a record.
+    pub secret: u64,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Identity");
+        shown.field("log", &self.log).finish_non_exhaustive()
+    }
+}
+
 /// What the checksums of a segment start from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Salt(u64);
 
+impl std::fmt::Debug for Salt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Salt(..)")
+    }
+}
+
 impl Salt {
-    /// The salt of the segment of `log` that begins at `first`.
-    pub fn new(log: LogId, first: Position) -> Self {
-        let mut hasher = SipHasher13::new_with_keys(log.0, VERSION.into());
+    /// The salt of the segment that begins at `first`.
+    pub fn new(identity: Identity, first: Position) -> Self {
+        let mut hasher = SipHasher13::new_with_keys(identity.log.0, identity.secret);
+        hasher.write_u32(VERSION);
         hasher.write_u64(first.0);
         Self(hasher.finish())
     }

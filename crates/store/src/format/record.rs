@@ -242,7 +242,13 @@ fn head_checksum(salt: Salt, at: u64, head: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Identity;
     use tidings_engine::LogId;
+
+    fn identity(log: u64) -> Identity {
+        let log = LogId(log);
+        Identity { log, secret: 9 }
+    }
 
     fn sample() -> (Entry, Place, Vec<u8>) {
         let entry = Entry {
@@ -253,7 +259,7 @@ mod tests {
             fields: Bytes::from_static(b"data: hello\n"),
         };
         let place = Place {
-            salt: Salt::new(LogId(5), Position(3)),
+            salt: Salt::new(identity(5), Position(3)),
             at: 4096,
             group: 4096,
             position: Position(3),
@@ -306,12 +312,12 @@ mod tests {
         let (_, place, bytes) = sample();
         let moved = Place { at: 8192, ..place };
         assert_eq!(parse(&moved, &bytes), None);
-        let salt = Salt::new(LogId(5), Position(4));
+        let salt = Salt::new(identity(5), Position(4));
         assert_eq!(parse(&Place { salt, ..place }, &bytes), None);
     }
 
     #[test]
     fn f2_zeros_are_no_record() {
-        assert!(Head::parse(Salt::new(LogId(0), Position(0)), 0, &[0; 4096]).is_none());
+        assert!(Head::parse(Salt::new(identity(0), Position(0)), 0, &[0; 4096]).is_none());
     }
 }

@@ -15,9 +15,11 @@
 //! | 56–63 | where the records of the segment before end, in bytes |
 //! | 64–71 | age clock when the segment began, in milliseconds |
 //! | 72 | 1 if the positions between both segments are declared lost |
-//! | 73–127 | zeros |
+//! | 73–79 | zeros |
+//! | 80–87 | secret |
+//! | 88–127 | zeros |
 
-use super::{DATA_START, VERSION, put_u32, put_u64, u32_at, u64_at};
+use super::{DATA_START, Identity, VERSION, put_u32, put_u64, u32_at, u64_at};
 use crate::storage::{StorageFile, is_damage, read_exact_at};
 use std::io;
 use tidings_engine::{LogId, Position};
@@ -31,7 +33,7 @@ const MAGIC: &[u8; 8] = b"TIDSEGMT";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// Whose log it is part of.
-    pub log: LogId,
+    pub identity: Identity,
     /// The position of its first record.
     pub first: Position,
     /// The length of the file, in bytes.
@@ -73,7 +75,8 @@ impl Header {
         let mut copy = [0; LEN];
         copy[..8].copy_from_slice(MAGIC);
         put_u32(&mut copy, 8, VERSION);
-        put_u64(&mut copy, 16, self.log.0);
+        put_u64(&mut copy, 16, self.identity.log.0);
+        put_u64(&mut copy, 80, self.identity.secret);
         put_u64(&mut copy, 24, self.first.0);
         put_u64(&mut copy, 32, self.capacity);
         if let Some(previous) = self.previous {
@@ -133,7 +136,10 @@ pub fn decode(copy: &[u8; LEN]) -> Decoded {
         }),
     };
     Decoded::Header(Header {
-        log: LogId(u64_at(copy, 16)),
+        identity: Identity {
+            log: LogId(u64_at(copy, 16)),
+            secret: u64_at(copy, 80),
+        },
         first: Position(u64_at(copy, 24)),
         capacity: u64_at(copy, 32),
         previous,

@@ -11,7 +11,7 @@ use super::write::{
 use super::{Candidates, Hole, KeyEntry, List, Sparse, merge, merge_last};
 use super::{literal_prefix, per_list, reading_through_is_cheaper};
 use crate::files::Files;
-use crate::format::{ALIGN, DATA_START, Salt, VERSION, u32_at, u64_at};
+use crate::format::{ALIGN, DATA_START, Identity, Salt, VERSION, u32_at, u64_at};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -50,20 +50,21 @@ pub(crate) struct TopicEntry {
 }
 
 impl IndexFile {
-    /// Opens the index `name` of the segment of `log` that begins at `first`.
+    /// Opens the index `name` of the segment of a log that begins at `first`.
     /// Loads its filter if that takes at most `filter_bytes`.
     pub fn open(
         files: &Arc<Files>,
         name: String,
-        log: LogId,
+        identity: Identity,
         first: Position,
         filter_bytes: usize,
     ) -> io::Result<Self> {
-        let salt = Salt::new(log, first);
+        let salt = Salt::new(identity, first);
         let mut bytes = [0; HEAD];
         let mut pages = Pages::new(files, &name, salt);
         pages.read(0, &mut bytes)?;
-        let head = parse_head(&bytes, log, first, salt).ok_or(io::ErrorKind::InvalidData)?;
+        let head =
+            parse_head(&bytes, identity.log, first, salt).ok_or(io::ErrorKind::InvalidData)?;
         let (begin, blocks) = head.sections[FILTER];
         let mut filter = None;
         if blocks > 0 && blocks <= (filter_bytes / BLOCK) as u64 {

@@ -8,11 +8,18 @@ use tidings_engine::{
     Budget, Cursor, Entry, IdempotencyKey, LogId, Position, Read, Selection, Selector, Timestamp,
     Topic,
 };
-use tidings_store::{Appended, Limits, Options, Reader, Recovery, Retention, Storage, Store};
+use tidings_store::{
+    Appended, Identity, Limits, Options, Reader, Recovery, Retention, Storage, Store,
+};
 
 /// The wall clock of tests that don't move it.
 pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
 pub const LOG: LogId = LogId(0x7e57);
+/// What a fresh store of a test is told.
+pub fn fresh(log: LogId) -> Identity {
+    let secret = log.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Identity { log, secret }
+}
 pub const BUDGET: Budget = Budget {
     frames: 100,
     bytes: 1 << 20,
@@ -31,7 +38,7 @@ pub fn small() -> Options {
 }
 
 pub fn open<S: Storage + 'static>(storage: &Arc<S>, options: Options) -> (Store, Recovery) {
-    Store::open(storage.clone(), options, NOW, LOG).unwrap()
+    Store::open(storage.clone(), options, NOW, fresh(LOG)).unwrap()
 }
 
 pub fn event(topic: &str, n: u64) -> Entry {
