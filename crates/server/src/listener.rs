@@ -40,6 +40,13 @@ const HEAD_BYTES: u32 = 128 * 1024;
 
 /// What hyper may keep of an HTTP/2 stream's body, in bytes.
 const SEND_BYTES: usize = 64 * 1024;
+/// What a publisher may send on an HTTP/2 stream that nobody has read, in bytes.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// The same for all streams of a connection. h2 ends a connection when the
+/// overhead of its unread DATA frames, up to 255 bytes a frame, reaches half of
+/// this: a stream's window full of events of a few bytes, each in a frame of
+/// its own, must not.
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// An address the hub listens on.
 pub struct Listener {
@@ -199,6 +206,8 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING)
         .max_send_buf_size(SEND_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(HEAD_BYTES);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut first_request = pin!(tokio::time::sleep(FIRST_REQUEST));
