@@ -5,7 +5,7 @@ use crate::http::guard::Guard;
 use crate::http::{Problem, Reply, respond};
 use crate::hub::Hub;
 use crate::native;
-use http::{Method, Request};
+use http::{Method, Request, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -47,6 +47,9 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 /// this: a stream's window full of events of a few bytes, each in a frame of
 /// its own, must not.
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+/// How long a connection may still ask once the hub drains: what was sent
+/// before the news got there is answered, not cut off.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
 /// An address the hub listens on.
 pub struct Listener {
@@ -183,39 +186,31 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
     let asked = Arc::new(AtomicBool::new(false));
+    let multiplexed = Arc::new(AtomicBool::new(false));
     let service = {
         let (face, asked) = (Arc::clone(face), Arc::clone(&asked));
-        service_fn(move |request| {
+        let multiplexed = Arc::clone(&multiplexed);
+        service_fn(move |request: Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
+            multiplexed.store(request.version() == Version::HTTP_2, Ordering::Relaxed);
             let face = Arc::clone(&face);
             async move { Ok::<_, Infallible>(answer(&face, request).await) }
         })
     };
     let drain = face.hub.drain();
-    // Who comes while the hub drains is answered once.
     let late = drain.has_begun();
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .keep_alive(!late)
-        .timer(TokioTimer::new())
-        .header_read_timeout(FIRST_REQUEST);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PING)
-        .keep_alive_timeout(PING)
-        .max_send_buf_size(SEND_BYTES)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(HEAD_BYTES);
+    let builder = protocols();
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut first_request = pin!(tokio::time::sleep(FIRST_REQUEST));
     let (mut waiting, mut draining) = (true, false);
     let mut last_call = pin!(async {
-        match late {
-            true => drain.over().await,
-            false => drain.begun().await,
+        if late {
+            return drain.over().await;
+        }
+        drain.begun().await;
+        // GOAWAY says which requests are answered; HTTP/1.1 has no such word.
+        if !multiplexed.load(Ordering::Relaxed) {
+            tokio::time::sleep(drain.window().min(LAST_REQUESTS)).await;
         }
     });
     loop {
@@ -240,8 +235,27 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
     }
 }
 
+/// HTTP/1.1 and HTTP/2, and how long and how much they wait for.
+fn protocols() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(FIRST_REQUEST);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .max_send_buf_size(SEND_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(HEAD_BYTES);
+    builder
+}
+
 async fn answer(face: &Face, request: Request<Incoming>) -> Reply {
-    let headers = request.headers().clone();
+    let (version, headers) = (request.version(), request.headers().clone());
     let mut reply = match admitted(face, request).await {
         Ok(reply) => reply,
         Err(problem) => {
@@ -250,6 +264,10 @@ async fn answer(face: &Face, request: Request<Incoming>) -> Reply {
         }
     };
     face.cors.permit(&headers, &mut reply);
+    // While the hub drains, every connection is answered once.
+    if version < Version::HTTP_2 && face.hub.drain().has_begun() {
+        respond::set(&mut reply, header::CONNECTION, "close");
+    }
     reply
 }
 
