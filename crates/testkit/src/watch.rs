@@ -195,8 +195,12 @@ impl Watch {
     /// # Errors
     /// What the system says; `WouldBlock` if nothing comes for 30 s.
     pub fn read(&mut self) -> io::Result<bool> {
+        let length = self.head.header("content-length");
         let bytes = if self.head.header("transfer-encoding") == Some("chunked") {
             self.http.chunk()?.unwrap_or_default()
+        } else if length.is_some_and(|length| length == self.raw.len().to_string()) {
+            // A stream that ends at once may have a length.
+            Vec::new()
         } else {
             self.http.read_some()?
         };
