@@ -1,4 +1,5 @@
-//! A bounded number of open files, however many segments there are.
+//! A bounded number of files open for reading, however many segments there
+//! are.
 
 use crate::storage::{Storage, StorageFile};
 use std::collections::VecDeque;
@@ -30,7 +31,7 @@ impl Files {
             held.push_back(found);
             return Ok(file);
         }
-        let file = self.storage.open(name)?;
+        let file = self.storage.open_to_read(name)?;
         if held.len() == Self::HELD {
             held.pop_front();
         }

@@ -5,10 +5,10 @@ mod common;
 mod faulty;
 
 use common::*;
-use faulty::{EIO, EMFILE, ENOSPC, Faulty, Refusals};
+use faulty::{EIO, EMFILE, ENOSPC, EROFS, Faulty, Refusals};
 use std::sync::Arc;
 use tidings_engine::{Cursor, Entry, Position, Read};
-use tidings_store::{Finding, Options, Reader, Storage, Store, What};
+use tidings_store::{DirStorage, Finding, Options, Reader, Storage, Store, What};
 
 fn large(n: u64, size: usize) -> Entry {
     Entry {
@@ -218,4 +218,31 @@ fn an_index_that_cannot_be_written_is_tried_less_and_less_and_not_reported() {
     let indexes = storage.list().unwrap();
     let indexes = indexes.iter().filter(|name| name.ends_with(".idx"));
     assert_eq!(indexes.count(), without);
+}
+
+#[test]
+fn reading_goes_on_where_nothing_can_be_opened_for_writing_any_more() {
+    let (storage, store, _) = sample();
+    storage.refuse(Refusals {
+        open_to_write: Some(EROFS),
+        create: Some(("", EROFS)),
+        ..Refusals::default()
+    });
+    for select in ["**", "a"] {
+        assert_eq!(check_read(&store.reader(), select), (300, 0));
+    }
+}
+
+#[test]
+fn a_file_of_a_directory_that_is_opened_to_read_is_not_opened_to_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = DirStorage::open(dir.path()).unwrap();
+    let name = "00000000000000000001.log";
+    storage.create(name).unwrap().write_at(0, b"text").unwrap();
+    let file = storage.open_to_read(name).unwrap();
+    let mut bytes = [0; 4];
+    assert_eq!(file.read_at(0, &mut bytes).unwrap(), 4);
+    assert_eq!(&bytes, b"text");
+    assert!(file.write_at(0, b"other").is_err());
+    assert!(storage.open(name).unwrap().write_at(0, b"other").is_ok());
 }

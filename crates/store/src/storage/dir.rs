@@ -134,6 +134,10 @@ impl Storage for DirStorage {
         self.file(OpenOptions::new().read(true).write(true), name)
     }
 
+    fn open_to_read(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        self.file(OpenOptions::new().read(true), name)
+    }
+
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(true);

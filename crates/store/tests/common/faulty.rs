@@ -21,6 +21,8 @@ pub struct Refusals {
 pub const ENOSPC: i32 = 28;
 /// Too many open files.
 pub const EMFILE: i32 = 24;
+/// Read-only file system.
+pub const EROFS: i32 = 30;
 /// The medium failed.
 pub const EIO: i32 = 5;
 
@@ -77,6 +79,11 @@ impl Storage for Faulty {
         unless(self.refused().open, name)?;
         unless(self.refused().open_to_write.map(|error| ("", error)), name)?;
         Ok(self.file(name, self.inner.open(name)?))
+    }
+
+    fn open_to_read(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        unless(self.refused().open, name)?;
+        Ok(self.file(name, self.inner.open_to_read(name)?))
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
