@@ -2,7 +2,7 @@
 //! while its index file is made.
 
 use super::{Candidates, Hole, KeyEntry, List, SPARSE_BYTES, Sparse, merge, merge_last};
-use super::{literal_prefix, per_list, reading_through_is_cheaper};
+use super::{MAX_LOOKED_AT, literal_prefix, per_list, reading_through_is_cheaper};
 use crate::format::record::Record;
 use crate::format::{ALIGN, DATA_START, Salt};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +41,8 @@ pub(crate) struct LiveIndex {
     pub ids: BTreeSet<IdEntry>,
     pub keys: Vec<KeyEntry>,
     pub holes: Vec<Hole>,
+    /// About how much memory it takes, in bytes.
+    pub memory: usize,
 }
 
 /// The hashes under which an id is found.
@@ -49,6 +51,15 @@ pub(crate) fn id_hashes(salt: Salt, topic: &str, id: &str) -> (u64, u32) {
 }
 
 impl LiveIndex {
+    /// What a topic takes beside its text, and an id in its set, in bytes:
+    /// about so much, with what an allocation and a tree take.
+    const PER_TOPIC: usize = 128;
+    const PER_ID: usize = 32;
+    /// How much memory the index of the active segment may take before
+    /// another is begun, in bytes. Only small events with topics or ids of
+    /// their own come to it.
+    pub const MAX_MEMORY: usize = 8 << 20;
+
     pub fn new(salt: Salt, first: Position, tick: u64) -> Self {
         Self {
             salt,
@@ -64,6 +75,7 @@ impl LiveIndex {
             ids: BTreeSet::new(),
             keys: Vec::new(),
             holes: Vec::new(),
+            memory: 0,
         }
     }
 
@@ -94,6 +106,7 @@ impl LiveIndex {
         if let Some(id) = record.id {
             let (id, topic) = id_hashes(self.salt, record.topic, id);
             self.ids.insert((id, topic, offset));
+            self.memory += Self::PER_ID;
         }
         if let Some(key) = record.key {
             let (position, time) = (head.position, head.time.0);
@@ -102,6 +115,7 @@ impl LiveIndex {
                 position,
                 time,
             });
+            self.memory += size_of::<KeyEntry>();
         }
     }
 
@@ -119,9 +133,11 @@ impl LiveIndex {
         // Most topics are there already; a clone is made only for a new one.
         if !self.topics.contains_key(topic) {
             self.topics.insert(topic.clone(), Postings::default());
+            self.memory += Self::PER_TOPIC + topic.as_str().len();
         }
         if let Some(postings) = self.topics.get_mut(topic) {
             postings.offsets.push(offset);
+            self.memory += size_of::<u32>();
             postings.bytes += bytes;
         }
     }
@@ -210,7 +226,7 @@ impl LiveIndex {
     /// through is cheaper.
     fn lists(&self, selection: &Selection) -> Option<Vec<&[u32]>> {
         let mut found: BTreeMap<&Topic, &[u32]> = BTreeMap::new();
-        let mut total = 0;
+        let (mut total, mut looked_at) = (0, 0);
         for selector in selection.selectors() {
             match selector {
                 Selector::Exact(topic) => {
@@ -226,7 +242,10 @@ impl LiveIndex {
                             found.insert(topic, &postings.offsets);
                             total += postings.offsets.len();
                         }
-                        if reading_through_is_cheaper(found.len(), total, self.records) {
+                        looked_at += 1;
+                        if looked_at > MAX_LOOKED_AT
+                            || reading_through_is_cheaper(found.len(), total, self.records)
+                        {
                             return None;
                         }
                     }
@@ -254,4 +273,75 @@ impl LiveIndex {
 
 fn bytes_of(offsets: &[u32]) -> Vec<u64> {
     offsets.iter().map(|o| u64::from(*o) * ALIGN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::record::{Head, Place, encode, encoded_len};
+    use crate::format::{Identity, Salt};
+    use tidings_engine::{Entry, LogId, Timestamp};
+
+    /// The index of `count` records, each of a topic of its own, that are
+    /// called by `name`.
+    fn indexed(count: u64, name: impl Fn(u64) -> String) -> LiveIndex {
+        let identity = Identity {
+            log: LogId(1),
+            secret: 2,
+        };
+        let salt = Salt::new(identity, Position(1));
+        let mut live = LiveIndex::new(salt, Position(1), 0);
+        for n in 1..=count {
+            let entry = Entry {
+                topic: Topic::new(&name(n)).unwrap(),
+                time: Timestamp(n),
+                id: None,
+                key: None,
+                fields: bytes::Bytes::from_static(b"data: x\n"),
+            };
+            let place = Place {
+                salt,
+                at: live.end,
+                group: live.end,
+                position: Position(n),
+                tick: n,
+                ends_request: true,
+            };
+            let mut bytes = Vec::new();
+            encode(&mut bytes, &entry, &place);
+            assert_eq!(Some(bytes.len() as u64), encoded_len(&entry));
+            let head = Head::parse(salt, place.at, &bytes).unwrap();
+            live.add(&head.view(&bytes).unwrap(), Some(&entry.topic), place.at);
+        }
+        live
+    }
+
+    fn check(live: &LiveIndex, select: &str, want: Option<usize>) {
+        let selection = Selection::new(vec![Selector::new(select).unwrap()]);
+        let found = match live.candidates(&selection, 0, 8) {
+            Candidates::All => None,
+            Candidates::At { offsets, .. } => Some(offsets.len()),
+        };
+        assert_eq!(found, want, "{select}");
+    }
+
+    #[test]
+    fn a_pattern_looks_at_few_topics_or_says_read_through() {
+        let many = MAX_LOOKED_AT as u64 + 1;
+        let live = indexed(many, |n| format!("user/{n}/inbox"));
+        check(&live, "user/*/none", None);
+        check(&live, "user/7/*", Some(1));
+        check(&live, "user/7/inbox", Some(1));
+        check(&live, "other/*", Some(0));
+        let few = indexed(many - 1, |n| format!("user/{n}/inbox"));
+        check(&few, "user/*/none", Some(0));
+    }
+
+    #[test]
+    fn what_an_index_takes_is_counted() {
+        let own = indexed(1000, |n| format!("user/{n}"));
+        let shared = indexed(1000, |_| "user".into());
+        assert!(own.memory > 1000 * 100, "{}", own.memory);
+        assert!(shared.memory < 1000 * 10, "{}", shared.memory);
+    }
 }

@@ -68,6 +68,11 @@ pub(crate) fn reading_through_is_cheaper(topics: usize, found: usize, records: u
     topics > MAX_LISTS || (records > 64 && found as u64 > records / 2)
 }
 
+/// How many topics of the active segment are looked at for a pattern. They
+/// are looked at while nothing can be appended; reading through can't hold
+/// that up, and what is behind a cursor there is mostly little.
+pub(crate) const MAX_LOOKED_AT: usize = 1024;
+
 /// The next records of one topic.
 pub(crate) struct List {
     pub offsets: Vec<u64>,
