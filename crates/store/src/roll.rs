@@ -107,6 +107,16 @@ pub(crate) fn index_extent(
     Ok(live)
 }
 
+/// Cuts a sealed segment that was left early where its records end: it is to
+/// count for what it holds. The length of the file.
+fn trim(file: &dyn StorageFile, end: u64, capacity: u64) -> u64 {
+    let len = end.next_multiple_of(4096);
+    if len <= capacity / 2 && file.set_len(len).is_ok() {
+        return len;
+    }
+    capacity
+}
+
 impl Store {
     /// Begins the next segment, with room for `bytes` of records.
     pub(crate) fn roll(&mut self, bytes: u64) -> io::Result<()> {
@@ -164,8 +174,9 @@ impl Store {
         if old.is_empty() {
             return;
         }
+        let disk = trim(&*old.file, old.index.end, old.capacity);
         let before = old.before();
-        let sealed = Arc::new(Sealed::new(&old.index, old.capacity, before, old.totals));
+        let sealed = Arc::new(Sealed::new(&old.index, disk, before, old.totals));
         catalog.sealed.push_back(sealed.clone());
         drop(catalog);
         // A failure costs speed only, and is made good by maintenance.

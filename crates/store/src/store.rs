@@ -5,6 +5,7 @@ use crate::clock::AgeClock;
 use crate::error::{AppendError, Finding};
 use crate::format::record::{self, Head, Place};
 use crate::group::{Group, Verdict};
+use crate::index::LiveIndex;
 use crate::options::Options;
 use crate::reader::Reader;
 use crate::retention::Ledger;
@@ -127,7 +128,8 @@ impl Store {
         let fits = |store: &Self, group: &Group| {
             let catalog = store.shared.catalog();
             let active = &catalog.active;
-            active.index.end + group.bytes() + bytes <= active.capacity
+            active.index.memory < LiveIndex::MAX_MEMORY
+                && active.index.end + group.bytes() + bytes <= active.capacity
         };
         if !fits(self, group) {
             self.flush(group, answers);
