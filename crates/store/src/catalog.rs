@@ -137,10 +137,6 @@ impl Before {
 }
 
 impl Sealed {
-    /// How many damaged places of a segment are remembered; a segment with
-    /// more is scanned again for those beyond.
-    const MAX_DAMAGE: usize = 1024;
-
     /// Seals what `live` describes.
     pub fn new(live: &LiveIndex, disk: u64, before: Before, totals: Vec<Total>) -> Self {
         Self {
@@ -209,12 +205,7 @@ impl Sealed {
     /// Remembers damage; whether it is news.
     pub fn note_damage(&self, hole: Hole) -> bool {
         let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = !damage.contains(&hole);
-        if news && damage.len() < Self::MAX_DAMAGE {
-            let at = damage.partition_point(|h| h.to < hole.to);
-            damage.insert(at, hole);
-        }
-        news
+        note(&mut damage, hole)
     }
 
     /// The damage that reading found so far, ascending.
@@ -224,6 +215,20 @@ impl Sealed {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
+}
+
+/// How many damaged places of a segment are remembered; a segment with more is
+/// scanned again for those beyond.
+const MAX_DAMAGE: usize = 1024;
+
+/// Adds to ascending holes one that isn't among them; whether it is news.
+fn note(holes: &mut Vec<Hole>, hole: Hole) -> bool {
+    let news = !holes.contains(&hole);
+    if news && holes.len() < MAX_DAMAGE {
+        let at = holes.partition_point(|h| h.to < hole.to);
+        holes.insert(at, hole);
+    }
+    news
 }
 
 impl Catalog {
@@ -291,6 +296,28 @@ impl Shared {
 
     pub fn catalog_mut(&self) -> RwLockWriteGuard<'_, Catalog> {
         self.catalog.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers damage in the segment that begins at `first`; whether it is
+    /// news. None is if the segment is dropped by now.
+    pub fn note_damage(&self, first: Position, hole: Hole) -> bool {
+        let mut catalog = self.catalog_mut();
+        if catalog.active.index.first == first {
+            return note(&mut catalog.active.index.holes, hole);
+        }
+        let sealed = catalog.sealed_at(first).cloned();
+        drop(catalog);
+        sealed.is_some_and(|sealed| sealed.note_damage(hole))
+    }
+
+    /// The damage of a segment that is known so far, ascending.
+    pub fn damage(&self, first: Position) -> Vec<Hole> {
+        let catalog = self.catalog();
+        if catalog.active.index.first == first {
+            return catalog.active.index.holes.clone();
+        }
+        let sealed = catalog.sealed_at(first);
+        sealed.map(|sealed| sealed.damage()).unwrap_or_default()
     }
 
     /// The file of a sealed segment.

@@ -281,7 +281,7 @@ impl<'r> Reading<'r> {
             at: DATA_START,
             behind: Position(s.first.0 - 1),
             candidates: Candidates::All,
-            holes: s.sealed.as_ref().map(|s| s.damage()).unwrap_or_default(),
+            holes: self.shared.damage(s.first),
         }
     }
 
@@ -427,11 +427,7 @@ impl<'r> Reading<'r> {
             after: damage.after,
             to: last,
         };
-        let news = !view.holes.contains(&hole)
-            && match &s.sealed {
-                Some(sealed) => self.shared.holds(s.first) && sealed.note_damage(hole),
-                None => true,
-            };
+        let news = !view.holes.contains(&hole) && self.shared.note_damage(s.first, hole);
         if news {
             let what = What::Hole {
                 to: damage.to,

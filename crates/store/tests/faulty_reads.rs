@@ -246,3 +246,29 @@ fn a_file_of_a_directory_that_is_opened_to_read_is_not_opened_to_write() {
     assert!(file.write_at(0, b"other").is_err());
     assert!(storage.open(name).unwrap().write_at(0, b"other").is_ok());
 }
+
+#[test]
+fn damage_in_the_active_segment_is_reported_once() {
+    for select in ["**", "a", "*"] {
+        let storage = Arc::new(Faulty::default());
+        let mut store = open(&storage, small()).0;
+        for n in 0..20 {
+            append(&mut store, vec![event("a", n)]);
+        }
+        let file = storage.open(&log_names(&*storage)[0]).unwrap();
+        file.write_at(4096 + 300, b"\xff").unwrap();
+        for _ in 0..5 {
+            assert_eq!(check_read(&store.reader(), select), (19, 1), "{select}");
+        }
+        // Also once the segment is sealed, and its index is made of what was
+        // known of it while it was active.
+        for n in 0..300 {
+            append(&mut store, vec![event("a", n)]);
+        }
+        for _ in 0..5 {
+            assert_eq!(check_read(&store.reader(), select), (319, 1), "{select}");
+            store.maintain(NOW).unwrap();
+        }
+        assert_eq!(losses(&store.take_findings()), 1, "{select}");
+    }
+}
