@@ -10,7 +10,7 @@ use crate::format::{
 use crate::index::IndexFile;
 use crate::open::io_error;
 use crate::options::Options;
-use crate::storage::{Storage, StorageFile};
+use crate::storage::{Storage, StorageFile, is_damage};
 use std::io;
 use std::sync::Arc;
 use tidings_engine::Position;
@@ -129,12 +129,6 @@ fn lost_behind(
     }
     let most = behind.into_iter().max();
     Ok(most.map(|first| Position(first.0 + MOST_HELD)))
-}
-
-/// Whether an index that can't be opened for this reason is none.
-fn is_damage(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
-    matches!(error.kind(), InvalidData | NotFound | UnexpectedEof)
 }
 
 fn by_position(names: &[String], parse: fn(&str) -> Option<Position>) -> Vec<(Position, &String)> {
