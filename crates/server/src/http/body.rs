@@ -7,6 +7,9 @@ use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -117,11 +120,15 @@ impl<'h> Room<'h> {
     }
 }
 
-/// The next piece of a body that is a stream; `None` at its end.
+/// A piece of a body that is a stream; `None` at its end. An error, where it
+/// breaks off, comes once.
+pub type Piece = Result<Option<Bytes>, Problem>;
+
+/// The next piece of a body that is a stream.
 ///
 /// # Errors
 /// `408` after `silence` without a byte, `400` if it breaks off.
-pub async fn next_piece(body: &mut Incoming, silence: Duration) -> Result<Option<Bytes>, Problem> {
+pub async fn next_piece(body: &mut Incoming, silence: Duration) -> Piece {
     timeout(silence, next_data(body)).await.unwrap_or_else(|_| {
         let detail = format!(
             "nothing came for {} s; send comments or blank lines to keep a stream alive",
@@ -131,7 +138,17 @@ pub async fn next_piece(body: &mut Incoming, silence: Duration) -> Result<Option
     })
 }
 
-async fn next_data(body: &mut Incoming) -> Result<Option<Bytes>, Problem> {
+/// The next piece if it is there already. Whoever gets `None` asks with
+/// [`next_piece`], which wakes them; this doesn't.
+pub fn piece_at_once(body: &mut Incoming) -> Option<Piece> {
+    let next = pin!(next_data(body));
+    match next.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(piece) => Some(piece),
+        Poll::Pending => None,
+    }
+}
+
+async fn next_data(body: &mut Incoming) -> Piece {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| {
             Problem::new(Code::BadRequest, "the body broke off or is badly framed").closing()

@@ -17,6 +17,9 @@ use tidings_engine::limits::EVENT_TYPE_BYTES;
 use tidings_engine::{Entry, Event, Topic};
 use tidings_store::AppendError;
 
+/// What one append takes of a body, about, in bytes.
+const BATCH_BYTES: usize = 256 * 1024;
+
 /// A streamed body that is being taken in.
 pub struct Ingest<'h> {
     hub: &'h Arc<Hub>,
@@ -88,15 +91,38 @@ impl<'h> Ingest<'h> {
         (self.published, self.last_id.as_ref().map(EventId::as_str))
     }
 
-    /// Takes in the next piece of the body.
-    async fn take(&mut self, piece: &[u8]) -> Result<(), Problem> {
-        let parsed = match &mut self.parser {
-            Parser::Lines(rest) => feed_lines(rest, piece, &mut self.admission),
-            Parser::EventStream(decoder) => feed_stream(decoder, piece, &mut self.admission),
-        };
+    /// Takes in the next piece of the body, and what else of it is there
+    /// already, so that events that came together wait for the disk together.
+    /// Answers what it found of the body behind that, if it looked.
+    async fn take(
+        &mut self,
+        piece: &[u8],
+        body: &mut Incoming,
+    ) -> Result<Option<body::Piece>, Problem> {
+        let mut taken = piece.len();
+        let mut parsed = self.parse(piece);
+        let mut behind = None;
+        while parsed.is_ok() && taken < BATCH_BYTES && behind.is_none() {
+            match body::piece_at_once(body) {
+                Some(Ok(Some(piece))) => {
+                    taken += piece.len();
+                    parsed = self.parse(&piece);
+                }
+                None => break,
+                end => behind = end,
+            }
+        }
         self.flush().await?;
         parsed?;
-        self.reserve().await
+        self.reserve().await?;
+        Ok(behind)
+    }
+
+    fn parse(&mut self, piece: &[u8]) -> Result<(), Problem> {
+        match &mut self.parser {
+            Parser::Lines(rest) => feed_lines(rest, piece, &mut self.admission),
+            Parser::EventStream(decoder) => feed_stream(decoder, piece, &mut self.admission),
+        }
     }
 
     /// The body has ended: so must its last event have.
@@ -170,20 +196,23 @@ impl<'h> Ingest<'h> {
 pub async fn run(mut ingest: Ingest<'_>, mut body: Incoming) -> Result<Reply, Problem> {
     let silence = ingest.hub.settings().limits.publish_silence;
     let mut drain = pin!(ingest.hub.drain().moment());
+    let mut found = None;
     let result = loop {
-        let piece = tokio::select! {
-            piece = body::next_piece(&mut body, silence) => piece,
-            () = &mut drain => break Err(Problem::new(
-                Code::Busy,
-                "the hub is stopping; publish the rest when it is back",
-            )),
+        let piece = match found.take() {
+            Some(piece) => piece,
+            None => tokio::select! {
+                piece = body::next_piece(&mut body, silence) => piece,
+                () = &mut drain => break Err(Problem::new(
+                    Code::Busy,
+                    "the hub is stopping; publish the rest when it is back",
+                )),
+            },
         };
         match piece {
-            Ok(Some(piece)) => {
-                if let Err(problem) = ingest.take(&piece).await {
-                    break Err(problem);
-                }
-            }
+            Ok(Some(piece)) => match ingest.take(&piece, &mut body).await {
+                Ok(behind) => found = behind,
+                Err(problem) => break Err(problem),
+            },
             Ok(None) => break ingest.finish().await,
             Err(problem) => break Err(problem),
         }
