@@ -422,6 +422,8 @@ fn a_draining_hub_says_goaway_and_ends_each_stream_well() {
     let mut streams: Vec<Stream> = (0..10).map(|_| h2.watch("/t/a", None)).collect();
     let (response, mut body) = h2.send("POST", "/t/a", &[], false).expect("sent");
     body.send_data("in fli".into(), false).expect("sent");
+    // What is sent later is answered later: the hub has it.
+    assert_eq!(h2.request("GET", "/livez", &[], b"").status, 200);
     hub.terminate();
     hub.wait_for_log("draining");
     body.send_data("ght".into(), true).expect("sent");
