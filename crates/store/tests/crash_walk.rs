@@ -11,6 +11,8 @@ use tidings_store::storage::crash::{CrashStorage, Faults, Seeded};
 use tidings_store::{Appended, Health, Limits, Options, Reader, Retention, Store};
 
 const STEPS: u64 = 70;
+/// How many events are kept.
+const KEPT: usize = 60;
 
 fn options() -> Options {
     Options {
@@ -18,7 +20,7 @@ fn options() -> Options {
         retention: Retention {
             default: Limits {
                 bytes: Some(64 * 1024 * 16),
-                events: Some(60),
+                events: Some(KEPT as u64),
                 age_ms: None,
             },
             rules: Vec::new(),
@@ -121,6 +123,14 @@ impl Model {
             let (i, n) = of.unwrap_or_else(|| panic!("{what}: {position:?} was never published"));
             copies[i].push(n);
         }
+        // What is gone is gone because so many newer ones were kept.
+        let appended = self.acked.len() + copies.iter().map(Vec::len).sum::<usize>();
+        let kept = KEPT.min(appended);
+        assert!(
+            events.len() >= kept,
+            "{what}: {} of {kept} kept",
+            events.len()
+        );
         for (copies, request) in copies.iter().zip(&self.unknown) {
             let whole: Vec<usize> = (0..request.len()).collect();
             assert!(

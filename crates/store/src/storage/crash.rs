@@ -327,6 +327,15 @@ impl Storage for CrashStorage {
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
         let mut disk = lock(&self.disk);
+        // Like O_CREAT with O_TRUNC: a file that is there is cut, under
+        // whichever names it may turn out to have after a crash.
+        if let Some(&inode) = disk.names.get(name) {
+            let stops = disk.operation()?;
+            disk.files[inode].change(Change::SetLen(0));
+            let disk = self.disk.clone();
+            let file: Arc<dyn StorageFile> = Arc::new(CrashFile { disk, inode });
+            return if stops { Err(crashed()) } else { Ok(file) };
+        }
         let inode = disk.files.len();
         disk.files.push(Inode::default());
         disk.change_names(NameChange::Link(name.into(), inode))?;
