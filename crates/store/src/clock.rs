@@ -1,5 +1,10 @@
 //! The clock by which events age.
 
+use crate::format::Identity;
+use crate::format::age::{Clocks, LEN, NAME, NAME_UNFINISHED};
+use crate::storage::{Storage, read_exact_at};
+use std::io;
+
 /// Follows the wall clock forward in bounded steps and never back, so that a
 /// jump of the wall clock can't expire history. It lags where the wall clock
 /// jumped forward: events are then kept longer, never shorter.
@@ -33,10 +38,32 @@ impl AgeClock {
         self.tick
     }
 
+    /// Both clocks as of the last [`AgeClock::advance`].
+    pub fn clocks(&self) -> Clocks {
+        let (tick, wall) = (self.tick, self.wall);
+        Clocks { tick, wall }
+    }
+
     /// What it says, in milliseconds.
     pub fn tick(&self) -> u64 {
         self.tick
     }
+}
+
+/// What was saved last, if it can be read and is of this log.
+pub(crate) fn load(storage: &dyn Storage, identity: Identity) -> Option<Clocks> {
+    let mut bytes = [0; LEN];
+    let file = storage.open(NAME).ok()?;
+    read_exact_at(&*file, 0, &mut bytes).ok()?;
+    Clocks::decode(identity, &bytes)
+}
+
+/// Saves what the clocks say. Either the old or the new is found afterwards.
+pub(crate) fn save(storage: &dyn Storage, identity: Identity, clocks: Clocks) -> io::Result<()> {
+    let file = storage.create(NAME_UNFINISHED)?;
+    file.write_at(0, &clocks.encode(identity))?;
+    file.sync_data()?;
+    storage.rename(NAME_UNFINISHED, NAME)
 }
 
 #[cfg(test)]

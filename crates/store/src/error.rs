@@ -27,6 +27,10 @@ pub enum AppendError {
     },
     /// The disk is full. Appending works again once there is space.
     Full,
+    /// The system didn't give what beginning a segment or looking for a
+    /// repetition needs: a file descriptor, memory. Nothing was written;
+    /// trying again may work.
+    Unavailable,
     /// The disk failed. Nothing is appended any more until the store is
     /// opened again.
     Failed,
@@ -51,6 +55,9 @@ impl fmt::Display for AppendError {
             }
             Self::TooLarge { index } => write!(f, "event {index} is longer than the store takes"),
             Self::Full => f.write_str("the disk is full"),
+            Self::Unavailable => f.write_str(
+                "the system refused the store a file or memory; nothing was written, try again",
+            ),
             Self::Failed => {
                 f.write_str("the disk failed; the store takes no events until restarted")
             }

@@ -121,7 +121,7 @@ fn lost_behind(
             continue;
         }
         let name = index_name(first);
-        match IndexFile::open(files, name.clone(), identity, first, 0) {
+        match IndexFile::open(files, name.clone(), identity, first) {
             Ok(index) => behind.push(index.head().last.max(last).next()),
             Err(e) if is_damage(&e) => {}
             Err(e) => return Err((name, e)),

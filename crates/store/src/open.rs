@@ -2,9 +2,10 @@
 //! and only then shown.
 
 use crate::catalog::{Active, Before, Catalog, Findings, Sealed, Shared, Total};
-use crate::clock::AgeClock;
+use crate::clock::{self, AgeClock};
 use crate::error::{Finding, OpenError, What};
 use crate::files::Files;
+use crate::format::age::{self, Clocks};
 use crate::format::segment::{self, Decoded, Header, Previous};
 use crate::format::{
     DAMAGED_SUFFIX, Identity, SPARE, Salt, index_name, meta, parse_index_name, parse_segment_name,
@@ -39,8 +40,6 @@ struct Opening {
     options: Options,
     findings: Findings,
     identity: Identity,
-    /// How much memory filters may still take, in bytes.
-    filter_bytes: usize,
 }
 
 impl Store {
@@ -59,7 +58,6 @@ impl Store {
         let (identity, created) = identify(&*storage, &names, fresh, &findings)?;
         let opening = Opening {
             files: Arc::new(Files::new(storage.clone())),
-            filter_bytes: options.filter_bytes,
             storage,
             options,
             findings,
@@ -150,6 +148,9 @@ impl Opening {
             lost_to,
         } = inventory;
         self.remove_unfinished(names);
+        // A segment that a killed process began may not be durable, and must
+        // be before the one before it gets the index that tells of it.
+        self.sync_dir()?;
         let mut sealed = VecDeque::new();
         let active = match found.split_last() {
             None => self.begin(None, lost_to, 0)?,
@@ -173,10 +174,13 @@ impl Opening {
         }
         self.remove_orphans(names);
         // What renames and removals a crash interrupted is decided now.
-        self.storage
-            .sync_dir()
-            .map_err(|e| io_error(&*self.storage, "", e))?;
+        self.sync_dir()?;
         self.store(sealed, active, names, now)
+    }
+
+    fn sync_dir(&self) -> Result<(), OpenError> {
+        let synced = self.storage.sync_dir();
+        synced.map_err(|e| io_error(&*self.storage, "", e))
     }
 
     /// Removes unfinished files. What can't be removed does no harm.
@@ -184,7 +188,7 @@ impl Opening {
         for name in names {
             let stem = name.strip_suffix(".tmp");
             let unfinished = stem.is_some_and(|stem| {
-                parse_index_name(stem).is_some() || stem == "spare" || stem == meta::NAME
+                parse_index_name(stem).is_some() || ["spare", meta::NAME, age::NAME].contains(&stem)
             });
             if unfinished {
                 let _ = self.storage.remove(name);
@@ -248,7 +252,6 @@ impl Opening {
         if let Some(index) = index.filter(fits)
             && let Ok(totals) = totals_of(&index, &self.options.retention)
         {
-            self.filter_bytes = self.filter_bytes.saturating_sub(index.filter_bytes());
             let mut sealed = Sealed::from_index(Arc::new(index), disk, link, totals);
             sealed.last_tick = sealed.last_tick.max(tick);
             return Ok(Arc::new(sealed));
@@ -264,15 +267,8 @@ impl Opening {
     fn seal(&mut self, live: &LiveIndex, disk: u64, before: Before) -> Arc<Sealed> {
         let totals = totals_of_live(live, &self.options.retention);
         let sealed = Sealed::new(live, disk, before, totals);
-        let written = write_index(
-            &*self.storage,
-            &self.files,
-            self.identity,
-            live,
-            self.filter_bytes,
-        );
+        let written = write_index(&*self.storage, &self.files, self.identity, live);
         if let Ok((index, _)) = written {
-            self.filter_bytes = self.filter_bytes.saturating_sub(index.filter_bytes());
             sealed.set_index(Some(Arc::new(index)));
         }
         Arc::new(sealed)
@@ -280,7 +276,7 @@ impl Opening {
 
     fn open_index(&self, first: Position) -> Option<IndexFile> {
         let name = index_name(first);
-        IndexFile::open(&self.files, name, self.identity, first, self.filter_bytes).ok()
+        IndexFile::open(&self.files, name, self.identity, first).ok()
     }
 
     fn report_holes(&self, live: &LiveIndex) {
@@ -358,6 +354,10 @@ impl Opening {
             let what = What::MissingSegment { after, last };
             self.findings.report(&*self.storage, &name, 0, what);
         }
+        if !tail.damage.is_some_and(|d| d.lost) {
+            // Gives back what it won't use; costs only space if it fails.
+            let _ = found.file.set_len(tail.end.next_multiple_of(4096));
+        }
         let disk = found.file.size().map_err(error)?;
         sealed.push_back(self.seal(&live, disk, Before::of(previous)));
         Ok(active)
@@ -422,7 +422,7 @@ impl Opening {
         names: &[String],
         now: Timestamp,
     ) -> Result<Store, OpenError> {
-        let window = self.window(&sealed, &active, now);
+        let window = self.window(&sealed, &active);
         let wall = sealed
             .iter()
             .map(|s| s.max_time)
@@ -434,6 +434,10 @@ impl Opening {
             .map_or(0, |s| s.last_tick)
             .max(active.index.last_tick);
         let wall = if wall == 0 { now.0 } else { wall };
+        // Where the log was quiet, the clock went on behind the last record.
+        let saved = clock::load(&*self.storage, self.identity);
+        let saved = saved.filter(|saved| saved.tick >= tick);
+        let start = saved.unwrap_or(Clocks { tick, wall });
         let classes = self.options.retention.classes();
         let horizons = Arc::new(Horizons(vec![Position::START; classes]));
         let retention = self.options.retention.clone();
@@ -453,19 +457,22 @@ impl Opening {
         );
         let mut store = Store {
             shared: Arc::new(shared),
-            clock: AgeClock::resume(tick, wall, now.0),
+            clock: AgeClock::resume(start.tick, start.wall, now.0),
+            saved_tick: start.tick,
             window,
             health: Health::Healthy,
             soiled_to: None,
             spare,
+            dropped: VecDeque::new(),
             ledgers: vec![Default::default(); classes],
             options: self.options,
         };
         store.move_horizons();
+        store.share_filters();
         Ok(store)
     }
 
-    fn window(&self, sealed: &VecDeque<Arc<Sealed>>, active: &Active, now: Timestamp) -> KeyWindow {
+    fn window(&self, sealed: &VecDeque<Arc<Sealed>>, active: &Active) -> KeyWindow {
         let bounds = self.options.idempotency;
         let mut window = KeyWindow::new(bounds);
         let mut parts = vec![active.index.keys.clone()];
@@ -473,11 +480,6 @@ impl Opening {
         for segment in sealed.iter().rev() {
             if known >= bounds.count {
                 break;
-            }
-            // Older ones may be young enough all the same: a crash leaves
-            // segments without a record, and the wall clock may jump.
-            if now.0.saturating_sub(segment.max_time) > bounds.age_ms {
-                continue;
             }
             let keys = segment
                 .index()
@@ -493,7 +495,7 @@ impl Opening {
             .into_iter()
             .rev()
             .flatten()
-            .for_each(|key| window.insert(key));
+            .for_each(|key| window.restore(key));
         window
     }
 

@@ -105,7 +105,7 @@ impl Options {
     const MIN_SEGMENT: u64 = DATA_START + 16 * record::MIN;
     /// How many segments the allowed bytes should at least be divided into.
     const MIN_SEGMENTS: u64 = 16;
-    const MIN_DIVIDED_SEGMENT: u64 = 64 * 1024;
+    const MIN_DIVIDED_SEGMENT: u64 = 16 * 1024;
 
     /// The length of a segment that the retention leaves room for.
     pub(crate) fn effective_segment_bytes(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! What is served no more, and what is dropped.
 
 use crate::catalog::{Catalog, Sealed};
+use crate::clock;
 use crate::format::{SPARE_UNFINISHED, Salt, index_name, segment_name};
 use crate::options::{Class, Horizons, Limits};
 use crate::scan::{Extent, Scan, Step};
@@ -42,6 +43,8 @@ impl Store {
     /// How many segments one maintenance drops at most, so that it stays
     /// short after the limits were lowered.
     const MAX_DROPS: usize = 16;
+    /// After how many milliseconds the age clock is saved: an hour.
+    const SAVE_CLOCK: u64 = 3_600_000;
 
     /// Expires what is over its limits at `now`, gives disk space back, makes
     /// damaged indexes anew, and goes on making the spare segment. To be
@@ -52,9 +55,12 @@ impl Store {
     pub fn maintain(&mut self, now: Timestamp) -> io::Result<bool> {
         self.clock.advance(now.0);
         self.move_horizons();
-        let more = self.drop_expired()?;
+        if self.clock.tick() - self.saved_tick >= Self::SAVE_CLOCK {
+            self.save_clock()?;
+        }
+        let dropped = self.drop_expired();
         self.rebuild_an_index();
-        Ok(self.prepare()? | more)
+        Ok(self.prepare()? | dropped?)
     }
 
     /// Goes on making the spare segment, one step of about a mebibyte;
@@ -63,8 +69,19 @@ impl Store {
     /// # Errors
     /// Those of the storage, a full disk above all; harmless.
     pub fn prepare(&mut self) -> io::Result<bool> {
+        if !self.dropped.is_empty() {
+            // One of them may become the spare.
+            return Ok(false);
+        }
         let capacity = self.options.effective_segment_bytes();
         self.spare.step(&*self.shared.storage, capacity)
+    }
+
+    pub(crate) fn save_clock(&mut self) -> io::Result<()> {
+        let (shared, clocks) = (&self.shared, self.clock.clocks());
+        clock::save(&*shared.storage, shared.identity, clocks)?;
+        self.saved_tick = clocks.tick;
+        Ok(())
     }
 
     /// Computes anew which positions are served no more. Horizons only rise.
@@ -214,6 +231,7 @@ impl Store {
     }
 
     fn drop_expired(&mut self) -> io::Result<bool> {
+        self.remove_dropped()?;
         for _ in 0..Self::MAX_DROPS {
             let oldest = {
                 let catalog = self.shared.catalog();
@@ -223,7 +241,11 @@ impl Store {
             let Some(oldest) = oldest else {
                 return Ok(false);
             };
-            self.drop_segment(&oldest)?;
+            // Readers first: from here on they get a gap, and never see what
+            // becomes of the file.
+            self.shared.catalog_mut().sealed.pop_front();
+            self.dropped.push_back(oldest);
+            self.remove_dropped()?;
         }
         Ok(true)
     }
@@ -238,6 +260,10 @@ impl Store {
 
     /// Whether the segments take more than all limits allow together.
     fn is_over(&self, catalog: &Catalog) -> bool {
+        // However little is allowed, what was just sealed is not dropped.
+        if catalog.sealed.len() < 2 {
+            return false;
+        }
         let Some(allowed) = self.shared.retention.total_bytes() else {
             return false;
         };
@@ -246,28 +272,40 @@ impl Store {
         sealed + catalog.active.capacity + spare > allowed
     }
 
-    fn drop_segment(&mut self, sealed: &Sealed) -> io::Result<()> {
-        let shared = self.shared.clone();
-        let name = segment_name(sealed.first);
-        // Readers first: from here on they get a gap, and never see what
-        // becomes of the file.
-        shared.catalog_mut().sealed.pop_front();
-        shared.files.forget(&name);
-        shared.files.forget(&index_name(sealed.first));
-        let recycle =
-            self.spare.is_wanted() && sealed.disk >= self.options.effective_segment_bytes();
-        if recycle {
-            shared.storage.rename(&name, SPARE_UNFINISHED)?;
-        } else {
-            shared.storage.remove(&name)?;
+    /// Removes the files of dropped segments; what fails is tried again at
+    /// the next maintenance.
+    fn remove_dropped(&mut self) -> io::Result<()> {
+        while let Some(sealed) = self.dropped.front().cloned() {
+            self.remove_files(&sealed)?;
+            self.dropped.pop_front();
         }
-        let _ = shared.storage.remove(&index_name(sealed.first));
+        Ok(())
+    }
+
+    fn remove_files(&mut self, sealed: &Sealed) -> io::Result<()> {
+        let shared = self.shared.clone();
+        let (name, index) = (segment_name(sealed.first), index_name(sealed.first));
+        let standard = self.options.effective_segment_bytes();
+        let recycle = self.spare.is_wanted() && sealed.disk >= standard;
+        let gone = if recycle {
+            shared.storage.rename(&name, SPARE_UNFINISHED)
+        } else {
+            shared.storage.remove(&name)
+        };
+        let renamed = match gone {
+            // The last attempt came so far.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => false,
+            gone => gone.map(|()| recycle)?,
+        };
+        // A reader may have opened it again since it was dropped.
+        shared.files.forget(&name);
+        shared.files.forget(&index);
+        let _ = shared.storage.remove(&index);
         // Oldest first on the disk too, or a crash might bring back an older
         // segment without a younger one.
         shared.storage.sync_dir()?;
-        if recycle {
-            self.spare
-                .recycle(&*shared.storage, self.options.effective_segment_bytes())?;
+        if renamed {
+            self.spare.recycle(&*shared.storage, standard)?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::format::{
 };
 use crate::index::{self, IndexFile, LiveIndex};
 use crate::scan::{Extent, Scan, Step};
+use crate::spare::create_unfinished;
 use crate::storage::{Storage, StorageFile};
 use crate::store::{Health, Store};
 use std::io;
@@ -18,7 +19,7 @@ use tidings_engine::{Position, Topic};
 /// Makes a file of `capacity` zeros under the name of the spare.
 pub(crate) fn make_spare(storage: &dyn Storage, capacity: u64) -> io::Result<()> {
     let made = (|| {
-        let file = storage.create(SPARE_UNFINISHED)?;
+        let file = create_unfinished(storage)?;
         file.zero(0, capacity)?;
         file.sync_data()?;
         storage.rename(SPARE_UNFINISHED, SPARE)
@@ -50,7 +51,6 @@ pub(crate) fn write_index(
     files: &Arc<Files>,
     identity: Identity,
     live: &LiveIndex,
-    filter_bytes: usize,
 ) -> io::Result<(IndexFile, u64)> {
     let name = index_name(live.first);
     let unfinished = format!("{name}.tmp");
@@ -66,7 +66,7 @@ pub(crate) fn write_index(
         let _ = storage.remove(&unfinished);
         return Err(error);
     }
-    let index = IndexFile::open(files, name, identity, live.first, filter_bytes)?;
+    let index = IndexFile::open(files, name, identity, live.first)?;
     Ok((index, bytes.len() as u64))
 }
 
@@ -186,24 +186,28 @@ impl Store {
     /// Gives a sealed segment its index file.
     fn index_sealed(&self, sealed: &Sealed, live: &LiveIndex) -> io::Result<()> {
         let shared = &self.shared;
-        let filter_bytes = self.filter_budget();
-        let (index, _) = write_index(
-            &*shared.storage,
-            &shared.files,
-            shared.identity,
-            live,
-            filter_bytes,
-        )?;
+        let files = &shared.files;
+        let (index, _) = write_index(&*shared.storage, files, shared.identity, live)?;
         sealed.set_index(Some(Arc::new(index)));
+        self.share_filters();
         Ok(())
     }
 
-    /// How much memory the next filter may take, in bytes.
-    fn filter_budget(&self) -> usize {
+    /// Gives the memory for filters to the newest segments: most repetitions
+    /// are of late, and most ids that are looked for.
+    pub(crate) fn share_filters(&self) {
         let catalog = self.shared.catalog();
-        let used = catalog.sealed.iter().filter_map(|s| s.index());
-        let used: usize = used.map(|index| index.filter_bytes()).sum();
-        self.options.filter_bytes.saturating_sub(used)
+        let newest_first = catalog.sealed.iter().rev();
+        let indexes: Vec<_> = newest_first.filter_map(|s| s.index()).collect();
+        drop(catalog);
+        let mut left = self.options.filter_bytes;
+        for index in indexes {
+            // Where one finds no room, no older one does.
+            let fits = index.filter_bytes() <= left;
+            left = if fits { left - index.filter_bytes() } else { 0 };
+            // Damage is found when the filter is asked for an id.
+            let _ = index.hold_filter(fits);
+        }
     }
 
     /// Makes the index of the oldest segment anew that has none and isn't to

@@ -56,7 +56,7 @@ impl Spare {
         match self {
             Self::Ready => Ok(false),
             Self::None => {
-                let file = storage.create(SPARE_UNFINISHED)?;
+                let file = create_unfinished(storage)?;
                 *self = Self::Filling { file, at: 0 };
                 Ok(true)
             }
@@ -73,5 +73,15 @@ impl Spare {
                 Ok(false)
             }
         }
+    }
+}
+
+/// Begins a file under the unfinished name. What stands there is removed, not
+/// cut: after a crash it could be back under the name of the segment that it
+/// was.
+pub(crate) fn create_unfinished(storage: &dyn Storage) -> io::Result<Arc<dyn StorageFile>> {
+    match storage.remove(SPARE_UNFINISHED) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => storage.create(SPARE_UNFINISHED),
     }
 }

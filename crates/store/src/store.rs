@@ -1,6 +1,6 @@
 //! The committing side: appends groups of requests, rolls segments.
 
-use crate::catalog::{Active, Shared};
+use crate::catalog::{Active, Sealed, Shared};
 use crate::clock::AgeClock;
 use crate::error::{AppendError, Finding};
 use crate::format::record::{self, Head, Place};
@@ -11,6 +11,7 @@ use crate::reader::Reader;
 use crate::retention::Ledger;
 use crate::spare::Spare;
 use crate::window::{KeyUse, KeyWindow};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use tidings_codec::EventId;
@@ -53,11 +54,16 @@ pub struct Store {
     pub(crate) shared: Arc<Shared>,
     pub(crate) options: Options,
     pub(crate) clock: AgeClock,
+    /// What the age clock said when it was last saved, in milliseconds.
+    pub(crate) saved_tick: u64,
     pub(crate) window: KeyWindow,
     pub(crate) health: Health,
     /// How far a write that failed may have reached, in bytes.
     pub(crate) soiled_to: Option<u64>,
     pub(crate) spare: Spare,
+    /// Segments that are served no more and whose files are to be removed,
+    /// oldest first.
+    pub(crate) dropped: VecDeque<Arc<Sealed>>,
     pub(crate) ledgers: Vec<Ledger>,
 }
 
@@ -139,7 +145,7 @@ impl Store {
             // Duplicates of what was just flushed (or failed) read otherwise now.
             verdicts = self.admit(&request, group)?;
             if verdicts.contains(&Verdict::New) && !fits(self, group) {
-                self.roll(bytes).map_err(|error| self.fault(&error))?;
+                self.roll(bytes).map_err(|error| self.refusal(&error))?;
             }
         }
         group.push(number, request, verdicts);
@@ -189,7 +195,7 @@ impl Store {
             return Ok(Verdict::New);
         };
         let found = self.reader().find_own(&entry.topic, id);
-        match found.map_err(|_| AppendError::Failed)? {
+        match found.map_err(|_| AppendError::Unavailable)? {
             None => Ok(Verdict::New),
             Some((position, fields)) if fields == entry.fields => Ok(Verdict::Durable(position)),
             Some(_) => Err(AppendError::IdConflict { index }),
@@ -290,8 +296,18 @@ impl Store {
         }
     }
 
-    /// Notes what an error means for the store, and for who appends.
-    pub(crate) fn fault(&mut self, error: &io::Error) -> AppendError {
+    /// What an error means that touched nothing of the log: for who appends,
+    /// no more than that it may be tried again.
+    fn refusal(&mut self, error: &io::Error) -> AppendError {
+        if matches!(self.health, Health::Failed(_)) || is_full(error) {
+            return self.fault(error);
+        }
+        AppendError::Unavailable
+    }
+
+    /// Notes what an error of writing records means for the store, and for
+    /// who appends.
+    fn fault(&mut self, error: &io::Error) -> AppendError {
         if matches!(self.health, Health::Failed(_)) {
             return AppendError::Failed;
         }
@@ -301,6 +317,15 @@ impl Store {
         }
         self.health = Health::Failed(error.to_string());
         AppendError::Failed
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if self.clock.tick() > self.saved_tick {
+            // What is lost is an hour at most.
+            let _ = self.save_clock();
+        }
     }
 }
 

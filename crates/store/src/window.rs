@@ -9,7 +9,13 @@ use tidings_engine::{IdempotencyKey, Position};
 #[derive(Debug)]
 pub(crate) struct KeyWindow {
     bounds: Idempotency,
-    order: VecDeque<KeyEntry>,
+    /// In the order of the log, with the window's clock at each.
+    order: VecDeque<(KeyEntry, u64)>,
+    /// The window's own clock, in milliseconds: it follows the wall clock in
+    /// bounded steps, so that a jump forgets nothing.
+    tick: u64,
+    /// What the wall clock said last.
+    wall: Option<u64>,
     by_key: HashMap<u128, (u64, Position)>,
 }
 
@@ -24,31 +30,56 @@ pub(crate) enum KeyUse {
 }
 
 impl KeyWindow {
+    /// The greatest step, in milliseconds. Time is told about once a second;
+    /// while the machine sleeps or the store is closed, keys don't age.
+    const MAX_STEP: u64 = 10_000;
+
     pub fn new(bounds: Idempotency) -> Self {
         Self {
             bounds,
             order: VecDeque::new(),
+            tick: 0,
+            wall: None,
             by_key: HashMap::new(),
         }
     }
 
-    /// Takes in the next key in the order of the log.
+    /// Takes in the next key in the order of the log, used just now.
     pub fn insert(&mut self, entry: KeyEntry) {
         let value = (entry.key.request, entry.position);
         self.by_key.insert(entry.key.key, value);
-        self.order.push_back(entry);
+        self.order.push_back((entry, self.tick));
         while self.order.len() > self.bounds.count {
             self.forget_oldest();
         }
     }
 
+    /// Takes in the next key in the order of the log, used when its record
+    /// says. A pause counts at most half of the window, because it might be a
+    /// jump of the clock.
+    pub fn restore(&mut self, entry: KeyEntry) {
+        let most = (self.bounds.age_ms / 2).max(Self::MAX_STEP);
+        self.advance(entry.time, most);
+        self.insert(entry);
+    }
+
     /// Forgets keys that are too old at `now`.
     pub fn expire(&mut self, now: u64) {
-        let age = self.bounds.age_ms;
-        let too_old = |e: &KeyEntry| now.saturating_sub(e.time) > age;
-        while self.order.front().is_some_and(too_old) {
+        self.advance(now, Self::MAX_STEP);
+        let oldest_kept = self.tick.saturating_sub(self.bounds.age_ms);
+        while self
+            .order
+            .front()
+            .is_some_and(|(_, tick)| *tick < oldest_kept)
+        {
             self.forget_oldest();
         }
+    }
+
+    fn advance(&mut self, now: u64, most: u64) {
+        let step = now.saturating_sub(self.wall.unwrap_or(now)).min(most);
+        self.tick = self.tick.saturating_add(step);
+        self.wall = Some(now);
     }
 
     pub fn find(&self, key: &IdempotencyKey) -> KeyUse {
@@ -60,7 +91,7 @@ impl KeyWindow {
     }
 
     fn forget_oldest(&mut self) {
-        let Some(oldest) = self.order.pop_front() else {
+        let Some((oldest, _)) = self.order.pop_front() else {
             return;
         };
         // The key may have been used again since.
@@ -92,7 +123,7 @@ mod tests {
             count: 2,
         });
         for (key, time) in [(1, 0), (2, 50), (3, 60)] {
-            window.insert(entry(key, key as u64, time));
+            window.restore(entry(key, key as u64, time));
         }
         let known = |w: &KeyWindow, key| w.find(&IdempotencyKey { key, request: 1 });
         assert_eq!(known(&window, 1), KeyUse::Unknown);
@@ -110,8 +141,8 @@ mod tests {
             age_ms: 100,
             count: 10,
         });
-        window.insert(entry(1, 1, 0));
-        window.insert(entry(1, 2, 90));
+        window.restore(entry(1, 1, 0));
+        window.restore(entry(1, 2, 90));
         window.expire(120);
         let key = IdempotencyKey { key: 1, request: 1 };
         assert_eq!(window.find(&key), KeyUse::Same(Position(2)));

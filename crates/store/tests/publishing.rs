@@ -117,6 +117,31 @@ fn keys_and_ids_are_known_after_reopening_and_across_segments() {
 }
 
 #[test]
+fn f12_a_jump_of_the_clock_forgets_no_key() {
+    let storage = Arc::new(MemoryStorage::new());
+    let hour = 3_600_000;
+    let mut now = NOW;
+    for (step, reopen) in [(0, false), (hour, false), (hour, true), (0, true)] {
+        let mut store = Store::open(storage.clone(), small(), now, fresh(LOG))
+            .unwrap()
+            .0;
+        now.0 += step;
+        if reopen {
+            drop(store);
+            store = Store::open(storage.clone(), small(), now, fresh(LOG))
+                .unwrap()
+                .0;
+        }
+        let entry = Entry {
+            time: now,
+            ..with_key("a", 1, 77, 1)
+        };
+        let answer = store.commit(vec![vec![entry]], now).remove(0).unwrap();
+        assert_eq!(answer[0].position, Position(1));
+    }
+}
+
+#[test]
 fn keys_are_forgotten_by_age_and_count() {
     let idempotency = Idempotency {
         age_ms: 1000,

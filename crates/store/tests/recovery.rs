@@ -10,8 +10,8 @@ use tidings_engine::{Entry, LogId, Position, Timestamp};
 use tidings_store::format::Salt;
 use tidings_store::format::record::{Place, encode, encoded_len};
 use tidings_store::{
-    Identity, Limits, MemoryStorage, OpenError, Options, Retention, Storage, StorageFile, Store,
-    What,
+    AppendError, Health, Identity, Limits, MemoryStorage, OpenError, Options, Retention, Storage,
+    StorageFile, Store, What,
 };
 
 const HOUR: u64 = 3_600_000;
@@ -272,6 +272,57 @@ fn f5_a_segment_with_another_secret_is_refused_and_the_secret_is_shown_nowhere()
     let opened = Store::open(storage.clone(), tiny(), NOW, fresh(LOG));
     assert!(matches!(opened, Err(OpenError::Foreign { .. })));
     assert!(!format!("{identity:?}").contains("123"));
+}
+
+#[test]
+fn torn_tails_cost_no_history() {
+    let options = Options {
+        segment_bytes: 16 << 20,
+        ..keeping(Limits {
+            bytes: Some(1 << 20),
+            ..Limits::NONE
+        })
+    };
+    let storage = Arc::new(MemoryStorage::new());
+    let mut store = open(&storage, options.clone()).0;
+    let text = "x".repeat(900);
+    for n in 0..100 {
+        let fields = format!("data: {text}\n").into();
+        append(
+            &mut store,
+            vec![Entry {
+                fields,
+                ..event("a", n)
+            }],
+        );
+    }
+    for n in 0..20 {
+        append(&mut store, vec![event("x", n)]);
+        drop(store);
+        let last = logs(&*storage).pop().unwrap();
+        let image = image_of(&*storage, &last);
+        let end = image.iter().rposition(|b| *b != 0).unwrap() + 1;
+        let file = storage.open(&last).unwrap();
+        file.write_at(end.next_multiple_of(8) as u64, &[1; 20])
+            .unwrap();
+        store = open(&storage, options.clone()).0;
+        while store.maintain(NOW).unwrap() {}
+    }
+    assert_eq!(served(&store).len(), 120);
+}
+
+#[test]
+fn p9_what_the_system_refuses_for_a_moment_is_asked_for_again() {
+    const TOO_MANY_OPEN_FILES: i32 = 24;
+    let storage = Arc::new(Denying::default());
+    let mut store = open(&storage, tiny()).0;
+    storage.deny("spare.tmp", TOO_MANY_OPEN_FILES);
+    let commit = |store: &mut Store, n| store.commit(vec![vec![event("a", n)]], NOW).remove(0);
+    let refused = (1..=100).find_map(|n| commit(&mut store, n).err());
+    assert_eq!(refused, Some(AppendError::Unavailable));
+    assert_eq!(store.health(), Health::Healthy);
+    storage.deny("", 0);
+    assert!(commit(&mut store, 101).is_ok());
 }
 
 /// A storage that refuses to create files whose name contains a text.

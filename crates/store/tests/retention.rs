@@ -3,9 +3,11 @@
 mod common;
 
 use common::*;
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tidings_engine::{Cursor, Position, Selector, Timestamp};
-use tidings_store::{Limits, MemoryStorage, Options, Retention, Store};
+use tidings_store::{Limits, MemoryStorage, Options, Retention, Storage, StorageFile, Store};
 
 const HOUR: u64 = 3_600_000;
 
@@ -143,7 +145,7 @@ fn by_bytes_and_the_disk_is_bounded() {
     let kept = served(&store, "a");
     assert!(kept.len() > 700, "{}", kept.len());
     assert_eq!(kept.last(), Some(&3000));
-    let names = tidings_store::Storage::list(&*storage).unwrap();
+    let names = storage.list().unwrap();
     assert!(names.len() < 40, "{names:?}");
 }
 
@@ -174,6 +176,136 @@ fn f12_p24_no_jump_of_the_clock_wipes_history() {
         let mut store = opened.unwrap().0;
         maintain(&mut store, Timestamp(now));
         assert_eq!(served(&store, "a").len(), 204);
+    }
+}
+
+#[test]
+fn by_age_too_where_the_hub_is_quiet_and_restarted_every_day() {
+    let options = keeping(age(7 * 24 * HOUR), &[]);
+    let storage = Arc::new(MemoryStorage::new());
+    let mut store = open(&storage, options.clone()).0;
+    append(&mut store, vec![event("a", 1)]);
+    let mut now = NOW;
+    for day in 1..=9 {
+        for _ in 0..23 {
+            now.0 += HOUR;
+            store.maintain(now).unwrap();
+        }
+        drop(store);
+        now.0 += HOUR;
+        let opened = Store::open(storage.clone(), options.clone(), now, fresh(LOG));
+        store = opened.unwrap().0;
+        assert_eq!(
+            served(&store, "a").len(),
+            usize::from(day <= 7),
+            "day {day}"
+        );
+    }
+}
+
+#[test]
+fn f12_a_damaged_or_foreign_clock_file_is_ignored() {
+    let options = keeping(age(7 * 24 * HOUR), &[]);
+    let storage = Arc::new(MemoryStorage::new());
+    let mut store = open(&storage, options.clone()).0;
+    append(&mut store, vec![event("a", 1)]);
+    store.maintain(Timestamp(NOW.0 + HOUR)).unwrap();
+    drop(store);
+    let intact = image_of(&*storage, "store.clock");
+    let later = Timestamp(NOW.0 + HOUR);
+    for at in 0..intact.len() {
+        let file = storage.create("store.clock").unwrap();
+        let mut damaged = intact.clone();
+        damaged[at] ^= 0xff;
+        file.write_at(0, &damaged[..intact.len() - at % 2]).unwrap();
+        let opened = Store::open(storage.clone(), options.clone(), later, fresh(LOG));
+        let mut store = opened.unwrap().0;
+        store.maintain(later).unwrap();
+        assert_eq!(served(&store, "a"), [1], "byte {at}");
+    }
+}
+
+#[test]
+fn however_few_bytes_are_allowed_some_history_is_kept() {
+    for limit in [1, 64 << 10, 128 << 10] {
+        let default = Limits {
+            bytes: Some(limit),
+            ..Limits::NONE
+        };
+        let mut options = keeping(default, &[]);
+        options.segment_bytes = 16 << 20;
+        let mut store = open(&Arc::new(MemoryStorage::new()), options).0;
+        let text = "x".repeat(200);
+        for n in 0..2000 {
+            let fields = format!("data: {text}\n").into();
+            append(
+                &mut store,
+                vec![tidings_engine::Entry {
+                    fields,
+                    ..event("a", n)
+                }],
+            );
+            maintain(&mut store, NOW);
+            let bytes = served(&store, "a").len() as u64 * 264;
+            let least = (limit / 8).saturating_sub(264).min(n * 264);
+            assert!(bytes >= least, "{bytes} bytes kept of {limit}, event {n}");
+        }
+    }
+}
+
+#[test]
+fn what_could_not_be_removed_is_removed_later() {
+    let storage = Arc::new(Stubborn::default());
+    let mut store = open(&storage, keeping(events(5), &[])).0;
+    for n in 0..1000 {
+        append(&mut store, vec![event("a", n)]);
+    }
+    storage.1.store(true, Ordering::Relaxed);
+    assert!(store.maintain(NOW).is_err());
+    assert_eq!(served(&store, "a").len(), 5);
+    storage.1.store(false, Ordering::Relaxed);
+    maintain(&mut store, NOW);
+    let names = storage.list().unwrap();
+    let files = names.iter().filter(|n| n.ends_with(".log")).count();
+    assert_eq!(files, store.reader().stats().segments as usize, "{names:?}");
+}
+
+/// A storage that, while told so, renames and removes nothing.
+#[derive(Default)]
+struct Stubborn(MemoryStorage, AtomicBool);
+
+impl Stubborn {
+    fn refuse(&self) -> io::Result<()> {
+        match self.1.load(Ordering::Relaxed) {
+            true => Err(io::ErrorKind::PermissionDenied.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Storage for Stubborn {
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.0.list()
+    }
+    fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        self.0.open(name)
+    }
+    fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        self.0.create(name)
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.refuse()?;
+        self.0.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.refuse()?;
+        self.0.remove(name)
+    }
+    fn sync_dir(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn path(&self, name: &str) -> String {
+        name.into()
     }
 }
 

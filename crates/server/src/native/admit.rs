@@ -168,6 +168,10 @@ pub fn refusal(error: &PublishError) -> Problem {
             Code::StorageFull,
             "the disk is full; free some space or shorten the retention, then publish again",
         ),
+        PublishError::Refused(AppendError::Unavailable) => (
+            Code::Busy,
+            "the system refused the hub a file or memory; publish again",
+        ),
         PublishError::Refused(_) => (
             Code::StorageFailed,
             "the disk failed, so nothing can be kept; the hub's log says more",

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `lock` | locked by the process that has the store open; holds its id |
 //! | `store.meta` | format version and log identity ([`meta`]) |
+//! | `store.clock` | the age clock as of lately ([`age`]) |
 //! | `<first position, 20 digits>.log` | a segment: header, then records ([`segment`], [`record`]) |
 //! | `<first position, 20 digits>.idx` | the index of a sealed segment ([`crate::index`]); rebuilt when it is missing or doubtful |
 //! | `spare.seg` | a file of zeros that becomes the next segment |
@@ -26,6 +27,7 @@
 //! secret never leaves the directory: a publisher, who knows the log identity
 //! from every id, can't write a payload that recovery takes for a record.
 
+pub mod age;
 pub mod meta;
 pub mod record;
 pub mod segment;
