@@ -68,12 +68,14 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// A stream that goes on from `start`.
+    /// A stream that goes on from `start`, which was found when events of the
+    /// selection up to `told` at least were known to be gone.
     pub fn new(
         hub: Arc<Hub>,
         permit: OwnedSemaphorePermit,
         selection: Selection,
         start: Start,
+        told: Position,
         form: Form,
     ) -> Self {
         let (lane, key) = hub.subscribe(&selection, start.cursor);
@@ -84,7 +86,7 @@ impl Stream {
             key,
             form,
             notice: Some(opening(&hub, start)),
-            told: hub.reader().horizon(&selection),
+            told,
             stated: start.cursor.after,
             beat,
             ends: None,

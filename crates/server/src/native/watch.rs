@@ -93,11 +93,13 @@ async fn stream(
         Some(permit) if !hub.drain().has_begun() => permit,
         _ => return Ok(soft_refusal(hub, head.version)),
     };
+    // Before the start is decided: what expires after that has to be told.
+    let told = hub.reader().horizon(&selection);
     // A disk that can't be read now may be readable when they come back.
     let Ok(start) = start::find(hub, asked, &selection).await else {
         return Ok(soft_refusal(hub, head.version));
     };
-    let stream = Stream::new(Arc::clone(hub), permit, selection, start, form);
+    let stream = Stream::new(Arc::clone(hub), permit, selection, start, told, form);
     Ok(event_stream(
         head.version,
         ReplyBody::Stream(Box::new(stream)),
