@@ -101,8 +101,8 @@ async fn run(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), S
     tracing::info!(?addresses, connections, "serving");
 
     signals.next().await;
-    tracing::info!(window = ?hub.drain().window(), "draining; a second signal ends at once");
     hub.begin_drain();
+    tracing::info!(window = ?hub.drain().window(), "draining; a second signal ends at once");
     let all_gone = async { while running.join_next().await.is_some() {} };
     tokio::select! {
         () = all_gone => tracing::info!("drained"),
