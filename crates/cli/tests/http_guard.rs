@@ -99,6 +99,25 @@ fn a24_host_on_a_loopback_address() {
 }
 
 #[test]
+fn a24_host_on_the_other_loopback_address() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        println!("this machine has no IPv6: nothing was tested");
+        return;
+    }
+    let hub = launch!().listen("[::1]:0").start();
+    for (host, status) in [
+        ("[::1]:PORT", 200),
+        ("localhost:PORT", 200),
+        ("[0:0:0:0:0:0:0:1]:PORT", 421),
+        ("[::2]:PORT", 421),
+        ("[::1]", 421),
+    ] {
+        let host = with_port(host, &hub);
+        check_status(&hub, "POST", "/t/news", &[("Host", &host)], status);
+    }
+}
+
+#[test]
 fn a25_a_request_through_a_proxy_is_told_what_to_do() {
     let hub = launch!().start();
     let long = "203.0.113.7, ".repeat(800);

@@ -226,6 +226,37 @@ fn b6_the_same_id_again() {
 }
 
 #[test]
+fn b6_an_id_of_two_topics_is_the_earliest_that_is_watched() {
+    let hub = launch!().start();
+    for (path, data) in [
+        ("a?id=twice", "1"),
+        ("b", "2"),
+        ("b?id=twice", "3"),
+        ("a", "4"),
+        ("b", "5"),
+    ] {
+        publish(&hub, &format!("/t/{path}"), &[], data);
+    }
+    for (query, expected) in [
+        ("topic=a", &["4"][..]),
+        ("topic=b", &["5"]),
+        ("topic=a&topic=b", &["2", "3", "4", "5"]),
+        ("topic=**", &["2", "3", "4", "5"]),
+        ("topic=b&topic=c", &["5"]),
+    ] {
+        let mut watch = hub.resume(&format!("/events?{query}"), "twice");
+        let data: Vec<String> = watch
+            .events(expected.len())
+            .into_iter()
+            .map(|e| e.data)
+            .collect();
+        assert_eq!(data, expected, "{query}");
+    }
+    let gap = hub.resume("/t/c", "twice").next().expect("a gap");
+    assert_eq!(gap.event, "tidings:gap");
+}
+
+#[test]
 fn b7_event_names() {
     let hub = launch!().start();
     let long = "x".repeat(129);
@@ -401,6 +432,28 @@ fn b21_idempotency_keys() {
     let data = hub.watch("/t/keys?since=earliest").events(3);
     let data: Vec<&str> = data.iter().map(|e| &*e.data).collect();
     assert_eq!(data, ["one", "one", "end"]);
+}
+
+#[test]
+fn b21_one_key_used_at_the_same_time() {
+    let hub = launch!().start();
+    for round in 0..10 {
+        let key = format!("round-{round}");
+        let ids: Vec<String> = std::thread::scope(|scope| {
+            let ask = || publish(&hub, "/t/keys", &[("Idempotency-Key", &key)], &key);
+            let asking: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+            asking
+                .into_iter()
+                .map(|a| a.join().expect("an answer"))
+                .collect()
+        });
+        assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    }
+    let events = hub.watch("/t/keys?since=earliest").events(10);
+    let data: Vec<&str> = events.iter().map(|e| &*e.data).collect();
+    let expected: Vec<String> = (0..10).map(|round| format!("round-{round}")).collect();
+    assert_eq!(data, expected);
+    assert_eq!(hub.metric("tidings_store_last_position"), 10);
 }
 
 #[test]

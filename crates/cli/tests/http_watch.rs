@@ -353,6 +353,46 @@ fn selectors_select_live_and_in_history_alike() {
 }
 
 #[test]
+fn everyone_sees_the_same_order() {
+    const PUBLISHERS: usize = 4;
+    const EACH: usize = 100;
+    let hub = launch!().start();
+    let total = PUBLISHERS * EACH;
+    let mut watches: Vec<Watch> = ["/t/*", "/t/*?envelope=json", "/t/**"]
+        .iter()
+        .map(|path| hub.watch(path).opened())
+        .collect();
+    let late = std::thread::scope(|scope| {
+        for publisher in 0..PUBLISHERS {
+            let mut http = hub.http();
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    let path = format!("/t/{publisher}");
+                    let answer = http.request("POST", &path, &[], n.to_string().as_bytes());
+                    assert_eq!(answer.status, 200);
+                }
+            });
+        }
+        // One that comes in the middle, and reads from the beginning.
+        hub.watch("/t/*?since=earliest")
+    });
+    watches.push(late);
+    let ids: Vec<Vec<String>> = watches
+        .iter_mut()
+        .map(|watch| watch.events(total).into_iter().map(|e| e.id).collect())
+        .collect();
+    for other in &ids[1..] {
+        assert_eq!(*other, ids[0]);
+    }
+    // Each publisher's events are in the order in which they were acknowledged.
+    for publisher in 0..PUBLISHERS {
+        let mut watch = hub.watch(&format!("/t/{publisher}?since=earliest"));
+        let expected: Vec<String> = (0..EACH).map(|n| n.to_string()).collect();
+        assert_eq!(data(&mut watch, EACH), expected);
+    }
+}
+
+#[test]
 fn the_hubs_own_topics_can_be_watched_when_spelt() {
     let hub = launch!().start();
     for topic in ["$presence", "$x/**", "%24x/*"] {
