@@ -373,23 +373,30 @@ mod tests {
     use bytes::Bytes;
     use tidings_engine::{Entry, Selector};
 
-    /// A store with small segments, in which nothing expires, and the
-    /// numbers of the entries it was given: each has its number as its
-    /// position, its time and its id.
+    /// A store with small segments, in which nothing expires.
     fn store() -> Store {
+        open(
+            &Arc::new(MemoryStorage::new()),
+            Options::default().filter_bytes,
+        )
+    }
+
+    fn open(storage: &Arc<MemoryStorage>, filter_bytes: usize) -> Store {
         let options = Options {
             segment_bytes: 8 * 1024,
+            filter_bytes,
             retention: Retention {
                 default: Limits::NONE,
                 rules: Vec::new(),
             },
             ..Options::default()
         };
-        let storage = Arc::new(MemoryStorage::new());
-        let opened = Store::open(storage, options, Timestamp(1), crate::fuzz::IDENTITY);
+        let identity = crate::fuzz::IDENTITY;
+        let opened = Store::open(storage.clone(), options, Timestamp(1), identity);
         opened.unwrap().0
     }
 
+    /// Appends entries whose number is their position, time and id.
     fn append(store: &mut Store, numbers: std::ops::RangeInclusive<u64>) {
         for n in numbers {
             let entry = Entry {
@@ -427,5 +434,30 @@ mod tests {
         let found = reader.last_in(which, 1, &selection).unwrap();
         let sealed_at = reader.shared.catalog().sealed[0].last;
         assert_eq!(found, [sealed_at]);
+    }
+
+    #[test]
+    fn filters_of_the_newest_segments_are_held() {
+        let storage = Arc::new(MemoryStorage::new());
+        let memory = 3 * 64;
+        let mut store = open(&storage, memory);
+        let held = |store: &Store| -> Vec<bool> {
+            let catalog = store.shared.catalog();
+            let indexes = catalog.sealed.iter().map(|s| s.index().unwrap());
+            indexes.map(|index| index.holds_filter()).collect()
+        };
+        let check = |held: Vec<bool>| {
+            assert!(held.len() > 3);
+            let newest = held.len() - 3;
+            let want: Vec<_> = (0..held.len()).map(|i| i >= newest).collect();
+            assert_eq!(held, want);
+        };
+        append(&mut store, 1..=100);
+        check(held(&store));
+        append(&mut store, 101..=150);
+        check(held(&store));
+        drop(store);
+        check(held(&open(&storage, memory)));
+        assert!(!held(&open(&storage, 0)).contains(&true));
     }
 }

@@ -14,7 +14,7 @@ use crate::files::Files;
 use crate::format::{ALIGN, DATA_START, Identity, Salt, VERSION, u32_at, u64_at};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tidings_engine::{IdempotencyKey, LogId, Position, Selection, Selector, Topic};
 
 /// What the head says.
@@ -36,7 +36,8 @@ pub(crate) struct IndexFile {
     files: Arc<Files>,
     name: String,
     head: IndexHead,
-    filter: Option<Filter>,
+    /// If there was memory for it.
+    filter: RwLock<Option<Filter>>,
     disk: u64,
 }
 
@@ -51,13 +52,11 @@ pub(crate) struct TopicEntry {
 
 impl IndexFile {
     /// Opens the index `name` of the segment of a log that begins at `first`.
-    /// Loads its filter if that takes at most `filter_bytes`.
     pub fn open(
         files: &Arc<Files>,
         name: String,
         identity: Identity,
         first: Position,
-        filter_bytes: usize,
     ) -> io::Result<Self> {
         let salt = Salt::new(identity, first);
         let mut bytes = [0; HEAD];
@@ -65,20 +64,13 @@ impl IndexFile {
         pages.read(0, &mut bytes)?;
         let head =
             parse_head(&bytes, identity.log, first, salt).ok_or(io::ErrorKind::InvalidData)?;
-        let (begin, blocks) = head.sections[FILTER];
-        let mut filter = None;
-        if blocks > 0 && blocks <= (filter_bytes / BLOCK) as u64 {
-            let mut bits = vec![0; blocks as usize * BLOCK];
-            pages.read(begin, &mut bits)?;
-            filter = Some(Filter(bits));
-        }
         let disk = files.open(&name)?.size()?;
         let files = files.clone();
         Ok(Self {
             files,
             name,
             head,
-            filter,
+            filter: RwLock::default(),
             disk,
         })
     }
@@ -92,9 +84,33 @@ impl IndexFile {
         self.disk
     }
 
-    /// How much memory the filter takes, in bytes.
+    /// How much memory the filter takes when it is held, in bytes.
     pub fn filter_bytes(&self) -> usize {
-        self.filter.as_ref().map_or(0, |f| f.0.len())
+        self.head.sections[FILTER].1 as usize * BLOCK
+    }
+
+    /// Holds the filter in memory, or does no longer.
+    pub fn hold_filter(&self, hold: bool) -> io::Result<()> {
+        if self.holds_filter() == hold {
+            return Ok(());
+        }
+        let filter = if hold {
+            let mut bits = vec![0; self.filter_bytes()];
+            self.pages().read(self.head.sections[FILTER].0, &mut bits)?;
+            Some(Filter(bits))
+        } else {
+            None
+        };
+        *self.filter.write().unwrap_or_else(PoisonError::into_inner) = filter;
+        Ok(())
+    }
+
+    pub fn holds_filter(&self) -> bool {
+        self.filter().is_some()
+    }
+
+    fn filter(&self) -> RwLockReadGuard<'_, Option<Filter>> {
+        self.filter.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// See [`super::LiveIndex::seek`].
@@ -327,7 +343,7 @@ impl IndexFile {
     }
 
     fn may_hold(&self, pages: &mut Pages<'_>, id: u64) -> io::Result<bool> {
-        if let Some(filter) = &self.filter {
+        if let Some(filter) = &*self.filter() {
             return Ok(filter.may_hold(id));
         }
         let (_, blocks) = self.head.sections[FILTER];
