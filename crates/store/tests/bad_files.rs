@@ -197,6 +197,29 @@ fn flip(image: &Image, whole: &[Seen], name: &str, step: usize, cost: usize) {
 }
 
 #[test]
+fn f1_f3_every_truncation_and_every_bit_flip_of_a_small_store() {
+    let (image, whole) = sample(8);
+    let log = log_names(&image)[0].clone();
+    let bytes = &image[&log];
+    let used = bytes.iter().rposition(|b| *b != 0).unwrap() + 10;
+    for len in (0..4096).step_by(64).chain(4096..used) {
+        let mut cut = image.clone();
+        cut.get_mut(&log).unwrap().truncate(len);
+        check_damaged(&cut, &whole, &format!("cut to {len} bytes"));
+    }
+    let headers = (0..128).chain(2048..2048 + 128);
+    for at in headers.chain(4096..used) {
+        for bit in 0..8 {
+            let mut flipped = image.clone();
+            flipped.get_mut(&log).unwrap()[at] ^= 1 << bit;
+            let what = format!("byte {at}, bit {bit}");
+            let (_, seen) = check_damaged(&flipped, &whole, &what);
+            assert!(events(&seen) + 1 >= whole.len(), "{what}");
+        }
+    }
+}
+
+#[test]
 fn f3_bit_flips_in_a_sealed_segment_cost_one_event() {
     let (image, whole) = sample(100);
     flip(&image, &whole, &log_names(&image)[0], 3, 1);

@@ -267,7 +267,7 @@ fn what_could_not_be_removed_is_removed_later() {
     maintain(&mut store, NOW);
     let names = storage.list().unwrap();
     let files = names.iter().filter(|n| n.ends_with(".log")).count();
-    assert_eq!(files, store.reader().stats().segments as usize, "{names:?}");
+    assert_eq!(files, store.reader().stats().segments, "{names:?}");
 }
 
 /// A storage that, while told so, renames and removes nothing.

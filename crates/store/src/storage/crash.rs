@@ -119,6 +119,11 @@ impl CrashStorage {
         lock(&self.disk).operations
     }
 
+    /// How many syncs there were.
+    pub fn syncs(&self) -> u64 {
+        lock(&self.disk).syncs
+    }
+
     /// Whether the machine has stopped; every operation then fails.
     pub fn has_crashed(&self) -> bool {
         lock(&self.disk).crashed
