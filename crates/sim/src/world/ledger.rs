@@ -1,7 +1,7 @@
 //! What was published, and an opinion of its own of what may have expired:
 //! generous, but without asking the store.
 
-use super::plan::Keep;
+use super::plan::{FORGETFUL_TOPIC, Keep};
 use crate::{Moment, Outcome, Published};
 
 /// The recorder of publishers.
@@ -30,6 +30,7 @@ pub struct Sums {
 struct Kept {
     publisher: u32,
     number: u64,
+    topic: String,
     called: Sums,
     position: Option<u64>,
     expires: Option<Moment>,
@@ -59,6 +60,7 @@ impl Ledger {
             self.events.push(Kept {
                 publisher: attempt.publisher,
                 number: attempt.number,
+                topic: attempt.topic.clone(),
                 called: self.sums,
                 position: None,
                 expires: None,
@@ -89,7 +91,7 @@ impl Ledger {
     pub fn expire(&mut self, keep: Keep, now: Moment) {
         let sums = self.sums;
         for kept in self.events.iter_mut().filter(|kept| kept.expires.is_none()) {
-            if may_expire(keep, sums, kept.called, kept.position) {
+            if may_expire(keep, sums, kept.called, kept.position, &kept.topic) {
                 kept.expires = Some(now);
             }
         }
@@ -97,7 +99,7 @@ impl Ledger {
 
     /// Whether what was called for at `called` is certainly still kept.
     pub fn is_kept(&self, keep: Keep, called: Sums) -> bool {
-        !may_expire(keep, self.sums, called, None)
+        !may_expire(keep, self.sums, called, None, FORGETFUL_TOPIC)
     }
 
     pub fn into_published(self) -> Vec<Published> {
@@ -114,12 +116,15 @@ impl Ledger {
     }
 }
 
-fn may_expire(keep: Keep, now: Sums, called: Sums, position: Option<u64>) -> bool {
+fn may_expire(keep: Keep, now: Sums, called: Sums, position: Option<u64>, topic: &str) -> bool {
     // An event stands behind what was there when it was called for.
     let position = position.unwrap_or(called.end + 1);
     match keep {
         Keep::All => false,
         Keep::Events(count) => now.end.saturating_sub(position) >= count,
+        Keep::OneTopic(count) => {
+            topic == FORGETFUL_TOPIC && now.end.saturating_sub(position) >= count
+        }
         Keep::Bytes(bytes) => now.bytes - called.bytes >= bytes,
         Keep::Age(ms) => now.aged_ms - called.aged_ms > ms,
     }

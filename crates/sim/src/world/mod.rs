@@ -103,9 +103,9 @@ pub fn run(seed: u64) -> Run {
 
 impl World {
     fn new(mut rng: Rng, plan: Plan) -> Self {
-        let retries = plan.allows_retries();
+        let allowed = (plan.allows_retries(), plan.allows_own_ids());
         let publishers = (0..plan.publishers)
-            .map(|number| Publisher::new(number, retries))
+            .map(|number| Publisher::new(number, allowed))
             .collect();
         let disk = CrashStorage::new(rng.u64(..), Faults::default());
         Self {

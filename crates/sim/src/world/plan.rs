@@ -2,6 +2,7 @@
 //! world has few kinds of fault, because many hide each other.
 
 use fastrand::Rng;
+use tidings_engine::{Selector, Topic};
 use tidings_store::{Idempotency, Limits, Options, Retention};
 
 /// What a world is like.
@@ -34,6 +35,8 @@ pub enum Keep {
     Events(u64),
     /// All but the last so many bytes on disk.
     Bytes(u64),
+    /// Of one topic, all but the last so many.
+    OneTopic(u64),
     /// What is older, in milliseconds.
     Age(u64),
 }
@@ -59,6 +62,8 @@ pub struct Odds {
     pub late_answer: usize,
 }
 
+/// The topic of [`Keep::OneTopic`].
+pub(super) const FORGETFUL_TOPIC: &str = "news";
 const HOUR_MS: u64 = 3_600_000;
 
 impl Plan {
@@ -68,10 +73,11 @@ impl Plan {
     }
 
     pub(super) fn new(rng: &mut Rng) -> Self {
-        let keep = match rng.u8(0..8) {
+        let keep = match rng.u8(0..9) {
             0..4 => Keep::All,
             4 | 5 => Keep::Events(rng.u64(3..60)),
-            6 => Keep::Bytes(rng.u64(10..24) * 4_096),
+            6 => Keep::OneTopic(rng.u64(1..12)),
+            7 => Keep::Bytes(rng.u64(10..24) * 4_096),
             _ => Keep::Age(rng.u64(30..60) * HOUR_MS),
         };
         Self {
@@ -101,6 +107,13 @@ impl Plan {
         !matches!(self.keep, Keep::Age(_))
     }
 
+    /// Whether publishers may bring ids of their own. An id whose event has
+    /// expired is unknown to the hub, which then begins anew with what is kept
+    /// of the selection's other topics: it says so, but it does repeat them.
+    pub(super) fn allows_own_ids(&self) -> bool {
+        !matches!(self.keep, Keep::OneTopic(_))
+    }
+
     /// Whether no id that a watcher has can be too old for the log. Positions
     /// in a first segment that a power cut tore count as expired, although
     /// nothing ever stood there.
@@ -114,10 +127,16 @@ impl Plan {
     }
 
     pub(super) fn options(&self) -> Options {
-        let mut limits = Limits::NONE;
+        let (mut limits, mut rules) = (Limits::NONE, Vec::new());
         match self.keep {
             Keep::All => {}
             Keep::Events(count) => limits.events = Some(count),
+            Keep::OneTopic(count) => {
+                let mut few = Limits::NONE;
+                few.events = Some(count);
+                let topic = Topic::new(FORGETFUL_TOPIC).expect("a topic");
+                rules.push((Selector::Exact(topic), few));
+            }
             Keep::Bytes(bytes) => limits.bytes = Some(bytes),
             Keep::Age(ms) => limits.age_ms = Some(ms),
         }
@@ -125,7 +144,7 @@ impl Plan {
             segment_bytes: self.segment_bytes,
             retention: Retention {
                 default: limits,
-                rules: Vec::new(),
+                rules,
             },
             idempotency: Idempotency {
                 age_ms: self.retry_within_ms(),

@@ -23,6 +23,7 @@ const TOPICS: [&str; 6] = [
 pub struct Publisher {
     number: usize,
     retries: bool,
+    own_ids: bool,
     next_event: u64,
     next_ticket: u64,
     call: Option<Call>,
@@ -51,10 +52,11 @@ struct Said {
 }
 
 impl Publisher {
-    pub fn new(number: usize, retries: bool) -> Self {
+    pub fn new(number: usize, (retries, own_ids): (bool, bool)) -> Self {
         Self {
             number,
             retries,
+            own_ids,
             next_event: 0,
             next_ticket: 0,
             call: None,
@@ -169,7 +171,7 @@ impl Publisher {
         let length = if rng.u8(0..4) == 0 { rng.u64(2..6) } else { 1 };
         self.next_event += length;
         let batch = (first..first + length).map(|number| {
-            let by_id = rng.u8(0..4) == 0;
+            let by_id = rng.u8(0..4) == 0 && self.own_ids;
             let ids = (self.number, number);
             Said {
                 topic: rng.choice(TOPICS).unwrap_or("news"),

@@ -6,6 +6,7 @@ use super::hub::Hub;
 use bytes::Bytes;
 use std::sync::Arc;
 use tidings_engine::control::{self, GapReason};
+use tidings_engine::start::Start;
 use tidings_engine::subscriptions::SubscriptionKey;
 use tidings_engine::{Budget, Cursor, Frame, Gap, Position, Read, Selection};
 
@@ -18,14 +19,26 @@ pub struct Stream {
     selection: Selection,
     envelope: bool,
     budget: Budget,
+    /// What has to be said before anything else that the log has.
+    notice: Option<Bytes>,
+    /// Up to where events may be gone without a word.
+    told: Position,
     stated: Position,
     store_read: Option<StoreRead>,
 }
 
 enum StoreRead {
     Asked(Cursor),
-    Done(Cursor, Vec<Arc<Frame>>, Read),
+    Done(Done),
     Failed,
+}
+
+struct Done {
+    before: Cursor,
+    cursor: Cursor,
+    frames: Vec<Arc<Frame>>,
+    read: Read,
+    horizon: Position,
 }
 
 /// What a pull gave.
@@ -44,50 +57,47 @@ impl Stream {
     pub fn new(
         hub: &mut Hub,
         selection: Selection,
-        cursor: Cursor,
+        (start, told): (Start, Position),
         envelope: bool,
         budget: Budget,
+        retry_ms: u64,
     ) -> Self {
-        let (lane, key) = hub.subscribe(&selection, cursor);
+        let (lane, key) = hub.subscribe(&selection, start.cursor);
         Self {
             lane,
             key,
             awake: true,
-            selection,
             envelope,
             budget,
-            stated: cursor.after,
+            notice: Some(opening(hub, start, retry_ms)),
+            told,
+            stated: start.cursor.after,
             store_read: None,
+            selection,
         }
     }
 
     /// The next bytes.
     pub fn pull(&mut self, hub: &mut Hub) -> Pulled {
         loop {
+            if let Some(bytes) = self.notice.take() {
+                return Pulled::Bytes(bytes);
+            }
             let mut frames = Vec::new();
             let read = match self.store_read.take() {
-                Some(StoreRead::Asked(cursor)) => {
-                    self.store_read = Some(StoreRead::Asked(cursor));
-                    return Pulled::Later;
-                }
                 Some(StoreRead::Failed) => return Pulled::End,
-                Some(StoreRead::Done(cursor, given, read)) => {
-                    frames = given;
-                    hub.lanes[self.lane].set_cursor(self.key, cursor);
-                    // At the end of the store the tail takes over.
-                    if read == Read::CaughtUp {
-                        continue;
+                Some(StoreRead::Done(done)) => {
+                    match self.after_store_read(hub, done, &mut frames) {
+                        Some(read) => read,
+                        None => continue,
                     }
-                    read
                 }
-                None => {
-                    let lane = &mut hub.lanes[self.lane];
-                    let read = lane.read(self.key, &hub.tail, self.budget, &mut frames);
-                    if let Read::Gap(_) = read {
-                        self.store_read = Some(StoreRead::Asked(self.cursor(hub)));
-                        return Pulled::Later;
+                asked => {
+                    self.store_read = asked;
+                    match self.read_tail(hub, &mut frames) {
+                        Some(read) => read,
+                        None => return Pulled::Later,
                     }
-                    read
                 }
             };
             return match read {
@@ -102,6 +112,39 @@ impl Stream {
         }
     }
 
+    /// `None` if the store is or has to be asked.
+    fn read_tail(&mut self, hub: &mut Hub, frames: &mut Vec<Arc<Frame>>) -> Option<Read> {
+        if self.store_read.is_some() {
+            return None;
+        }
+        let read = hub.lanes[self.lane].read(self.key, &hub.tail, self.budget, frames);
+        if let Read::Gap(_) = read {
+            self.store_read = Some(StoreRead::Asked(self.cursor(hub)));
+            return None;
+        }
+        Some(read)
+    }
+
+    /// `None` if there is nothing to give.
+    fn after_store_read(
+        &mut self,
+        hub: &mut Hub,
+        done: Done,
+        frames: &mut Vec<Arc<Frame>>,
+    ) -> Option<Read> {
+        if done.before.after < done.horizon && self.told < done.horizon {
+            self.told = done.horizon;
+            if !matches!(done.read, Read::Gap(_)) {
+                let id = hub.wire_id(done.before.after);
+                self.notice = Some(control::gap(GapReason::Expired, id));
+            }
+        }
+        *frames = done.frames;
+        hub.lanes[self.lane].set_cursor(self.key, done.cursor);
+        // At the end of the store the tail takes over.
+        (done.read != Read::CaughtUp).then_some(done.read)
+    }
+
     /// The timer fires: a heartbeat, unless there is something better.
     pub fn pull_or_beat(&mut self, hub: &mut Hub) -> Pulled {
         match self.pull(hub) {
@@ -112,15 +155,22 @@ impl Stream {
 
     /// What the server's other thread does, some time after it was asked.
     pub fn read_store(&mut self, hub: &Hub) {
-        let Some(StoreRead::Asked(mut cursor)) = self.store_read else {
+        let Some(StoreRead::Asked(before)) = self.store_read else {
             return;
         };
-        let mut frames = Vec::new();
+        let (mut cursor, mut frames) = (before, Vec::new());
         let read = hub
             .reader
             .read(&mut cursor, &self.selection, self.budget, &mut frames);
+        let horizon = hub.reader.horizon(&self.selection);
         self.store_read = Some(match read {
-            Ok(read) => StoreRead::Done(cursor, frames, read),
+            Ok(read) => StoreRead::Done(Done {
+                before,
+                cursor,
+                frames,
+                read,
+                horizon,
+            }),
             Err(_) => StoreRead::Failed,
         });
     }
@@ -136,6 +186,8 @@ impl Stream {
             false => frame.payload(),
             true => frame.envelope(),
         });
+        let notice = self.notice.take();
+        let blocks = notice.into_iter().chain(blocks);
         blocks.collect::<Vec<_>>().concat().into()
     }
 
@@ -163,4 +215,17 @@ impl Stream {
         lane.cursor(self.key)
             .unwrap_or(Cursor { after: lane.end() })
     }
+}
+
+/// Begins a stream: with the position it goes on from, or with the gap that
+/// has the same id. Not with both: who loses the connection between them would
+/// never hear of the gap.
+fn opening(hub: &Hub, start: Start, retry_ms: u64) -> Bytes {
+    let id = hub.wire_id(start.cursor.after);
+    let Some(reason) = start.gap else {
+        return control::opening(retry_ms, id);
+    };
+    [control::retry(retry_ms), control::gap(reason, id)]
+        .concat()
+        .into()
 }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use tidings_codec::EventId;
 use tidings_engine::since::Since;
 use tidings_engine::start::{Asked, Start};
-use tidings_engine::{Budget, Cursor, Selection, Selector, Timestamp, control};
+use tidings_engine::{Budget, Cursor, Position, Selection, Selector, Timestamp};
 
 /// One watcher, over all its connections.
 pub struct Watcher {
@@ -26,10 +26,11 @@ pub struct Watcher {
 
 enum Connection {
     None,
-    /// The hub has its request, and has looked where the log ends.
-    Asking(Asked, Cursor),
+    /// The hub has its request, and has looked what may be gone and where the
+    /// log ends.
+    Asking(Asked, Position, Cursor),
     /// The hub knows where the stream starts.
-    Found(Start),
+    Found(Start, Position),
     /// The stream flows; these bytes are under way.
     Open(Stream, VecDeque<u8>),
 }
@@ -83,8 +84,8 @@ impl Watcher {
     pub fn step(&mut self, hub: &mut Hub, rng: &mut Rng, now: Timestamp, moment: Moment) {
         match std::mem::replace(&mut self.connection, Connection::None) {
             Connection::None => self.ask(hub),
-            Connection::Asking(asked, live) => self.find(hub, &asked, live, now),
-            Connection::Found(start) => self.open(hub, start, rng),
+            Connection::Asking(asked, told, live) => self.find(hub, &asked, (told, live), now),
+            Connection::Found(start, told) => self.open(hub, (start, told), rng),
             Connection::Open(stream, pipe) => {
                 self.connection = Connection::Open(stream, pipe);
                 match rng.u8(0..8) {
@@ -166,34 +167,29 @@ impl Watcher {
         let live = Cursor {
             after: hub.reader.last(),
         };
-        self.connection = Connection::Asking(asked, live);
+        let told = hub.reader.horizon(&self.selection);
+        self.connection = Connection::Asking(asked, told, live);
     }
 
-    fn find(&mut self, hub: &Hub, asked: &Asked, live: Cursor, now: Timestamp) {
+    fn find(&mut self, hub: &Hub, asked: &Asked, (told, live): (Position, Cursor), now: Timestamp) {
         if asked.is_live() {
-            self.connection = Connection::Found(Start {
+            let start = Start {
                 cursor: live,
                 gap: None,
-            });
+            };
+            self.connection = Connection::Found(start, told);
             return;
         }
         match asked.start(&hub.reader, &self.selection, live, now) {
-            Ok(start) => self.connection = Connection::Found(start),
+            Ok(start) => self.connection = Connection::Found(start, told),
             Err(_) => self.reader.disconnected(),
         }
     }
 
-    fn open(&mut self, hub: &mut Hub, start: Start, rng: &mut Rng) {
-        let (retry, id) = (rng.u64(500..5_000), hub.wire_id(start.cursor.after));
-        // A gap's event states the position itself: stated before it, a
-        // connection lost in between would never hear of the gap.
-        let opening = match start.gap {
-            None => control::opening(retry, id).to_vec(),
-            Some(reason) => [control::retry(retry), control::gap(reason, id)].concat(),
-        };
-        let selection = self.selection.clone();
-        let stream = Stream::new(hub, selection, start.cursor, self.envelope, self.budget);
-        self.connection = Connection::Open(stream, opening.into());
+    fn open(&mut self, hub: &mut Hub, start: (Start, Position), rng: &mut Rng) {
+        let (selection, retry_ms) = (self.selection.clone(), rng.u64(500..5_000));
+        let stream = Stream::new(hub, selection, start, self.envelope, self.budget, retry_ms);
+        self.connection = Connection::Open(stream, VecDeque::new());
     }
 
     /// The hub pulls what the window has room for.
