@@ -45,46 +45,29 @@ struct Mark {
     end: u64,
 }
 
+/// What a segment holds, from one end to the other.
+struct Contents {
+    /// Behind the last record.
+    any: Mark,
+    /// Behind the last complete request.
+    complete: Mark,
+    /// Where the last group begins, in bytes.
+    group: u64,
+    /// Where reading ended, in bytes.
+    end: u64,
+    /// Damaged places in order, and both marks before each.
+    damages: Vec<(Damage, Mark, Mark)>,
+}
+
 /// Reads the last segment through and decides where it ends.
 pub(crate) fn examine(file: &dyn StorageFile, header: &Header) -> io::Result<Tail> {
-    let salt = Salt::new(header.identity, header.first);
-    let extent = Extent {
-        salt,
-        end: header.capacity,
-        sealed: false,
-    };
-    let mut scan = Scan::whole(file, extent, header.first);
-    let start = Mark {
-        last: Position(header.first.0 - 1),
-        end: DATA_START,
-    };
-    let (mut any, mut complete, mut group) = (start, start, DATA_START);
-    let mut damages: Vec<(Damage, Mark, Mark)> = Vec::new();
-    let end = loop {
-        match scan.step()? {
-            Step::Record { at, head } => {
-                group = group.max(head.group);
-                any = Mark {
-                    last: head.position,
-                    end: at + head.len,
-                };
-                if head.ends_request {
-                    complete = any;
-                }
-            }
-            Step::Damage(damage) => {
-                damages.push((damage, any, complete));
-                if let Some(next) = damage.next {
-                    any = Mark {
-                        last: Position(next.0 - 1),
-                        end: damage.to,
-                    };
-                    complete = any;
-                }
-            }
-            Step::End { at } => break at,
-        }
-    };
+    let Contents {
+        any,
+        complete,
+        group,
+        end,
+        damages,
+    } = read_through(file, header)?;
     let whole = |mark: Mark| Tail {
         last: mark.last,
         end: mark.end,
@@ -115,6 +98,56 @@ pub(crate) fn examine(file: &dyn StorageFile, header: &Header) -> io::Result<Tai
         return Ok(broken(complete, end, false));
     }
     Ok(whole(any))
+}
+
+fn read_through(file: &dyn StorageFile, header: &Header) -> io::Result<Contents> {
+    let salt = Salt::new(header.identity, header.first);
+    let extent = Extent {
+        salt,
+        end: header.capacity,
+        sealed: false,
+    };
+    let mut scan = Scan::whole(file, extent, header.first);
+    let start = Mark {
+        last: Position(header.first.0 - 1),
+        end: DATA_START,
+    };
+    let mut contents = Contents {
+        any: start,
+        complete: start,
+        group: DATA_START,
+        end: DATA_START,
+        damages: Vec::new(),
+    };
+    loop {
+        match scan.step()? {
+            Step::Record { at, head } => {
+                contents.group = contents.group.max(head.group);
+                contents.any = Mark {
+                    last: head.position,
+                    end: at + head.len,
+                };
+                if head.ends_request {
+                    contents.complete = contents.any;
+                }
+            }
+            Step::Damage(damage) => {
+                let before = (damage, contents.any, contents.complete);
+                contents.damages.push(before);
+                if let Some(next) = damage.next {
+                    contents.any = Mark {
+                        last: Position(next.0 - 1),
+                        end: damage.to,
+                    };
+                    contents.complete = contents.any;
+                }
+            }
+            Step::End { at } => {
+                contents.end = at;
+                return Ok(contents);
+            }
+        }
+    }
 }
 
 /// Makes the last group durable. It is written again, because after a failed
