@@ -11,6 +11,10 @@ use tidings_store::storage::crash::{CrashStorage, Faults, Seeded};
 use tidings_store::{Appended, Health, Limits, Options, Reader, Retention, Store};
 
 const STEPS: u64 = 70;
+const HOUR: u64 = 3_600_000;
+const HUB_AGE: u64 = 6 * HOUR;
+/// When all but the first start happens.
+const LATER: Timestamp = Timestamp(NOW.0 + HUB_AGE);
 /// How many events are kept.
 const KEPT: usize = 60;
 
@@ -21,7 +25,9 @@ fn options() -> Options {
             default: Limits {
                 bytes: Some(64 * 1024 * 16),
                 events: Some(KEPT as u64),
-                age_ms: None,
+                // Less than the age of the hub, more than that of any event:
+                // nothing expires by age, whatever a crash leaves.
+                age_ms: Some(HUB_AGE / 2),
             },
             rules: Vec::new(),
         },
@@ -73,6 +79,7 @@ impl Model {
             1 => with_key(topic, n, n.into(), n),
             _ => event(topic, n),
         };
+        entry.time = LATER;
         entry.fields = format!("data: {n} {}\n", "x".repeat(size)).into();
         entry
     }
@@ -146,7 +153,11 @@ fn payload(position: Position, entry: &Entry) -> bytes::Bytes {
 }
 
 fn open_on(disk: &CrashStorage) -> Option<Store> {
-    let opened = Store::open(Arc::new(disk.clone()), options(), NOW, fresh(LOG));
+    open_at(disk, LATER)
+}
+
+fn open_at(disk: &CrashStorage, now: Timestamp) -> Option<Store> {
+    let opened = Store::open(Arc::new(disk.clone()), options(), now, fresh(LOG));
     match opened {
         Ok((store, _)) => Some(store),
         Err(error) => {
@@ -161,13 +172,16 @@ fn open_on(disk: &CrashStorage) -> Option<Store> {
 fn run(disk: &CrashStorage, seed: u64, progress: &mut Vec<Position>) -> Model {
     let mut model = Model::default();
     let mut random = Seeded::new(seed);
-    let Some(mut store) = open_on(disk) else {
+    let Some(mut store) = open_at(disk, NOW) else {
         return model;
     };
+    for hours in 1..=HUB_AGE / HOUR {
+        let _ = store.maintain(Timestamp(NOW.0 + hours * HOUR));
+    }
     for _ in 0..STEPS {
         match model.plan(&mut random) {
             Action::Append(requests) => {
-                let answers = store.commit(requests.clone(), NOW);
+                let answers = store.commit(requests.clone(), LATER);
                 for (request, answer) in requests.into_iter().zip(answers) {
                     match answer {
                         Ok(appended) => model.acknowledge(&request, &appended),
@@ -175,7 +189,7 @@ fn run(disk: &CrashStorage, seed: u64, progress: &mut Vec<Position>) -> Model {
                     }
                 }
             }
-            Action::Maintain => while store.maintain(NOW).unwrap_or(false) {},
+            Action::Maintain => while store.maintain(LATER).unwrap_or(false) {},
             Action::Reopen => {
                 drop(store);
                 match open_on(disk) {
@@ -212,7 +226,8 @@ fn recover(crashed: &CrashStorage, model: &Model, gone: Position, seed: u64, wha
         store = open_on(&disk);
     }
     disk.set_faults(Faults::default());
-    let store = store.unwrap_or_else(|| panic!("{what}: can't be opened"));
+    let mut store = store.unwrap_or_else(|| panic!("{what}: can't be opened"));
+    let _ = store.maintain(LATER);
     // Maintenance may be where it stopped: what it dropped is gone.
     let gone = gone.max(
         store
@@ -237,8 +252,12 @@ fn recover(crashed: &CrashStorage, model: &Model, gone: Position, seed: u64, wha
     let mut model = model.clone();
     retry_unknown(&mut store, &mut model, what);
     for n in 0..3 {
-        let request = vec![event("after", n), event("after", n + 100)];
-        model.acknowledge(&request, &append(&mut store, request.clone()));
+        let request = [n, n + 100].map(|n| Entry {
+            time: LATER,
+            ..event("after", n)
+        });
+        let request = request.to_vec();
+        model.acknowledge(&request, &append_later(&mut store, request.clone()));
     }
     let gone = store.reader().earliest(&selection("**")).after;
     model.check(&store.reader(), gone.max(gone_by_count(&store)), what);
@@ -246,6 +265,10 @@ fn recover(crashed: &CrashStorage, model: &Model, gone: Position, seed: u64, wha
     let disk = disk.reboot(seed + 3, Faults::default());
     let store = open_on(&disk).expect("no fault");
     model.check(&store.reader(), gone_by_count(&store), what);
+}
+
+fn append_later(store: &mut Store, request: Vec<Entry>) -> Vec<Appended> {
+    store.commit(vec![request], LATER).remove(0).unwrap()
 }
 
 /// With at most 60 events kept, everything before the last 60 may go.
@@ -262,7 +285,7 @@ fn retry_unknown(store: &mut Store, model: &mut Model, what: &str) {
             model.unknown.push(request);
             continue;
         }
-        let appended = append(store, request.clone());
+        let appended = append_later(store, request.clone());
         let duplicates = appended.iter().filter(|a| a.duplicate).count();
         assert!(
             duplicates == 0 || duplicates == request.len(),
