@@ -80,8 +80,15 @@ test('a connection lost before its first event resumes where it began', LIMIT, a
   const page = await pageOf(t, hub);
   const network = await page.context().newCDPSession(page);
   await network.send('Network.enable');
-  // The block that carries the position fires no event in the page.
-  const opening = new Promise(resolve => { network.on('Network.dataReceived', resolve); });
+  // The block that carries the position fires no event in the page. Other
+  // requests of the page (its icon) receive data too.
+  const opening = new Promise(resolve => {
+    let stream = null;
+    network.on('Network.requestWillBeSent', ({ requestId, request }) => {
+      if (request.url.endsWith('/t/quiet')) stream = requestId;
+    });
+    network.on('Network.dataReceived', ({ requestId }) => { if (requestId === stream) resolve(); });
+  });
   const watcher = await watch(page, '/t/quiet');
   await opening;
   assert.equal((await watcher.state()).count, 0);
