@@ -65,8 +65,8 @@ impl std::error::Error for InvalidSince {}
 
 const LAST_PREFIX: &str = "last:";
 
-/// The units of durations, in milliseconds.
-const UNITS: [(&str, u64); 6] = [
+/// The units of durations, in milliseconds. `ms` stands before `m` and `s`.
+pub const UNITS: [(&str, u64); 6] = [
     ("ms", 1),
     ("s", 1_000),
     ("m", 60_000),

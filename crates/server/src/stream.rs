@@ -205,7 +205,6 @@ impl Stream {
             Err(error) => {
                 tracing::error!(%error, "a stream ends because the store can't be read");
                 self.ended = true;
-                self.notice = None;
                 return None;
             }
         };

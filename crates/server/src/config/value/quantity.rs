@@ -25,15 +25,8 @@ pub enum InvalidQuantity {
     TooLarge,
 }
 
-/// The units of `since=` too. Weeks are read, and written as days.
-const MILLIS: [(&str, u64); 6] = [
-    ("ms", 1),
-    ("s", 1_000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-    ("w", 604_800_000),
-];
+/// The units of `since=`. Weeks are read, and written as days.
+const MILLIS: [(&str, u64); 6] = tidings_engine::since::UNITS;
 
 const BYTES: [(&str, u64); 9] = [
     ("B", 1),
