@@ -1,0 +1,241 @@
+//! Does what the [protocol](crate::protocol) says: the one shell around it,
+//! under every face.
+
+use crate::error::BoxError;
+use crate::event::{Event, Text};
+use crate::handle::{Handle, Shared};
+use crate::protocol::{Input, Machine, Notice, Options, Request, Step, Then};
+use crate::runtime::Runtime;
+use crate::transport::{Body, Sending, Transport};
+use bytes::{Buf, Bytes};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tidings_codec::{Item, TooLarge};
+
+/// Changes the request of an attempt before it is sent.
+pub(crate) type Hook = Arc<dyn Fn(Request) -> Prepared + Send + Sync>;
+type Prepared = Pin<Box<dyn Future<Output = Result<Request, BoxError>> + Send>>;
+type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What carries, what tells the time, and what runs before an attempt.
+#[derive(Clone)]
+pub(crate) struct Means {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) before_attempt: Option<Hook>,
+}
+
+/// Everything that a stream tells, in order.
+#[derive(Debug)]
+pub(crate) enum Told {
+    Notice(Notice),
+    Event(Event),
+    Retry(Duration),
+    Comment(String),
+    TooLarge(TooLarge),
+}
+
+/// Polls the connections of one stream, one at a time. It holds one chunk of a
+/// body and the decoder's buffers, and reads on only when it is polled: a slow
+/// reader slows the server down through its socket.
+pub(crate) struct Driver {
+    machine: Machine,
+    means: Means,
+    doing: Doing,
+    /// What of the last chunk isn't read yet, and when it came.
+    chunk: Bytes,
+    chunk_at: Duration,
+    timer: Option<(Duration, Sleep)>,
+    event_type: Text,
+    last_event_id: Text,
+    shared: Arc<Shared>,
+}
+
+enum Doing {
+    Preparing(Prepared),
+    Sending(Sending),
+    Reading(Body),
+    Waiting(Duration),
+    Stopped,
+}
+
+impl Driver {
+    pub(crate) fn new(options: Options, means: Means) -> Self {
+        let now = means.runtime.now();
+        let (machine, then) = Machine::new(options, now);
+        let shared = Shared::new(&machine);
+        let mut driver = Self {
+            machine,
+            means,
+            doing: Doing::Stopped,
+            chunk: Bytes::new(),
+            chunk_at: now,
+            timer: None,
+            event_type: Text::EMPTY,
+            last_event_id: Text::EMPTY,
+            shared,
+        };
+        driver.begin(then);
+        driver
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        self.shared.handle()
+    }
+
+    /// The next that is told; `None` when nothing will be. Cancel-safe: what
+    /// was read stays in here.
+    pub(crate) fn poll_told(&mut self, cx: &mut Context<'_>) -> Poll<Option<Told>> {
+        loop {
+            if let Some(input) = self.shared.take_command(&mut self.machine, cx) {
+                if let Some(told) = self.take(input) {
+                    return Poll::Ready(Some(told));
+                }
+                continue;
+            }
+            if let Some(told) = self.next_of_chunk() {
+                return Poll::Ready(Some(told));
+            }
+            if matches!(self.doing, Doing::Stopped) {
+                return Poll::Ready(None);
+            }
+            let Poll::Ready(input) = self.poll_input(cx) else {
+                return Poll::Pending;
+            };
+            if let Some(told) = input.and_then(|input| self.take(input)) {
+                return Poll::Ready(Some(told));
+            }
+        }
+    }
+
+    fn next_of_chunk(&mut self) -> Option<Told> {
+        if self.chunk.is_empty() {
+            return None;
+        }
+        let mut bytes = &self.chunk[..];
+        let item = self.machine.bytes(&mut bytes, self.chunk_at);
+        let told = item.map(|item| match item {
+            Item::Event(event) => {
+                self.event_type.set(event.type_or_message());
+                self.last_event_id.set(event.last_event_id);
+                Told::Event(Event {
+                    event_type: self.event_type.clone(),
+                    data: event.data.to_owned(),
+                    last_event_id: self.last_event_id.clone(),
+                    has_id: event.id.is_some(),
+                    retry: event.retry.map(Duration::from_millis),
+                })
+            }
+            Item::Retry(millis) => Told::Retry(Duration::from_millis(millis)),
+            Item::Comment(text) => Told::Comment(text.to_owned()),
+            Item::TooLarge(excess) => Told::TooLarge(excess),
+        });
+        let read = self.chunk.len() - bytes.len();
+        self.chunk.advance(read);
+        self.shared.publish(&self.machine);
+        told
+    }
+
+    /// Waits for what is being done, or for its time to be over. `None`: a
+    /// chunk has come, or the request is on its way.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Option<Input>> {
+        let input = match &mut self.doing {
+            Doing::Preparing(prepared) => {
+                prepared.as_mut().poll(cx).map(|prepared| match prepared {
+                    Ok(request) => {
+                        self.machine.set_request(request.clone());
+                        self.doing = Doing::Sending(self.means.transport.send(request));
+                        None
+                    }
+                    Err(error) => Some(Input::Refused(error)),
+                })
+            }
+            Doing::Sending(sending) => sending.as_mut().poll(cx).map(|response| match response {
+                Ok(response) => {
+                    self.doing = Doing::Reading(response.body);
+                    Some(Input::Head(response.head))
+                }
+                Err(error) => Some(Input::Error(error)),
+            }),
+            Doing::Reading(body) => body.as_mut().poll_next(cx).map(|chunk| match chunk {
+                Some(Ok(chunk)) => {
+                    self.chunk = chunk;
+                    self.chunk_at = self.means.runtime.now();
+                    None
+                }
+                Some(Err(error)) => Some(Input::Error(error)),
+                None => Some(Input::End),
+            }),
+            Doing::Waiting(_) | Doing::Stopped => Poll::Pending,
+        };
+        if input.is_ready() {
+            return input;
+        }
+        self.poll_timer(cx).map(|()| Some(Input::Timer))
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let until = match self.doing {
+            Doing::Waiting(until) => Some(until),
+            Doing::Stopped => None,
+            _ => self.machine.deadline(),
+        };
+        let Some(until) = until else {
+            self.timer = None;
+            return Poll::Pending;
+        };
+        let timer = match &mut self.timer {
+            // One that fires too early is kept: each chunk moves the deadline,
+            // and setting a timer for each would cost more than reading it.
+            Some((at, sleep)) if *at <= until => sleep,
+            none => {
+                let sleep = self.means.runtime.sleep_until(until);
+                &mut none.insert((until, sleep)).1
+            }
+        };
+        std::task::ready!(timer.as_mut().poll(cx));
+        self.timer = None;
+        if self.means.runtime.now() < until {
+            return self.poll_timer(cx);
+        }
+        Poll::Ready(())
+    }
+
+    fn take(&mut self, input: Input) -> Option<Told> {
+        let Step { notice, then } = self.machine.handle(input, self.means.runtime.now());
+        self.begin(then);
+        self.shared.publish(&self.machine);
+        notice.map(Told::Notice)
+    }
+
+    fn begin(&mut self, then: Then) {
+        self.doing = match then {
+            Then::Connect(request) => {
+                self.chunk.clear();
+                match &self.means.before_attempt {
+                    Some(hook) => Doing::Preparing(hook(*request)),
+                    None => Doing::Sending(self.means.transport.send(*request)),
+                }
+            }
+            Then::Redirect(request) => Doing::Sending(self.means.transport.send(*request)),
+            Then::Read => return,
+            Then::Wait(until) => {
+                self.chunk.clear();
+                Doing::Waiting(until)
+            }
+            Then::Stop => {
+                self.chunk.clear();
+                Doing::Stopped
+            }
+        };
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shared.closed();
+    }
+}

@@ -1,0 +1,239 @@
+//! What can be seen and done from outside while a stream is read.
+
+use crate::event::Text;
+use crate::protocol::{Input, Machine, ReadyState};
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// A view of a stream, and what can be done to it from another task. Cheap to
+/// clone; doesn't keep the stream alive.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// Sees each change of a stream's [`ReadyState`].
+#[derive(Debug)]
+pub struct StateWatch {
+    handle: Handle,
+    seen: u64,
+    waiting: Option<u64>,
+}
+
+impl Handle {
+    /// Ends the stream for good (A6). What was read and not yet taken is dropped.
+    pub fn close(&self) {
+        self.command(|commands| commands.close = true);
+    }
+
+    /// Drops the connection, if there is one, and makes a new one at once, from
+    /// the last event ID. Nothing happens once the stream is closed.
+    pub fn restart(&self) {
+        self.command(|commands| commands.restart = true);
+    }
+
+    /// Drops what was read of an unfinished event (rule P1).
+    pub fn reset(&self) {
+        self.command(|commands| commands.reset = true);
+    }
+
+    /// `readyState` (A4).
+    pub fn ready_state(&self) -> ReadyState {
+        self.shared.lock().view.ready_state
+    }
+
+    /// The last event ID, empty if there is none: what a reconnect resumes after.
+    pub fn last_event_id(&self) -> Text {
+        self.shared.lock().view.last_event_id.clone()
+    }
+
+    /// How long a reconnect waits at least.
+    pub fn reconnection_time(&self) -> Duration {
+        self.shared.lock().view.reconnection_time
+    }
+
+    /// Watches the state from now on.
+    pub fn watch(&self) -> StateWatch {
+        StateWatch {
+            seen: self.shared.lock().changes,
+            handle: self.clone(),
+            waiting: None,
+        }
+    }
+
+    fn command(&self, give: impl FnOnce(&mut Commands)) {
+        let waker = {
+            let mut inner = self.shared.lock();
+            give(&mut inner.commands);
+            inner.driver.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.shared.lock();
+        f.debug_struct("Handle")
+            .field("ready_state", &inner.view.ready_state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StateWatch {
+    /// The next change, or the latest of several that came meanwhile. Pends
+    /// for ever once [`ReadyState::Closed`] was told: nothing changes after it.
+    /// Cancel-safe.
+    pub async fn changed(&mut self) -> ReadyState {
+        poll_fn(|cx| self.poll_changed(cx)).await
+    }
+
+    fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<ReadyState> {
+        let mut inner = self.handle.shared.lock();
+        let waiting = self.waiting.take();
+        if self.seen != inner.changes {
+            self.seen = inner.changes;
+            inner.watchers.retain(|(key, _)| Some(*key) != waiting);
+            return Poll::Ready(inner.view.ready_state);
+        }
+        let key = waiting.unwrap_or_else(|| {
+            inner.next_watcher += 1;
+            inner.next_watcher
+        });
+        match inner.watchers.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, waker)) => waker.clone_from(cx.waker()),
+            None => inner.watchers.push((key, cx.waker().clone())),
+        }
+        self.waiting = Some(key);
+        Poll::Pending
+    }
+}
+
+impl Drop for StateWatch {
+    fn drop(&mut self) {
+        let mut inner = self.handle.shared.lock();
+        let waiting = self.waiting;
+        inner.watchers.retain(|(key, _)| Some(*key) != waiting);
+    }
+}
+
+/// The driver's end.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    commands: Commands,
+    view: View,
+    changes: u64,
+    driver: Option<Waker>,
+    watchers: Vec<(u64, Waker)>,
+    next_watcher: u64,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Commands {
+    close: bool,
+    restart: bool,
+    reset: bool,
+}
+
+#[derive(Debug)]
+struct View {
+    ready_state: ReadyState,
+    last_event_id: Text,
+    reconnection_time: Duration,
+}
+
+impl Shared {
+    pub(crate) fn new(machine: &Machine) -> Arc<Self> {
+        let inner = Inner {
+            commands: Commands::default(),
+            view: View {
+                ready_state: machine.ready_state(),
+                last_event_id: machine.last_event_id().into(),
+                reconnection_time: machine.reconnection_time(),
+            },
+            changes: 0,
+            driver: None,
+            watchers: Vec::new(),
+            next_watcher: 0,
+        };
+        Arc::new(Self {
+            inner: Mutex::new(inner),
+        })
+    }
+
+    pub(crate) fn handle(self: &Arc<Self>) -> Handle {
+        Handle {
+            shared: self.clone(),
+        }
+    }
+
+    /// What the user wants, if anything; else `cx` is woken when they do.
+    /// Closing comes before restarting, and a `reset` is done here.
+    pub(crate) fn take_command(&self, machine: &mut Machine, cx: &Context<'_>) -> Option<Input> {
+        let mut inner = self.lock();
+        let commands = std::mem::take(&mut inner.commands);
+        if commands.reset {
+            machine.reset();
+        }
+        if commands.close {
+            return Some(Input::Close);
+        }
+        if commands.restart {
+            return Some(Input::Restart);
+        }
+        match &mut inner.driver {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        None
+    }
+
+    /// Lets the handles see what `machine` has become.
+    pub(crate) fn publish(&self, machine: &Machine) {
+        let watchers = {
+            let mut inner = self.lock();
+            inner.view.last_event_id.set(machine.last_event_id());
+            inner.view.reconnection_time = machine.reconnection_time();
+            inner.set_ready_state(machine.ready_state())
+        };
+        wake(watchers);
+    }
+
+    /// The stream was dropped.
+    pub(crate) fn closed(&self) {
+        let watchers = self.lock().set_ready_state(ReadyState::Closed);
+        wake(watchers);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing in here panics while it holds the lock.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn set_ready_state(&mut self, state: ReadyState) -> Vec<(u64, Waker)> {
+        if self.view.ready_state == state {
+            return Vec::new();
+        }
+        self.view.ready_state = state;
+        self.changes += 1;
+        std::mem::take(&mut self.watchers)
+    }
+}
+
+fn wake(watchers: Vec<(u64, Waker)>) {
+    for (_, waker) in watchers {
+        waker.wake();
+    }
+}

@@ -1,0 +1,26 @@
+//! EventSource for Rust: the client of the WHATWG standard's section
+//! "Server-sent events", and what a backend needs from one besides.
+//!
+//! - [`protocol`] decides: a state machine without clock, randomness or I/O.
+//! - [`transport`] carries: a trait, and HTTP/1.1 and HTTP/2 over hyper behind it.
+//! - `EventStream` is for async Rust, `blocking::Events` for threads,
+//!   `EventSource` is the standard's object with its listeners.
+//!
+//! Rules of the standard are cited by letter and number, as in `tidings-codec`:
+//! A is the object, E the request (R1 to R9), F the response decision table,
+//! G announce, reestablish and fail (T1 to T6).
+#![forbid(unsafe_code)]
+
+pub mod protocol;
+pub mod transport;
+
+mod driver;
+mod error;
+mod event;
+mod handle;
+mod runtime;
+
+pub use error::{BoxError, Error, Fault, InvalidRequest, RedirectError};
+pub use event::{Event, Text};
+pub use handle::{Handle, StateWatch};
+pub use runtime::Runtime;
