@@ -111,6 +111,11 @@ impl Driver {
         }
     }
 
+    /// Ends the stream (A6).
+    pub(crate) fn close(&mut self) {
+        self.take(Input::Close);
+    }
+
     fn next_of_chunk(&mut self) -> Option<Told> {
         if self.chunk.is_empty() {
             return None;

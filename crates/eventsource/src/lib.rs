@@ -19,8 +19,10 @@ mod error;
 mod event;
 mod handle;
 mod runtime;
+mod stream;
 
 pub use error::{BoxError, Error, Fault, InvalidRequest, RedirectError};
 pub use event::{Event, Text};
 pub use handle::{Handle, StateWatch};
 pub use runtime::Runtime;
+pub use stream::{Builder, EventStream, Notice, Notices};
