@@ -3,11 +3,11 @@
 
 mod fault;
 
-use fault::{Journal, Mount, check_same, history, is_gap, launch, skip};
+use fault::{Journal, Mount, check_same, history, is_gap, launch};
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use tidings_testkit::Launch;
+use tidings_testkit::{Launch, skip};
 
 const EVENT: usize = 8000;
 const EVENTS: usize = 150;

@@ -3,9 +3,9 @@
 
 mod fault;
 
-use fault::{Journal, Mount, check_problem, check_ready, launch, set_limit, skip, wait_until};
+use fault::{Journal, Mount, check_problem, check_ready, launch, set_limit, wait_until};
 use rustix::process::Resource;
-use tidings_testkit::{Http, HubProcess, Launch};
+use tidings_testkit::{Http, HubProcess, Launch, skip};
 
 const MIB: u64 = 1 << 20;
 const EVENT: usize = 32 << 10;

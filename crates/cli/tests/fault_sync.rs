@@ -3,10 +3,10 @@
 
 mod fault;
 
-use fault::{Journal, check_problem, check_ready, launch, skip, wait_until};
+use fault::{Journal, check_problem, check_ready, launch, wait_until};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use tidings_testkit::{Launch, Watch};
+use tidings_testkit::{Launch, Watch, skip};
 
 const EVENT: usize = 100;
 /// More syncs of one thread than a start needs. strace counts per thread, so

@@ -224,6 +224,11 @@ impl HubProcess {
     pub fn kill(mut self) -> Launch {
         self.child.kill().expect("a child that runs");
         self.child.wait().expect("a child that can be waited for");
+        self.launch_again()
+    }
+
+    /// How to start it again where it is, once it has ended.
+    pub fn launch_again(&self) -> Launch {
         self.launch.clone().listen(self.address)
     }
 

@@ -1,10 +1,10 @@
 //! The tests in a browser: what they need, and running them. They find the hub
 //! in `TIDINGS_BIN` and the browser in `CHROMIUM`.
 
-use crate::install::install;
+use crate::install::{install, npm};
 use crate::report::Report;
 use crate::run::{cargo, find, missing, root, step, test_step};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -64,9 +64,6 @@ fn prepare(report: &mut Report) -> Result<PathBuf, String> {
     if find(&["node"]).is_none() {
         packages.push("nodejs");
     }
-    if find(&["npm"]).is_none() {
-        packages.push("npm");
-    }
     if !packages.is_empty() {
         install(report, &packages)?;
     }
@@ -77,15 +74,7 @@ fn prepare(report: &mut Report) -> Result<PathBuf, String> {
             "node is older than version {NODE_MAJOR}, which playwright-core needs"
         ));
     }
-    let directory = directory();
-    if !is_installed(&directory) {
-        let mut npm = Command::new("npm");
-        npm.args(["ci", "--no-audit", "--no-fund"])
-            .current_dir(&directory);
-        if !step(report, "install playwright-core", &mut npm) {
-            return Err("npm ci failed in tests/browser".to_owned());
-        }
-    }
+    npm(report, &directory())?;
     Ok(chromium)
 }
 
@@ -107,14 +96,6 @@ fn chromium() -> Option<PathBuf> {
     given
         .filter(|path| path.is_file())
         .or_else(|| find(&CHROMIUM))
-}
-
-/// Whether `node_modules` is what `package-lock.json` says: npm writes its own
-/// copy of it last.
-fn is_installed(directory: &Path) -> bool {
-    let written = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
-    let installed = written(&directory.join("node_modules/.package-lock.json"));
-    installed.is_some() && installed >= written(&directory.join("package-lock.json"))
 }
 
 /// Where cargo builds.

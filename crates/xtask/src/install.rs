@@ -1,12 +1,17 @@
 //! Installing what tests need and the machine lacks.
 
 use crate::report::Report;
-use crate::run::{find, step, succeeds};
+use crate::run::{find, root, step, succeeds};
 use std::path::Path;
 use std::process::Command;
 
-/// What the tests of faults use to make them.
-const TOOLS: [(&str, &str); 5] = [
+/// Where Debian has nginx's module.
+const NCHAN: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
+
+/// What the tests of faults use to make them, and strangers of Debian's.
+const TOOLS: [(&str, &str); 7] = [
+    ("curl", "curl"),
+    ("nginx", "nginx"),
     ("strace", "strace"),
     ("mkfs.ext4", "e2fsprogs"),
     ("nsenter", "util-linux"),
@@ -14,8 +19,9 @@ const TOOLS: [(&str, &str); 5] = [
     ("unshare", "util-linux"),
 ];
 
-/// Installs the tools that make faults, as far as that is possible. The tests
-/// themselves say which of them did not run for want of one.
+/// Installs the tools that make faults, and the strangers that the tests of
+/// interoperability talk to, as far as that is possible. The tests themselves
+/// say which of them did not run for want of one.
 pub fn tools(report: &mut Report) {
     let missing = |tool: &str| find(&[tool]).is_none() && !sbin_has(tool);
     let mut packages: Vec<&str> = TOOLS
@@ -23,12 +29,80 @@ pub fn tools(report: &mut Report) {
         .filter(|(tool, _)| missing(tool))
         .map(|(_, package)| *package)
         .collect();
-    packages.dedup();
-    if !packages.is_empty()
-        && let Err(reason) = install(report, &packages)
-    {
-        println!("{reason}");
+    if !Path::new(NCHAN).is_file() {
+        packages.push("libnginx-mod-nchan");
     }
+    packages.dedup();
+    let strangers = root().join("tests/interop");
+    let debian = match packages.is_empty() {
+        true => Ok(()),
+        false => install(report, &packages),
+    };
+    for outcome in [debian, npm(report, &strangers), python(report, &strangers)] {
+        if let Err(reason) = outcome {
+            println!("{reason}");
+        }
+    }
+}
+
+/// Installs what the `package-lock.json` of a directory says, unless it is there.
+pub fn npm(report: &mut Report, directory: &Path) -> Result<(), String> {
+    if is_installed(directory) {
+        return Ok(());
+    }
+    if find(&["npm"]).is_none() {
+        install(report, &["npm"])?;
+    }
+    let name = format!("npm ci in {}", shown(directory));
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund"])
+        .current_dir(directory);
+    match step(report, &name, &mut npm) {
+        true => Ok(()),
+        false => Err(format!("{name} failed")),
+    }
+}
+
+/// Whether `node_modules` is what `package-lock.json` says: npm writes its own
+/// copy of it last.
+fn is_installed(directory: &Path) -> bool {
+    let written = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+    let installed = written(&directory.join("node_modules/.package-lock.json"));
+    installed.is_some() && installed >= written(&directory.join("package-lock.json"))
+}
+
+/// Makes a virtual environment of Python in `.venv` of a directory, with what its
+/// `requirements.txt` says, unless it is there.
+pub fn python(report: &mut Report, directory: &Path) -> Result<(), String> {
+    const WANTED: &str = "requirements.txt";
+    let wanted = directory.join(WANTED);
+    let environment = directory.join(".venv");
+    // Copied last, so that it says what is installed whole.
+    let installed = environment.join(WANTED);
+    let read = |path: &Path| std::fs::read(path).map_err(|error| format!("{path:?}: {error}"));
+    let wanted_text = read(&wanted)?;
+    if read(&installed).is_ok_and(|text| text == wanted_text) {
+        return Ok(());
+    }
+    if !succeeds("python3", &["-c", "import ensurepip, venv"]) {
+        install(report, &["python3", "python3-venv"])?;
+    }
+    let script = "python3 -m venv --clear \"$1\" && \"$1/bin/pip\" install --quiet \
+                  --disable-pip-version-check --requirement \"$2\" && cp \"$2\" \"$1\"";
+    let name = format!("pip install in {}", shown(directory));
+    let mut sh = Command::new("sh");
+    sh.args(["-c", script, "sh"]).args([&environment, &wanted]);
+    match step(report, &name, &mut sh) {
+        true => Ok(()),
+        false => Err(format!("{name} failed")),
+    }
+}
+
+/// As seen from the root of the repository.
+fn shown(directory: &Path) -> String {
+    let root = root();
+    let path = directory.strip_prefix(&root).unwrap_or(directory);
+    path.display().to_string()
 }
 
 /// Directories that stand in `PATH` for root only.

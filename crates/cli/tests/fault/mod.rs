@@ -15,14 +15,6 @@ pub fn launch(data: &Path) -> Launch {
     Launch::new(env!("CARGO_BIN_EXE_tidings"), data)
 }
 
-/// Says that a test can't run here. In CI that is a failure: nobody would
-/// notice it.
-pub fn skip(reason: &str) {
-    let ci = std::env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1");
-    assert!(!ci, "this test can't run: {reason}");
-    eprintln!("SKIPPED: {reason}");
-}
-
 /// Polls until `condition` holds.
 ///
 /// # Panics

@@ -1,0 +1,139 @@
+//! Our hub with a stranger that watches it.
+
+use super::cutter::Cutter;
+use super::stranger::Stranger;
+use super::table::{CUTS, END, Row, check_same, rows};
+use serde_json::{Value, json};
+use std::process::Command;
+use tidings_testkit::{HubProcess, Launch, Received, launch};
+
+/// The topic of these tests.
+pub const TOPIC: &str = "strangers";
+
+/// A hub behind a cutter. Its streams ask to be reopened soon, so that a test
+/// that loses them several times stays short.
+pub fn behind(cutter: &Cutter) -> HubProcess {
+    let launch = launch!(
+        "TIDINGS_STREAM_RETRY" = "100ms",
+        "TIDINGS_DRAIN_WINDOW" = "1s",
+    )
+    .env("TIDINGS_HOSTS", cutter.address().to_string());
+    let hub = launch.start();
+    cutter.lead_to(hub.address());
+    hub
+}
+
+/// Publishes the events; answers what is to be seen of them.
+#[track_caller]
+pub fn publish(hub: &HubProcess, rows: &[Row]) -> Vec<Received> {
+    let mut http = hub.http();
+    let mut seen = Vec::new();
+    for row in rows {
+        let body = {
+            let mut query = vec![];
+            query.extend(row.id.map(|id| format!("id={}", encoded(id))));
+            query.extend(row.event.map(|event| format!("event={}", encoded(event))));
+            query.extend(row.retry.map(|millis| format!("retry={millis}")));
+            let path = format!("/t/{TOPIC}?{}", query.join("&"));
+            http.request("POST", &path, &[], row.data.as_bytes())
+        };
+        assert_eq!(body.status, 200, "{}: {}", row.about, body.text());
+        seen.push(row.seen(body.json()["id"].as_str().expect("an id")));
+    }
+    seen
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// Publishes `count` events at once with numbers as data, from `first` on.
+#[track_caller]
+pub fn publish_numbers(hub: &HubProcess, first: usize, count: usize) -> Vec<Received> {
+    let numbers = first..first + count;
+    let events: Vec<Value> = numbers
+        .clone()
+        .map(|n| json!({"topic": TOPIC, "data": n.to_string()}))
+        .collect();
+    let headers = [("Content-Type", "application/json")];
+    let body = Value::from(events).to_string();
+    let answer = hub
+        .http()
+        .request("POST", "/events", &headers, body.as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let ids = answer.json();
+    let ids = ids["ids"].as_array().expect("ids").iter();
+    numbers
+        .zip(ids)
+        .map(|(n, id)| Received {
+            event: "message".to_owned(),
+            data: n.to_string(),
+            id: id.as_str().expect("an id").to_owned(),
+        })
+        .collect()
+}
+
+/// What `watch` starts on a URL sees every event of the table once and in order,
+/// history and live, although its connection is cut within events; and then
+/// although the hub is killed, and although it is stopped.
+#[track_caller]
+pub fn check_watches(name: &str, watch: impl FnOnce(&str) -> Command) {
+    let cutter = Cutter::new(&CUTS);
+    let hub = behind(&cutter);
+    let rows = rows();
+    let (history, live) = rows.split_at(rows.len() / 2);
+    let expected = publish(&hub, history);
+    let url = format!("http://{}/t/{TOPIC}?since=earliest", cutter.address());
+    let stranger = Stranger::start(name, &mut watch(&url));
+    check_same(name, &stranger.events(history.len()), &expected);
+    let expected = publish(&hub, live);
+    check_same(name, &stranger.events(live.len()), &expected);
+    cutter.wait_for_cuts();
+
+    let hub = check_survives(&stranger, hub, |hub| hub.kill());
+    let hub = check_survives(&stranger, hub, |hub| {
+        let launch = hub.launch_again();
+        hub.finish();
+        launch
+    });
+    let last = Row {
+        event: Some(END),
+        ..rows[0].clone()
+    };
+    let expected = publish(&hub, &[last]);
+    check_same(name, &[stranger.event()], &expected);
+    // At least once for each cut and each end of the hub.
+    assert!(cutter.connections() > CUTS.len() + 2, "{name}");
+}
+
+/// Events that are published right before the hub ends, and after it is back.
+#[track_caller]
+fn check_survives(
+    stranger: &Stranger,
+    hub: HubProcess,
+    end: impl FnOnce(HubProcess) -> Launch,
+) -> HubProcess {
+    const MANY: usize = 100;
+    let mut expected = publish_numbers(&hub, 0, MANY);
+    let hub = end(hub).start();
+    expected.extend(publish_numbers(&hub, MANY, MANY));
+    check_same(stranger.name(), &stranger.events(2 * MANY), &expected);
+    hub
+}
+
+/// What `watch` starts on a URL remembers the position that a stream begins
+/// with (rule B1): the connection is lost right after it, and what is published
+/// before the next one is not lost.
+#[track_caller]
+pub fn check_remembers_the_start(name: &str, watch: impl FnOnce(&str) -> Command) {
+    let cutter = Cutter::new(&["\n\n"]);
+    cutter.hold_after_cut();
+    let hub = behind(&cutter);
+    publish_numbers(&hub, 0, 3);
+    let url = format!("http://{}/t/{TOPIC}", cutter.address());
+    let stranger = Stranger::start(name, &mut watch(&url));
+    cutter.wait_for_cuts();
+    let expected = publish_numbers(&hub, 3, 3);
+    cutter.lead_to(hub.address());
+    check_same(name, &stranger.events(3), &expected);
+}
