@@ -25,4 +25,8 @@ pub use error::{BoxError, Error, Fault, InvalidRequest, RedirectError};
 pub use event::{Event, Text};
 pub use handle::{Handle, StateWatch};
 pub use runtime::Runtime;
+#[cfg(feature = "tokio")]
+pub use runtime::TokioRuntime;
+#[cfg(feature = "memory")]
+pub use runtime::VirtualRuntime;
 pub use stream::{Builder, EventStream, Notice, Notices};

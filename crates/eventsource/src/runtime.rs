@@ -1,5 +1,15 @@
 //! The clock, the timers and the randomness that the shells need.
 
+#[cfg(feature = "tokio")]
+mod tokio_clock;
+#[cfg(feature = "memory")]
+mod virtual_time;
+
+#[cfg(feature = "tokio")]
+pub use tokio_clock::TokioRuntime;
+#[cfg(feature = "memory")]
+pub use virtual_time::VirtualRuntime;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;

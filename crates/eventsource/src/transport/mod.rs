@@ -5,12 +5,19 @@
 //! decides all that. It may compress the body on the way (and then decodes it,
 //! flushing what each chunk brings), pool connections and go through proxies.
 
+#[cfg(feature = "memory")]
+mod memory;
+
+#[cfg(feature = "memory")]
+pub use memory::{Answer, Exchange, Memory};
+
 use crate::protocol::{Head, Request};
 use bytes::Bytes;
 use futures_core::Stream;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// Sends requests. Cheap to share: see `Arc<dyn Transport>`.
 pub trait Transport: Send + Sync + 'static {
@@ -43,11 +50,11 @@ impl fmt::Debug for Response {
 
 /// Why a request or a response did not get through: a network error of the
 /// Fetch standard.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TransportError {
     /// Where it failed.
     pub kind: TransportErrorKind,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// Where a request or a response failed.
@@ -56,6 +63,8 @@ pub struct TransportError {
 pub enum TransportErrorKind {
     /// The transport doesn't speak the URL's scheme: trying again is futile.
     Scheme,
+    /// The request can't be sent as it is: trying again is futile.
+    Request,
     /// The host's name has no address.
     Resolve,
     /// No connection: refused, unreachable or not in time.
@@ -82,14 +91,17 @@ impl TransportError {
     ) -> Self {
         Self {
             kind,
-            source: Some(source.into()),
+            source: Some(source.into().into()),
         }
     }
 
     /// Whether another attempt must fail too, so that none is made (the
     /// "known futile" of the standard's response table, F).
     pub fn is_futile(&self) -> bool {
-        self.kind == TransportErrorKind::Scheme
+        matches!(
+            self.kind,
+            TransportErrorKind::Scheme | TransportErrorKind::Request
+        )
     }
 }
 
@@ -103,6 +115,7 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             TransportErrorKind::Scheme => "the URL's scheme is not http or https",
+            TransportErrorKind::Request => "the request can't be sent as it is",
             TransportErrorKind::Resolve => "the host's name could not be resolved",
             TransportErrorKind::Connect => "the server could not be reached",
             TransportErrorKind::Tls => "the TLS handshake failed",
