@@ -21,7 +21,7 @@ pub struct Event {
 }
 
 /// A short text that many events share: cloning it copies nothing.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Text(Option<Arc<str>>);
 
 impl Text {

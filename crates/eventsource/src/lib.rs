@@ -11,6 +11,7 @@
 //! G announce, reestablish and fail (T1 to T6).
 #![forbid(unsafe_code)]
 
+pub mod event_source;
 pub mod protocol;
 pub mod transport;
 
@@ -23,6 +24,7 @@ mod stream;
 
 pub use error::{BoxError, Error, Fault, InvalidRequest, RedirectError};
 pub use event::{Event, Text};
+pub use event_source::{DomEvent, EventSource, EventSourceInit, MessageEvent};
 pub use handle::{Handle, StateWatch};
 pub use runtime::Runtime;
 #[cfg(feature = "tokio")]
