@@ -3,7 +3,7 @@
 
 use crate::error::BoxError;
 use crate::event::{Event, Text};
-use crate::handle::{Handle, Shared};
+use crate::handle::{Handle, Shared, View};
 use crate::protocol::{Input, Machine, Notice, Options, Request, Step, Then};
 use crate::runtime::Runtime;
 use crate::transport::{Body, Sending, Transport};
@@ -38,6 +38,10 @@ pub(crate) enum Told {
     TooLarge(TooLarge),
 }
 
+/// After how many inputs that told nothing the other tasks of an executor have
+/// their turn: a body that is always ready must not keep them waiting.
+const INPUTS_PER_POLL: u32 = 64;
+
 /// Polls the connections of one stream, one at a time. It holds one chunk of a
 /// body and the decoder's buffers, and reads on only when it is polled: a slow
 /// reader slows the server down through its socket.
@@ -50,7 +54,9 @@ pub(crate) struct Driver {
     chunk_at: Duration,
     timer: Option<(Duration, Sleep)>,
     event_type: Text,
-    last_event_id: Text,
+    /// How many events were told.
+    events: u64,
+    view: View,
     shared: Arc<Shared>,
 }
 
@@ -66,7 +72,8 @@ impl Driver {
     pub(crate) fn new(options: Options, means: Means) -> Self {
         let now = means.runtime.now();
         let (machine, then) = Machine::new(options, now);
-        let shared = Shared::new(&machine);
+        let view = View::of(&machine);
+        let shared = Shared::new(view.clone());
         let mut driver = Self {
             machine,
             means,
@@ -75,7 +82,8 @@ impl Driver {
             chunk_at: now,
             timer: None,
             event_type: Text::EMPTY,
-            last_event_id: Text::EMPTY,
+            events: 0,
+            view,
             shared,
         };
         driver.begin(then);
@@ -86,11 +94,16 @@ impl Driver {
         self.shared.handle()
     }
 
+    /// The last event ID after what was told last.
+    pub(crate) fn last_event_id(&self) -> &Text {
+        &self.view.last_event_id
+    }
+
     /// The next that is told; `None` when nothing will be. Cancel-safe: what
     /// was read stays in here.
     pub(crate) fn poll_told(&mut self, cx: &mut Context<'_>) -> Poll<Option<Told>> {
-        loop {
-            if let Some(input) = self.shared.take_command(&mut self.machine, cx) {
+        for _ in 0..INPUTS_PER_POLL {
+            if let Some(input) = self.shared.take_command(&mut self.machine) {
                 if let Some(told) = self.take(input) {
                     return Poll::Ready(Some(told));
                 }
@@ -103,12 +116,15 @@ impl Driver {
                 return Poll::Ready(None);
             }
             let Poll::Ready(input) = self.poll_input(cx) else {
+                self.shared.wake_for_commands(cx);
                 return Poll::Pending;
             };
             if let Some(told) = input.and_then(|input| self.take(input)) {
                 return Poll::Ready(Some(told));
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Ends the stream (A6).
@@ -121,17 +137,20 @@ impl Driver {
             return None;
         }
         let mut bytes = &self.chunk[..];
+        let mut is_new_id = false;
         let item = self.machine.bytes(&mut bytes, self.chunk_at);
         let told = item.map(|item| match item {
             Item::Event(event) => {
                 self.event_type.set(event.type_or_message());
-                self.last_event_id.set(event.last_event_id);
+                is_new_id = self.view.last_event_id.set(event.last_event_id);
+                self.events += 1;
                 Told::Event(Event {
                     event_type: self.event_type.clone(),
                     data: event.data.to_owned(),
-                    last_event_id: self.last_event_id.clone(),
+                    last_event_id: self.view.last_event_id.clone(),
                     has_id: event.id.is_some(),
                     retry: event.retry.map(Duration::from_millis),
+                    number: self.events,
                 })
             }
             Item::Retry(millis) => Told::Retry(Duration::from_millis(millis)),
@@ -140,8 +159,15 @@ impl Driver {
         });
         let read = self.chunk.len() - bytes.len();
         self.chunk.advance(read);
-        self.shared.publish(&self.machine);
+        self.publish(is_new_id);
         told
+    }
+
+    /// Lets the handles see what has changed, which most events don't.
+    fn publish(&mut self, has_changed: bool) {
+        if self.view.update(&self.machine) || has_changed {
+            self.shared.publish(&self.view);
+        }
     }
 
     /// Waits for what is being done, or for its time to be over. `None`: a
@@ -212,7 +238,7 @@ impl Driver {
     fn take(&mut self, input: Input) -> Option<Told> {
         let Step { notice, then } = self.machine.handle(input, self.means.runtime.now());
         self.begin(then);
-        self.shared.publish(&self.machine);
+        self.publish(false);
         notice.map(Told::Notice)
     }
 

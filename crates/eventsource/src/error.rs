@@ -1,5 +1,7 @@
 //! Why there are no more events, or why one is missing.
 
+use crate::gap::Gap;
+use crate::json::JsonError;
 use crate::transport::TransportError;
 use http::StatusCode;
 use std::fmt;
@@ -35,7 +37,13 @@ pub enum Error {
     /// A block went beyond a limit: its event is lost, the stream goes on.
     TooLarge(TooLarge),
     /// The data of an event is not the JSON that was expected; the stream goes on.
-    Json(serde_json::Error),
+    Json(Box<JsonError>),
+    /// The hub says that events are missing before what comes next; given only
+    /// where an event can't be: see [`Gap`]. The stream goes on.
+    Gap(Box<Gap>),
+    /// The last event ID could not be loaded or saved. When it was to be saved,
+    /// the stream goes on: what a later run resumes after is an earlier event.
+    Ids(BoxError),
     /// The user's code that runs before an attempt failed.
     Hook(BoxError),
     /// The user asked for another connection.
@@ -101,15 +109,19 @@ impl Error {
             | Self::Redirect(_)
             | Self::Cors
             | Self::TooLarge(_)
-            | Self::Json(_) => Fault::Server,
-            Self::Hook(_) | Self::Restarted | Self::Invalid(_) => Fault::User,
+            | Self::Json(_)
+            | Self::Gap(_) => Fault::Server,
+            Self::Hook(_) | Self::Ids(_) | Self::Restarted | Self::Invalid(_) => Fault::User,
             Self::GaveUp { last, .. } => last.fault(),
         }
     }
 
     /// Whether the stream goes on behind it.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::TooLarge(_) | Self::Json(_))
+        matches!(
+            self,
+            Self::TooLarge(_) | Self::Json(_) | Self::Gap(_) | Self::Ids(_)
+        )
     }
 }
 
@@ -132,7 +144,9 @@ impl fmt::Display for Error {
             Self::Redirect(error) => write!(f, "a redirect can't be followed: {error}"),
             Self::Cors => f.write_str("the server doesn't allow this origin to read its response"),
             Self::TooLarge(error) => error.fmt(f),
-            Self::Json(error) => write!(f, "an event's data is not the JSON expected: {error}"),
+            Self::Json(error) => error.fmt(f),
+            Self::Gap(gap) => gap.fmt(f),
+            Self::Ids(error) => write!(f, "the last event ID can't be kept: {error}"),
             Self::Hook(error) => write!(f, "the hook before the attempt failed: {error}"),
             Self::Restarted => f.write_str("a restart was asked for"),
             Self::Invalid(error) => error.fmt(f),
@@ -147,8 +161,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Transport(error) => error.source(),
-            Self::Json(error) => Some(error),
-            Self::Hook(error) => Some(error.as_ref()),
+            Self::Hook(error) | Self::Ids(error) => Some(error.as_ref()),
             Self::GaveUp { last, .. } => Some(last),
             _ => None,
         }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// An event as it was dispatched (B4).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Event {
     /// The type; `message` unless the server named one.
     pub event_type: Text,
@@ -18,7 +19,42 @@ pub struct Event {
     pub has_id: bool,
     /// The event's valid `retry`.
     pub retry: Option<Duration>,
+    /// Which of its stream's events it is, for who says that it is handled.
+    pub(crate) number: u64,
 }
+
+impl Event {
+    /// An event with an ID of its own unless `id` is empty, for tests of code
+    /// that takes events.
+    pub fn new(event_type: &str, data: impl Into<String>, id: &str) -> Self {
+        Self {
+            event_type: event_type.into(),
+            data: data.into(),
+            last_event_id: id.into(),
+            has_id: !id.is_empty(),
+            retry: None,
+            number: 0,
+        }
+    }
+
+    /// The ID that this event itself has given; it may be empty.
+    pub fn own_id(&self) -> Option<&str> {
+        self.has_id.then_some(&*self.last_event_id)
+    }
+}
+
+/// What the server said; not where in its stream.
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |event: &Self| (event.has_id, event.retry);
+        said(self) == said(other)
+            && self.event_type == other.event_type
+            && self.data == other.data
+            && self.last_event_id == other.last_event_id
+    }
+}
+
+impl Eq for Event {}
 
 /// A short text that many events share: cloning it copies nothing.
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,11 +69,14 @@ impl Text {
         self.0.as_deref().unwrap_or("")
     }
 
-    /// Makes it `text`; what is equal already stays the same memory.
-    pub(crate) fn set(&mut self, text: &str) {
-        if self.as_str() != text {
+    /// Makes it `text` and says whether that is another; what is equal already
+    /// stays the same memory.
+    pub(crate) fn set(&mut self, text: &str) -> bool {
+        let differs = self.as_str() != text;
+        if differs {
             self.0 = (!text.is_empty()).then(|| text.into());
         }
+        differs
     }
 }
 

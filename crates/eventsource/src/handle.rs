@@ -1,9 +1,12 @@
 //! What can be seen and done from outside while a stream is read.
 
-use crate::event::Text;
+use crate::Error;
+use crate::event::{Event, Text};
 use crate::protocol::{Input, Machine, ReadyState};
+use crate::resume::Resume;
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -13,6 +16,7 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
+    resume: Option<Arc<Resume>>,
 }
 
 /// Sees each change of a stream's [`ReadyState`].
@@ -55,6 +59,22 @@ impl Handle {
         self.shared.lock().view.reconnection_time
     }
 
+    /// Says that this event and all before it are handled, so that the next run
+    /// resumes behind them: the event's ID goes to the
+    /// [`IdStore`](crate::IdStore) of the stream, if it has one. Nothing
+    /// happens if a later event was committed already.
+    ///
+    /// Works also when the stream itself is gone.
+    ///
+    /// # Errors
+    /// [`Error::Ids`] if the ID can't be saved.
+    pub fn commit(&self, event: &Event) -> Result<(), Error> {
+        match &self.resume {
+            Some(resume) => resume.commit(event),
+            None => Ok(()),
+        }
+    }
+
     /// Watches the state from now on.
     pub fn watch(&self) -> StateWatch {
         StateWatch {
@@ -64,10 +84,16 @@ impl Handle {
         }
     }
 
+    pub(crate) fn with_resume(mut self, resume: Option<Arc<Resume>>) -> Self {
+        self.resume = resume;
+        self
+    }
+
     fn command(&self, give: impl FnOnce(&mut Commands)) {
         let waker = {
             let mut inner = self.shared.lock();
             give(&mut inner.commands);
+            self.shared.commanded.store(true, Ordering::Release);
             inner.driver.take()
         };
         if let Some(waker) = waker {
@@ -86,20 +112,22 @@ impl fmt::Debug for Handle {
 }
 
 impl StateWatch {
-    /// The next change, or the latest of several that came meanwhile. Pends
-    /// for ever once [`ReadyState::Closed`] was told: nothing changes after it.
+    /// The next change, or the latest of several that came meanwhile; `None`
+    /// when [`ReadyState::Closed`] is known, as nothing changes after it.
     /// Cancel-safe.
-    pub async fn changed(&mut self) -> ReadyState {
+    pub async fn changed(&mut self) -> Option<ReadyState> {
         poll_fn(|cx| self.poll_changed(cx)).await
     }
 
-    fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<ReadyState> {
+    fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<Option<ReadyState>> {
         let mut inner = self.handle.shared.lock();
         let waiting = self.waiting.take();
-        if self.seen != inner.changes {
+        let state = inner.view.ready_state;
+        if self.seen != inner.changes || state == ReadyState::Closed {
+            let is_new = self.seen != inner.changes;
             self.seen = inner.changes;
             inner.watchers.retain(|(key, _)| Some(*key) != waiting);
-            return Poll::Ready(inner.view.ready_state);
+            return Poll::Ready(is_new.then_some(state));
         }
         let key = waiting.unwrap_or_else(|| {
             inner.next_watcher += 1;
@@ -125,6 +153,8 @@ impl Drop for StateWatch {
 /// The driver's end.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// Whether there may be commands: looked at for each event, without a lock.
+    commanded: AtomicBool,
     inner: Mutex<Inner>,
 }
 
@@ -145,28 +175,45 @@ struct Commands {
     reset: bool,
 }
 
-#[derive(Debug)]
-struct View {
-    ready_state: ReadyState,
-    last_event_id: Text,
-    reconnection_time: Duration,
+/// What handles see of a machine.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(crate) ready_state: ReadyState,
+    pub(crate) last_event_id: Text,
+    pub(crate) reconnection_time: Duration,
+}
+
+impl View {
+    pub(crate) fn of(machine: &Machine) -> Self {
+        Self {
+            ready_state: machine.ready_state(),
+            last_event_id: machine.last_event_id().into(),
+            reconnection_time: machine.reconnection_time(),
+        }
+    }
+
+    /// Looks again, and says whether anything has changed.
+    pub(crate) fn update(&mut self, machine: &Machine) -> bool {
+        let (state, time) = (self.ready_state, self.reconnection_time);
+        self.ready_state = machine.ready_state();
+        self.reconnection_time = machine.reconnection_time();
+        self.last_event_id.set(machine.last_event_id())
+            | ((state, time) != (self.ready_state, self.reconnection_time))
+    }
 }
 
 impl Shared {
-    pub(crate) fn new(machine: &Machine) -> Arc<Self> {
+    pub(crate) fn new(view: View) -> Arc<Self> {
         let inner = Inner {
             commands: Commands::default(),
-            view: View {
-                ready_state: machine.ready_state(),
-                last_event_id: machine.last_event_id().into(),
-                reconnection_time: machine.reconnection_time(),
-            },
+            view,
             changes: 0,
             driver: None,
             watchers: Vec::new(),
             next_watcher: 0,
         };
         Arc::new(Self {
+            commanded: AtomicBool::new(false),
             inner: Mutex::new(inner),
         })
     }
@@ -174,37 +221,49 @@ impl Shared {
     pub(crate) fn handle(self: &Arc<Self>) -> Handle {
         Handle {
             shared: self.clone(),
+            resume: None,
         }
     }
 
-    /// What the user wants, if anything; else `cx` is woken when they do.
-    /// Closing comes before restarting, and a `reset` is done here.
-    pub(crate) fn take_command(&self, machine: &mut Machine, cx: &Context<'_>) -> Option<Input> {
-        let mut inner = self.lock();
-        let commands = std::mem::take(&mut inner.commands);
+    /// What the user wants, if anything. Closing comes before restarting, and a
+    /// `reset` is done here.
+    pub(crate) fn take_command(&self, machine: &mut Machine) -> Option<Input> {
+        if !self.commanded.load(Ordering::Acquire) {
+            return None;
+        }
+        let commands = {
+            let mut inner = self.lock();
+            self.commanded.store(false, Ordering::Relaxed);
+            std::mem::take(&mut inner.commands)
+        };
         if commands.reset {
             machine.reset();
         }
         if commands.close {
             return Some(Input::Close);
         }
-        if commands.restart {
-            return Some(Input::Restart);
+        commands.restart.then_some(Input::Restart)
+    }
+
+    /// Has `cx` woken when the user wants something; at once if they do already.
+    pub(crate) fn wake_for_commands(&self, cx: &Context<'_>) {
+        let mut inner = self.lock();
+        if self.commanded.load(Ordering::Relaxed) {
+            cx.waker().wake_by_ref();
         }
         match &mut inner.driver {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
-        None
     }
 
-    /// Lets the handles see what `machine` has become.
-    pub(crate) fn publish(&self, machine: &Machine) {
+    /// Lets the handles see this.
+    pub(crate) fn publish(&self, view: &View) {
         let watchers = {
             let mut inner = self.lock();
-            inner.view.last_event_id.set(machine.last_event_id());
-            inner.view.reconnection_time = machine.reconnection_time();
-            inner.set_ready_state(machine.ready_state())
+            inner.view.last_event_id = view.last_event_id.clone();
+            inner.view.reconnection_time = view.reconnection_time;
+            inner.set_ready_state(view.ready_state)
         };
         wake(watchers);
     }

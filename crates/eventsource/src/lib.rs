@@ -16,16 +16,23 @@ pub mod protocol;
 pub mod transport;
 
 mod driver;
+mod duplicates;
 mod error;
 mod event;
+mod gap;
 mod handle;
+mod json;
+mod resume;
 mod runtime;
 mod stream;
 
 pub use error::{BoxError, Error, Fault, InvalidRequest, RedirectError};
 pub use event::{Event, Text};
 pub use event_source::{DomEvent, EventSource, EventSourceInit, MessageEvent};
+pub use gap::{Gap, GapReason};
 pub use handle::{Handle, StateWatch};
+pub use json::{Json, JsonError, JsonStream};
+pub use resume::{FileIds, FileIdsError, IdStore};
 pub use runtime::Runtime;
 #[cfg(feature = "tokio")]
 pub use runtime::TokioRuntime;

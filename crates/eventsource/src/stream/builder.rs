@@ -1,9 +1,11 @@
 use super::EventStream;
-use super::reader::Reader;
+use super::reader::{self, Reader};
 use crate::driver::{Driver, Hook, Means};
+use crate::duplicates::Duplicates;
 use crate::protocol::{IdleTimeout, Options, Policy, Request};
+use crate::resume::Resume;
 use crate::transport::Transport;
-use crate::{BoxError, Error, InvalidRequest, Runtime};
+use crate::{BoxError, Error, IdStore, InvalidRequest, Runtime};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -29,6 +31,9 @@ pub struct Builder {
     last_event_id: Option<EventId>,
     comments: bool,
     end_marker: Option<Box<str>>,
+    ids: Option<Box<dyn IdStore>>,
+    commit_by_hand: bool,
+    remembered_ids: usize,
     means: Means,
     invalid: Option<InvalidRequest>,
 }
@@ -48,6 +53,9 @@ impl Builder {
             last_event_id: None,
             comments: false,
             end_marker: None,
+            ids: None,
+            commit_by_hand: false,
+            remembered_ids: 0,
             means: Means {
                 transport: Arc::new(transport),
                 runtime: Arc::new(runtime),
@@ -127,6 +135,29 @@ impl Builder {
         self
     }
 
+    /// Begins after the ID that an earlier run has saved there, if there is one,
+    /// rather than after [`Builder::last_event_id`], and saves the ID of what is
+    /// handled: what was given before the next item is asked for.
+    pub fn ids(mut self, store: impl IdStore) -> Self {
+        self.ids = Some(Box::new(store));
+        self
+    }
+
+    /// An event is handled only when [`Handle::commit`](crate::Handle::commit)
+    /// says so: for events that are given on to other tasks.
+    pub fn commit_by_hand(mut self) -> Self {
+        self.commit_by_hand = true;
+        self
+    }
+
+    /// Drops events whose own ID is among the last `ids` different ones, for
+    /// servers that give the last event once more to who resumes after it. At
+    /// most 1 MiB of IDs are remembered. Without this nothing is dropped.
+    pub fn deduplicate(mut self, ids: usize) -> Self {
+        self.remembered_ids = ids;
+        self
+    }
+
     /// Gives comments too, as [`Notice::Comment`](super::Notice::Comment).
     pub fn comments(mut self, wanted: bool) -> Self {
         self.comments = wanted;
@@ -176,14 +207,22 @@ impl Builder {
     /// The stream. It connects when it is first polled.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for what can't be sent.
-    pub fn open(self) -> Result<EventStream, Error> {
+    /// [`Error::Invalid`] for what can't be sent, [`Error::Ids`] if the last
+    /// event ID can't be loaded.
+    pub fn open(mut self) -> Result<EventStream, Error> {
         if let Some(invalid) = self.invalid {
             return Err(invalid.into());
         }
         let url = Url::parse(&self.url).map_err(|_| InvalidRequest::Url)?;
         let mut policy = self.policy;
         policy.idle = self.idle.unwrap_or(policy.idle);
+        let resume = self.load()?;
+        let seed = self.last_event_id.as_ref().map_or("", EventId::as_str);
+        let duplicates = (self.remembered_ids > 0).then(|| {
+            let mut duplicates = Duplicates::new(self.remembered_ids);
+            duplicates.remember(&seed.into());
+            duplicates
+        });
         let method = self.method.unwrap_or(match self.body {
             Some(_) => Method::POST,
             None => Method::GET,
@@ -199,8 +238,27 @@ impl Builder {
             ..Options::new(url, policy)
         };
         let driver = Driver::new(options, self.means);
-        let reader = Reader::new(driver, self.end_marker);
-        Ok(EventStream::new(reader))
+        let options = reader::Options {
+            end_marker: self.end_marker,
+            duplicates,
+            resume,
+        };
+        Ok(EventStream::new(Reader::new(driver, options)))
+    }
+
+    /// Takes the ID to begin after from the store, if it has one.
+    fn load(&mut self) -> Result<Option<Arc<Resume>>, Error> {
+        let Some(mut store) = self.ids.take() else {
+            return Ok(None);
+        };
+        let loaded = store.load().map_err(Error::Ids)?;
+        let saved = loaded.as_deref().unwrap_or("").into();
+        if let Some(id) = loaded {
+            let id = EventId::new(id).map_err(|_| InvalidRequest::LastEventId)?;
+            self.last_event_id = Some(id);
+        }
+        let resume = Resume::new(store, self.commit_by_hand, saved);
+        Ok(Some(Arc::new(resume)))
     }
 
     fn refuse(mut self, invalid: InvalidRequest) -> Self {

@@ -1,11 +1,11 @@
 use super::reader::Reader;
-use crate::{Error, Event, Handle};
+use crate::{Error, Event, Gap, Handle};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use url::Url;
 
@@ -27,6 +27,8 @@ pub enum Notice {
     },
     /// An event.
     Event(Event),
+    /// A hub says that events are missing before what comes next.
+    Gap(Gap),
     /// The server has set the reconnection time (F8). This is what it said;
     /// [`Handle::reconnection_time`] is what the policy made of it.
     Retry(Duration),
@@ -66,7 +68,15 @@ impl Stream for Notices {
     type Item = Result<Notice, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.reader.poll_notice(cx)
+        let notice = ready!(self.reader.poll_notice(cx));
+        Poll::Ready(notice.map(|notice| {
+            notice.map(|notice| match notice {
+                Notice::Event(event) => {
+                    Gap::from_event(event).map_or_else(Notice::Event, Notice::Gap)
+                }
+                other => other,
+            })
+        }))
     }
 }
 

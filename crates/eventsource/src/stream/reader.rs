@@ -1,27 +1,40 @@
 use super::Notice;
 use crate::driver::{Driver, Told};
+use crate::duplicates::Duplicates;
 use crate::protocol;
-use crate::{Error, Handle};
-use std::task::{Context, Poll, ready};
+use crate::resume::Resume;
+use crate::{Error, Event, Handle};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// A driver, and what all faces over it have in common.
 pub(crate) struct Reader {
     driver: Driver,
-    end_marker: Option<Box<str>>,
+    options: Options,
     over: bool,
 }
 
+/// What of a stream is no concern of the protocol.
+pub(super) struct Options {
+    /// The data of the event that ends the stream.
+    pub(super) end_marker: Option<Box<str>>,
+    pub(super) duplicates: Option<Duplicates>,
+    pub(super) resume: Option<Arc<Resume>>,
+}
+
 impl Reader {
-    pub(super) fn new(driver: Driver, end_marker: Option<Box<str>>) -> Self {
+    pub(super) fn new(driver: Driver, options: Options) -> Self {
         Self {
             driver,
-            end_marker,
+            options,
             over: false,
         }
     }
 
     pub(super) fn handle(&self) -> Handle {
-        self.driver.handle()
+        self.driver
+            .handle()
+            .with_resume(self.options.resume.clone())
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -35,25 +48,55 @@ impl Reader {
         if self.over {
             return Poll::Ready(None);
         }
-        let told = ready!(self.driver.poll_told(cx));
-        let item = told.and_then(|told| self.item(told));
-        self.over = match &item {
-            None => true,
-            Some(Err(error)) => !error.is_passing(),
-            Some(Ok(_)) => false,
-        };
-        Poll::Ready(item)
+        if let Some(resume) = &self.options.resume
+            && let Err(error) = resume.asked(self.driver.last_event_id())
+        {
+            return Poll::Ready(Some(Err(error)));
+        }
+        loop {
+            let Poll::Ready(told) = self.driver.poll_told(cx) else {
+                return self.pending();
+            };
+            let Some(told) = told else {
+                return self.end();
+            };
+            if let Some(item) = self.item(told) {
+                self.over = matches!(&item, Err(error) if !error.is_passing());
+                return Poll::Ready(Some(item));
+            }
+        }
     }
 
+    /// All that came is told: so far is the stream.
+    fn pending(&mut self) -> Poll<Option<Result<Notice, Error>>> {
+        match self.save_reached() {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Some(Err(error))),
+        }
+    }
+
+    fn end(&mut self) -> Poll<Option<Result<Notice, Error>>> {
+        self.over = true;
+        let saved = self
+            .save_reached()
+            .and_then(|()| match &self.options.resume {
+                Some(resume) => resume.flush(),
+                None => Ok(()),
+            });
+        Poll::Ready(saved.err().map(Err))
+    }
+
+    fn save_reached(&self) -> Result<(), Error> {
+        match &self.options.resume {
+            Some(resume) => resume.reach(self.driver.last_event_id()),
+            None => Ok(()),
+        }
+    }
+
+    /// What is given for it, if anything.
     fn item(&mut self, told: Told) -> Option<Result<Notice, Error>> {
         Some(match told {
-            Told::Event(event) => {
-                if self.end_marker.as_deref() == Some(&*event.data) {
-                    self.driver.close();
-                    return None;
-                }
-                Ok(Notice::Event(event))
-            }
+            Told::Event(event) => return self.event(event).map(Notice::Event).map(Ok),
             Told::Retry(time) => Ok(Notice::Retry(time)),
             Told::Comment(text) => Ok(Notice::Comment(text)),
             Told::TooLarge(excess) => Err(Error::TooLarge(excess)),
@@ -63,10 +106,37 @@ impl Reader {
             }
             Told::Notice(protocol::Notice::Failed(error)) => Err(error),
             // Who waits for an end marker has seen only part of the answer.
-            Told::Notice(protocol::Notice::Complete) if self.end_marker.is_some() => {
+            Told::Notice(protocol::Notice::Complete) => {
+                self.options.end_marker.as_ref()?;
                 Err(Error::Ended)
             }
-            Told::Notice(protocol::Notice::Complete) => return None,
         })
+    }
+
+    fn event(&mut self, event: Event) -> Option<Event> {
+        let options = &mut self.options;
+        if options.end_marker.as_deref() == Some(&*event.data) {
+            // It ends the stream: the driver has nothing more to tell.
+            self.driver.close();
+            return None;
+        }
+        if let Some(duplicates) = &mut options.duplicates
+            && duplicates.has_seen(&event)
+        {
+            return None;
+        }
+        if let Some(resume) = &options.resume {
+            resume.give(&event);
+        }
+        Some(event)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some(resume) = &self.options.resume {
+            // There is nobody left to tell.
+            let _ = resume.flush();
+        }
     }
 }
