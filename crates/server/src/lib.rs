@@ -5,6 +5,7 @@ pub mod config;
 mod drain;
 mod health;
 mod http;
+mod http1;
 mod hub;
 mod lane;
 mod listener;

@@ -3,6 +3,7 @@
 use crate::http::cors::Cors;
 use crate::http::guard::Guard;
 use crate::http::{Problem, Reply, respond};
+use crate::http1::{Gated, Requests};
 use crate::hub::Hub;
 use crate::native;
 use http::{Method, Request, Version, header};
@@ -23,7 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 /// How many connections may wait to be accepted; the kernel bounds it too.
-const BACKLOG: i32 = 4096;
+const BACKLOG: i32 = 16384;
 /// A connection that has not said what it wants by then is closed, whether it
 /// is silent, stops in a preface or in a head.
 const FIRST_REQUEST: Duration = Duration::from_secs(10);
@@ -50,6 +51,8 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 /// How long a connection may still ask once the hub drains: what was sent
 /// before the news got there is answered, not cut off.
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
+/// How long answers may take that are under way when a request is refused.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// An address the hub listens on.
 pub struct Listener {
@@ -185,13 +188,13 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
     // Both are improvements only; a peer that is gone already refuses them.
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
-    let asked = Arc::new(AtomicBool::new(false));
+    let requests = Arc::new(Requests::default());
     let multiplexed = Arc::new(AtomicBool::new(false));
     let service = {
-        let (face, asked) = (Arc::clone(face), Arc::clone(&asked));
+        let (face, requests) = (Arc::clone(face), Arc::clone(&requests));
         let multiplexed = Arc::clone(&multiplexed);
         service_fn(move |request: Request<Incoming>| {
-            asked.store(true, Ordering::Relaxed);
+            requests.begin();
             multiplexed.store(request.version() == Version::HTTP_2, Ordering::Relaxed);
             let face = Arc::clone(&face);
             async move { Ok::<_, Infallible>(answer(&face, request).await) }
@@ -200,9 +203,12 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
     let drain = face.hub.drain();
     let late = drain.has_begun();
     let builder = protocols();
+    let stream = Gated::new(stream, Arc::clone(&face.hub), Arc::clone(&requests));
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut first_request = pin!(tokio::time::sleep(FIRST_REQUEST));
-    let (mut waiting, mut draining) = (true, false);
+    let (mut waiting, mut draining, mut refusing) = (true, false, false);
+    let mut refused = pin!(requests.are_over());
+    let mut cut = pin!(tokio::time::sleep(LAST_ANSWERS));
     let mut last_call = pin!(async {
         if late {
             return drain.over().await;
@@ -223,7 +229,7 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
             }
             () = &mut first_request, if waiting => {
                 waiting = false;
-                if !asked.load(Ordering::Relaxed) {
+                if !requests.have_begun() {
                     return;
                 }
             }
@@ -231,6 +237,13 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
             }
+            () = &mut refused, if !refusing => {
+                refusing = true;
+                connection.as_mut().graceful_shutdown();
+                // An event stream would never come to its end.
+                cut.as_mut().reset(tokio::time::Instant::now() + LAST_ANSWERS);
+            }
+            () = &mut cut, if refusing => return,
         }
     }
 }

@@ -44,6 +44,8 @@ pub enum Code {
     WrongHost,
     /// The idempotency key was used for another request.
     KeyConflict,
+    /// The request's head is larger than the limit.
+    HeadTooLarge,
     /// The hub made a mistake.
     Internal,
     /// The hub can't take events in now; later it may.
@@ -52,6 +54,8 @@ pub enum Code {
     StorageFailed,
     /// The disk is full; the hub takes no events in until there is space.
     StorageFull,
+    /// The protocol's version isn't spoken here.
+    VersionNotSupported,
 }
 
 impl Code {
@@ -82,9 +86,15 @@ impl Code {
             Self::ExpectationFailed => ("expectation-failed", 417, "The expectation can't be met"),
             Self::WrongHost => ("wrong-host", 421, "The request is for another host"),
             Self::KeyConflict => ("key-conflict", 422, "The idempotency key is taken"),
+            Self::HeadTooLarge => ("head-too-large", 431, "The head is too large"),
             Self::Internal => ("internal", 500, "The hub made a mistake"),
             Self::Busy => ("busy", 503, "The hub is busy"),
             Self::StorageFailed => ("storage-failed", 503, "The storage failed"),
+            Self::VersionNotSupported => (
+                "version-not-supported",
+                505,
+                "The version of HTTP is not supported",
+            ),
             Self::StorageFull => ("storage-full", 507, "The storage is full"),
         }
     }
@@ -170,7 +180,7 @@ impl Problem {
 mod tests {
     use super::*;
 
-    const ALL: [Code; 22] = [
+    const ALL: [Code; 24] = [
         Code::BadRequest,
         Code::InvalidTopic,
         Code::InvalidEvent,
@@ -189,10 +199,12 @@ mod tests {
         Code::ExpectationFailed,
         Code::WrongHost,
         Code::KeyConflict,
+        Code::HeadTooLarge,
         Code::Internal,
         Code::Busy,
         Code::StorageFailed,
         Code::StorageFull,
+        Code::VersionNotSupported,
     ];
 
     #[test]

@@ -1,0 +1,168 @@
+//! One head: from its first byte to the empty line.
+
+use super::body::Framing;
+use super::refusal::Refusal;
+use memchr::memmem;
+
+/// How many bytes a head may have: room for a query of the longest length and
+/// the usual headers.
+pub const MAX_HEAD: usize = 128 * 1024;
+/// How many headers.
+const MAX_HEADERS: usize = 100;
+/// How many bytes a target may have: what the `http` crate's `Uri` holds.
+pub const MAX_TARGET: usize = 65_534;
+
+/// A head that keeps the rules.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Head {
+    /// How many bytes it has, with its empty line.
+    pub len: usize,
+    /// What follows.
+    pub framing: Framing,
+}
+
+/// How much of an unfinished head has been looked at, so that one that comes
+/// byte by byte is not read again for each.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    scanned: usize,
+    knows_line: bool,
+}
+
+impl Progress {
+    /// Reads the head that `bytes` begins with; `None` if its end has not come.
+    /// `bytes` grows from call to call, until there is a result.
+    ///
+    /// # Errors
+    /// The first rule that it breaks, as soon as that can be told.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<Option<Head>, Refusal> {
+        // RFC 9112, 2.2: some send one empty line too many behind a body.
+        let skipped = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
+        let end = self.find_end(bytes, skipped)?;
+        if !self.knows_line
+            && let Some(line) = memmem::find(&bytes[skipped..], b"\r\n")
+        {
+            check_request_line(&bytes[skipped..skipped + line])?;
+            self.knows_line = true;
+        }
+        match end {
+            Some(end) if end <= MAX_HEAD => {
+                *self = Self::default();
+                Ok(Some(Head {
+                    len: end,
+                    framing: check_head(&bytes[skipped..end])?,
+                }))
+            }
+            None if bytes.len() <= MAX_HEAD => Ok(None),
+            // Which of the two is too long is worth telling.
+            _ if !self.knows_line => Err(Refusal::TargetTooLong),
+            _ => Err(Refusal::TooLarge),
+        }
+    }
+
+    /// Where the head ends. Every byte is looked at once: lines end in CR LF,
+    /// and there are no control characters but a tab.
+    fn find_end(&mut self, bytes: &[u8], skipped: usize) -> Result<Option<usize>, Refusal> {
+        let mut at = self.scanned.max(skipped);
+        while let Some(byte) = bytes.get(at) {
+            match *byte {
+                b'\r' => match bytes.get(at + 1) {
+                    Some(b'\n') => {
+                        at += 2;
+                        if at > skipped + 2 && bytes[..at].ends_with(b"\r\n\r\n") {
+                            return Ok(Some(at));
+                        }
+                        continue;
+                    }
+                    Some(_) => return Err(Refusal::LineEnd),
+                    None => break,
+                },
+                b'\t' | 0x20..=0x7e | 0x80.. => at += 1,
+                _ => return Err(Refusal::LineEnd),
+            }
+        }
+        self.scanned = at;
+        Ok(None)
+    }
+}
+
+/// RFC 9112, 3: `method SP request-target SP HTTP-version`.
+fn check_request_line(line: &[u8]) -> Result<(), Refusal> {
+    let mut parts = line.split(|byte| *byte == b' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Refusal::RequestLine);
+    };
+    let is_method = !method.is_empty()
+        && method.len() <= 32
+        && method
+            .iter()
+            .all(|byte| byte.is_ascii_uppercase() || *byte == b'-');
+    let is_target = target.iter().all(u8::is_ascii_graphic)
+        && match target {
+            [b'/', ..] => true,
+            b"*" => method == b"OPTIONS",
+            absolute => [&b"http://"[..], b"https://"].iter().any(|scheme| {
+                absolute
+                    .get(..scheme.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+            }),
+        };
+    if !is_method || !is_target {
+        return Err(Refusal::RequestLine);
+    }
+    if target.len() > MAX_TARGET {
+        return Err(Refusal::TargetTooLong);
+    }
+    match version {
+        b"HTTP/1.1" | b"HTTP/1.0" => Ok(()),
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            Err(Refusal::Version)
+        }
+        _ => Err(Refusal::RequestLine),
+    }
+}
+
+/// Which body follows a whole head.
+fn check_head(head: &[u8]) -> Result<Framing, Refusal> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(head) {
+        Ok(httparse::Status::Complete(len)) if len == head.len() => {}
+        Ok(_) => return Err(Refusal::Header),
+        Err(httparse::Error::TooManyHeaders) => return Err(Refusal::TooLarge),
+        Err(httparse::Error::Version) => return Err(Refusal::Version),
+        Err(httparse::Error::Token) => return Err(Refusal::RequestLine),
+        Err(_) => return Err(Refusal::Header),
+    }
+    let is_1_0 = request.version == Some(0);
+    let (mut length, mut coding) = (None, false);
+    for header in request.headers {
+        if header.name.eq_ignore_ascii_case("content-length") {
+            let bytes = digits(header.value).ok_or(Refusal::ContentLength)?;
+            if length.replace(bytes).is_some() {
+                return Err(Refusal::ContentLength);
+            }
+        } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
+            let chunked = header.value.eq_ignore_ascii_case(b"chunked");
+            if is_1_0 || coding || !chunked {
+                return Err(Refusal::TransferEncoding);
+            }
+            coding = true;
+        }
+    }
+    match (length, coding) {
+        (Some(_), true) => Err(Refusal::TwoFramings),
+        (None, true) => Ok(Framing::chunked()),
+        (length, false) => Ok(Framing::Length(length.unwrap_or(0))),
+    }
+}
+
+fn digits(value: &[u8]) -> Option<u64> {
+    let all = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(value).ok().filter(|_| all)?;
+    text.parse().ok()
+}
