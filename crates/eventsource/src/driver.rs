@@ -252,7 +252,7 @@ impl Driver {
                 }
             }
             Then::Redirect(request) => Doing::Sending(self.means.transport.send(*request)),
-            Then::Read => return,
+            Then::Read | Then::Continue => return,
             Then::Wait(until) => {
                 self.chunk.clear();
                 Doing::Waiting(until)

@@ -202,6 +202,12 @@ impl From<TransportError> for Error {
     }
 }
 
+impl From<RedirectError> for Error {
+    fn from(error: RedirectError) -> Self {
+        Self::Redirect(error)
+    }
+}
+
 impl From<InvalidRequest> for Error {
     fn from(error: InvalidRequest) -> Self {
         Self::Invalid(error)

@@ -1,4 +1,12 @@
-use url::Origin;
+//! What a page may fetch and read: the parts of the Fetch standard that bind an
+//! EventSource (R1, R9).
+//!
+//! No preflight is made: `Last-Event-ID` goes out without one, as browsers do,
+//! and a page's EventSource sets no other header.
+
+use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use url::{Origin, Url};
 
 /// As whose request the stream is fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,4 +25,77 @@ pub enum Credentials {
     SameOrigin,
     /// To every origin, which must allow it.
     Include,
+}
+
+/// What a chain of requests has seen of other origins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Taint {
+    /// It has gone to another origin than the page's: every response from then
+    /// on must allow the page (Fetch, response tainting "cors").
+    pub(super) cors: bool,
+    /// It was sent on from one foreign origin to another: it speaks for nobody
+    /// any more (Fetch, redirect-taint).
+    pub(super) opaque_origin: bool,
+}
+
+impl Cors {
+    /// The taint of a chain that begins at `url`.
+    pub(super) fn taint(&self, url: &Url) -> Taint {
+        Taint {
+            cors: self.is_foreign(url),
+            opaque_origin: false,
+        }
+    }
+
+    /// The taint of a chain that is sent on from one URL to another.
+    pub(super) fn taint_after(&self, taint: Taint, from: &Url, to: &Url) -> Taint {
+        Taint {
+            cors: taint.cors || self.is_foreign(to),
+            opaque_origin: taint.opaque_origin
+                || (self.is_foreign(from) && from.origin() != to.origin()),
+        }
+    }
+
+    pub(super) fn is_foreign(&self, url: &Url) -> bool {
+        url.origin() != self.origin
+    }
+
+    /// Whether cookies, and credentials of the URL, go along.
+    pub(super) fn sends_credentials(&self, taint: Taint) -> bool {
+        self.credentials == Credentials::Include || !taint.cors
+    }
+
+    /// What `Origin` says of a tainted chain.
+    pub(super) fn origin_header(&self, taint: Taint) -> Option<HeaderValue> {
+        taint.cors.then(|| match taint.opaque_origin {
+            true => HeaderValue::from_static("null"),
+            false => HeaderValue::from_str(&self.origin.ascii_serialization())
+                .unwrap_or(HeaderValue::from_static("null")),
+        })
+    }
+
+    /// The Fetch standard's "CORS check" of a response.
+    pub(super) fn allows(&self, taint: Taint, headers: &HeaderMap) -> bool {
+        let Some(own) = self.origin_header(taint) else {
+            return true;
+        };
+        let include = self.credentials == Credentials::Include;
+        match single(headers, ACCESS_CONTROL_ALLOW_ORIGIN) {
+            Some(b"*") if !include => true,
+            Some(allowed) if allowed == own.as_bytes() => {
+                !include || single(headers, ACCESS_CONTROL_ALLOW_CREDENTIALS) == Some(b"true")
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The value of a header that is there once; one that is there twice would be a
+/// list, which never is an origin.
+fn single(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value.as_bytes().trim_ascii()),
+        _ => None,
+    }
 }

@@ -22,6 +22,7 @@
 //!
 //! All times are since one moment that the driver has chosen.
 
+mod attempt;
 mod cors;
 mod head;
 mod idle;
@@ -32,11 +33,13 @@ mod policy;
 mod redirect;
 mod request;
 mod retry_after;
+mod step;
 mod wait;
 
 pub use cors::{Cors, Credentials};
 pub use head::Head;
-pub use machine::{Input, Machine, Notice, ReadyState, State, Step, Then};
+pub use machine::Machine;
 pub use options::Options;
 pub use policy::{Backoff, Budget, End, IdleTimeout, Policy, Retries};
 pub use request::Request;
+pub use step::{Input, Notice, ReadyState, State, Step, Then};

@@ -1,3 +1,5 @@
+use crate::Error;
+use http::StatusCode;
 use std::time::Duration;
 
 /// When to try again, how long to wait, when to give up. Three presets.
@@ -35,6 +37,24 @@ pub enum Retries {
     Transient,
     /// As `Transient`, until the first event; then nothing.
     BeforeFirstEvent,
+}
+
+impl Retries {
+    /// Whether another attempt follows after `cause`.
+    pub(super) fn covers(self, cause: &Error, had_event: bool) -> bool {
+        let is_transient = match cause {
+            Error::Status { status, .. } => self != Self::Standard && is_transient(*status),
+            Error::Transport(error) => !error.is_futile(),
+            Error::Ended | Error::Silent(_) | Error::Hook(_) => true,
+            _ => false,
+        };
+        is_transient && !(self == Self::BeforeFirstEvent && had_event)
+    }
+}
+
+/// Whether the same request may be answered otherwise later.
+fn is_transient(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429 | 500..=599)
 }
 
 /// What a clean end of the body means.
