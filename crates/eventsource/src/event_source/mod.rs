@@ -9,13 +9,13 @@ pub use dom_event::{DomEvent, MessageEvent};
 pub use init::EventSourceInit;
 pub use listeners::{Listener, ListenerId, Listeners};
 
+use crate::Error;
 use crate::driver::{Driver, Means};
 use crate::event::Text;
 use crate::handle::Handle;
 use crate::protocol::ReadyState;
 use crate::runtime::Runtime;
 use crate::transport::Transport;
-use crate::Error;
 use futures_channel::oneshot;
 use futures_util::FutureExt;
 use futures_util::future::Shared;
@@ -259,11 +259,7 @@ impl EventSource {
     }
 
     fn set_handler(&self, event_type: &str, listener: Option<Listener>) {
-        let replaced = self
-            .core
-            .lock()
-            .listeners
-            .set_handler(event_type, listener);
+        let replaced = self.core.lock().listeners.set_handler(event_type, listener);
         // Dropped only here, where nothing is locked: see `Listeners::remove`.
         drop(replaced);
     }
