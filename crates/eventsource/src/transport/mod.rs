@@ -5,9 +5,15 @@
 //! decides all that. It may compress the body on the way (and then decodes it,
 //! flushing what each chunk brings), pool connections and go through proxies.
 
+#[cfg(feature = "hyper")]
+mod coding;
+#[cfg(feature = "hyper")]
+mod hyper;
 #[cfg(feature = "memory")]
 mod memory;
 
+#[cfg(feature = "hyper")]
+pub use self::hyper::{Hyper, HyperBuilder};
 #[cfg(feature = "memory")]
 pub use memory::{Answer, Exchange, Memory};
 
@@ -24,6 +30,12 @@ pub trait Transport: Send + Sync + 'static {
     /// Sends `request` and resolves with the head of the response as soon as
     /// it has come. Dropping the future, or the body, aborts the request (A6).
     fn send(&self, request: Request) -> Sending;
+}
+
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    fn send(&self, request: Request) -> Sending {
+        (**self).send(request)
+    }
 }
 
 /// A request on its way.

@@ -1,0 +1,199 @@
+//! The default transport: hyper, with rustls where the URL is https.
+
+mod builder;
+mod connect;
+mod proxy;
+mod resolve;
+mod tls;
+
+pub use builder::HyperBuilder;
+
+use super::{Response, Sending, Transport, TransportError, TransportErrorKind, coding};
+use crate::protocol::{Head, Request};
+use bytes::Bytes;
+use connect::Connector;
+use futures_util::TryStreamExt;
+use http::{HeaderValue, Uri, header};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::{self, Client};
+use proxy::Proxies;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// HTTP/1.1 and HTTP/2 over TCP and TLS. Cheap to clone; clones share
+/// connections.
+///
+/// HTTP/2 is spoken where the server agrees to it in the TLS handshake (ALPN):
+/// all streams to a host then share a connection. An HTTP/1.1 connection
+/// carries one request and is not kept: an idle one may be closed by the server
+/// at any moment, and would make a reconnect fail for no reason.
+///
+/// It sends the headers of the [`Request`], and besides `Host`,
+/// `Content-Length` if there is a body, and `Accept-Encoding: gzip, br, zstd`
+/// if there is none yet ([`HyperBuilder::compression`]). Proxies are those of
+/// the environment ([`HyperBuilder::proxy`] says how).
+///
+/// Its requests must be polled inside a tokio runtime, whose I/O and time are
+/// enabled. What a slow reader makes it hold is bounded: one chunk of at most
+/// 64 KiB over HTTP/1.1, 1 MiB over HTTP/2, and of a compressed body another
+/// 64 KiB and the window of the coding: 32 KiB (gzip), 16 MiB (br), 8 MiB (zstd).
+#[derive(Clone)]
+pub struct Hyper {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client<Connector, Full<Bytes>>,
+    proxies: Arc<Proxies>,
+    accept_encoding: HeaderValue,
+    user_agent: Option<HeaderValue>,
+}
+
+impl Hyper {
+    /// With the options as they stand in [`HyperBuilder`].
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// To set options.
+    pub fn builder() -> HyperBuilder {
+        HyperBuilder::new()
+    }
+}
+
+impl Default for Hyper {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Hyper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hyper").finish_non_exhaustive()
+    }
+}
+
+impl Transport for Hyper {
+    fn send(&self, request: Request) -> Sending {
+        let inner = self.inner.clone();
+        Box::pin(async move { inner.send(request).await })
+    }
+}
+
+impl Inner {
+    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            let text = "there is no tokio runtime here: poll the stream inside of one";
+            return Err(TransportError::new(TransportErrorKind::Request, text));
+        }
+        let request = self.to_http(request)?;
+        let response = match self.client.request(request.clone()).await {
+            Err(error) if is_unprocessed(&error) => self.client.request(request).await,
+            first => first,
+        };
+        let (head, body) = response.map_err(from_client)?.into_parts();
+        let head = Head {
+            status: head.status,
+            headers: head.headers,
+        };
+        let body = body.into_data_stream().map_err(|error| from_hyper(&error));
+        let body = coding::decoded(&head.headers, Box::pin(body));
+        Ok(Response { head, body })
+    }
+
+    fn to_http(&self, request: Request) -> Result<http::Request<Full<Bytes>>, TransportError> {
+        if !matches!(request.url.scheme(), "http" | "https") {
+            return Err(TransportErrorKind::Scheme.into());
+        }
+        let uri: Uri = request
+            .url
+            .as_str()
+            .parse()
+            .map_err(|error| TransportError::new(TransportErrorKind::Request, error))?;
+        let mut headers = request.headers;
+        headers
+            .entry(header::ACCEPT_ENCODING)
+            .or_insert_with(|| self.accept_encoding.clone());
+        if let Some(user_agent) = &self.user_agent {
+            headers
+                .entry(header::USER_AGENT)
+                .or_insert_with(|| user_agent.clone());
+        }
+        if let Some(authorization) = self.proxies.authorization(&uri) {
+            headers
+                .entry(header::PROXY_AUTHORIZATION)
+                .or_insert(authorization);
+        }
+        let mut to_send = http::Request::new(Full::new(request.body.unwrap_or_default()));
+        *to_send.method_mut() = request.method;
+        *to_send.uri_mut() = uri;
+        *to_send.headers_mut() = headers;
+        Ok(to_send)
+    }
+}
+
+/// Whether the server says that it has not touched the request, which then may
+/// be sent again whatever it does (RFC 9113, 8.7): a connection that was about
+/// to be closed, or one with too many streams.
+fn is_unprocessed(error: &legacy::Error) -> bool {
+    find::<h2::Error>(error).is_some_and(|error| {
+        let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        let closing = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+        error.is_remote() && (refused || closing)
+    })
+}
+
+fn from_client(error: legacy::Error) -> TransportError {
+    if let Some(own) = find::<TransportError>(&error) {
+        return own.clone();
+    }
+    if error.is_connect() {
+        return TransportError::new(TransportErrorKind::Connect, error);
+    }
+    match find::<hyper::Error>(&error) {
+        Some(error) => from_hyper(error),
+        None => TransportError::new(TransportErrorKind::Io, error),
+    }
+}
+
+fn from_hyper(error: &hyper::Error) -> TransportError {
+    let by_http2 = find::<h2::Error>(error);
+    let by_chunks = find::<io::Error>(error);
+    let broken_rules = error.is_parse()
+        || by_http2.is_some_and(|error| error.is_library() || error.is_reset())
+        || by_chunks.is_some_and(|error| {
+            matches!(
+                error.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+            )
+        });
+    let kind = match broken_rules {
+        true => TransportErrorKind::Http,
+        false => TransportErrorKind::Io,
+    };
+    TransportError::new(kind, reason(error))
+}
+
+/// The innermost of an error's causes, in words: those around it say only that
+/// there was one.
+fn reason(error: &(dyn StdError + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+/// The first of `error` and its causes that is an `E`.
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}

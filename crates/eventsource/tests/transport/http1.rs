@@ -1,0 +1,285 @@
+//! HTTP/1.1, byte by byte.
+
+use crate::support::{STREAM, expect, fail, fetch, get, read, run, serve, serve_bytes, url};
+use bytes::Bytes;
+use http::{HeaderValue, Method, header};
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use tidings_eventsource::protocol::Request;
+use tidings_eventsource::transport::{Hyper, Transport, TransportErrorKind};
+use tokio::sync::Notify;
+
+fn hyper() -> Hyper {
+    Hyper::builder().no_proxy().build()
+}
+
+#[test]
+fn r2_r3_r4_sends_the_headers_as_they_are() {
+    run(async {
+        let mut server = serve_bytes("HTTP/1.1 204 No Content\r\n\r\n").await;
+        let mut request = get(server.url("/a%20b?x=%C3%A4|{}"));
+        for (name, value) in [
+            ("accept", "text/event-stream"),
+            ("cache-control", "no-cache"),
+            ("last-event-id", "…äé😀"),
+        ] {
+            let value = HeaderValue::from_bytes(value.as_bytes()).expect("a value");
+            request.headers.insert(name, value);
+        }
+        let response = hyper().send(request).await.expect("a response");
+        assert_eq!(response.head.status, 204);
+        let expected = [
+            "GET /a%20b?x=%C3%A4|{} HTTP/1.1".to_owned(),
+            "accept-encoding: gzip, br, zstd".to_owned(),
+            "accept: text/event-stream".to_owned(),
+            "cache-control: no-cache".to_owned(),
+            format!("host: {}", server.address),
+            "last-event-id: …äé😀".to_owned(),
+        ];
+        assert_eq!(server.head().await, expected);
+    });
+}
+
+#[test]
+fn a_body_goes_with_its_length_and_options_add_headers() {
+    run(async {
+        let mut server = serve_bytes("HTTP/1.1 200 OK\r\n\r\n").await;
+        let transport = Hyper::builder()
+            .no_proxy()
+            .compression(false)
+            .user_agent(HeaderValue::from_static("tests/1"))
+            .build();
+        let request = Request {
+            method: Method::POST,
+            body: Some(Bytes::from_static(b"{}")),
+            ..get(server.url("/"))
+        };
+        transport.send(request.clone()).await.expect("a response");
+        let expected = [
+            "POST / HTTP/1.1".to_owned(),
+            "accept-encoding: identity".to_owned(),
+            "content-length: 2".to_owned(),
+            format!("host: {}", server.address),
+            "user-agent: tests/1".to_owned(),
+        ];
+        assert_eq!(server.head().await, expected);
+
+        let mut own = request;
+        own.headers
+            .insert(header::USER_AGENT, HeaderValue::from_static("own"));
+        transport.send(own).await.expect("a response");
+        assert!(server.head().await.contains(&"user-agent: own".to_owned()));
+    });
+}
+
+#[test]
+fn each_chunk_is_out_before_the_next_comes() {
+    run(async {
+        let turn = Arc::new(Notify::new());
+        let own = turn.clone();
+        let server = serve(move |mut peer| {
+            let turn = own.clone();
+            async move {
+                peer.request().await;
+                peer.send(STREAM).await;
+                for chunk in ["data: 1\n\n", "data: 2", "\n\n"] {
+                    peer.send_chunk(chunk).await;
+                    turn.notified().await;
+                }
+                peer.send("0\r\n\r\n").await;
+                peer.closed().await;
+            }
+        })
+        .await;
+        let mut body = fetch(&hyper(), server.url("/")).await.body;
+        for chunk in ["data: 1\n\n", "data: 2", "\n\n"] {
+            expect(&mut body, chunk).await;
+            turn.notify_one();
+        }
+        assert!(read(body).await.1.is_none());
+    });
+}
+
+#[test]
+fn f_where_it_is_cut_makes_an_end_or_an_error() {
+    let check = |sent: &'static str, expected: Result<&str, TransportErrorKind>| {
+        run(async move {
+            let server = serve_bytes(sent).await;
+            match expected {
+                Ok(text) => {
+                    let body = fetch(&hyper(), server.url("/")).await.body;
+                    let (read, error) = read(body).await;
+                    assert_eq!((read.as_str(), error.is_none()), (text, true), "{sent:?}");
+                }
+                Err(kind) => assert_eq!(fail(&hyper(), server.url("/")).await, kind, "{sent:?}"),
+            }
+        });
+    };
+    use TransportErrorKind::{Http, Io};
+    let cut = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc";
+    check("HTTP/1.1 200 OK\r\n\r\nabc", Ok("abc"));
+    check("HTTP/1.0 200 OK\r\n\r\nabc", Ok("abc"));
+    check("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", Ok("abc"));
+    check("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", Err(Io));
+    check(cut, Err(Io));
+    check(
+        "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\nx",
+        Ok("x"),
+    );
+    check("", Err(Io));
+    check("HTTP/1.1 200 OK\r\nContent-Ty", Err(Io));
+    check("SSH-2.0-OpenSSH_9.9\r\n\r\n", Err(Http));
+    check(
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+        Err(Http),
+    );
+    check(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        Err(Http),
+    );
+}
+
+#[test]
+fn a_reset_breaks_the_body() {
+    run(async {
+        let server = serve(|mut peer| async move {
+            peer.request().await;
+            peer.send(STREAM).await;
+            peer.send_chunk("data: 1\n\n").await;
+            // What was not read makes the close a reset.
+            peer.stream.set_zero_linger().expect("a socket's option");
+        })
+        .await;
+        assert_eq!(
+            fail(&hyper(), server.url("/")).await,
+            TransportErrorKind::Io
+        );
+    });
+}
+
+#[test]
+fn a_head_beyond_the_limit_is_an_error() {
+    let check = |bytes: usize, fits: bool| {
+        run(async move {
+            let head = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "a".repeat(bytes));
+            let server = serve_bytes(head).await;
+            let transport = Hyper::builder().no_proxy().max_head_size(16 * 1024).build();
+            let response = transport.send(get(server.url("/"))).await;
+            match fits {
+                true => assert!(response.is_ok()),
+                false => {
+                    let error = response.expect_err("too much");
+                    assert_eq!(error.kind, TransportErrorKind::Http, "{error}");
+                }
+            }
+        });
+    };
+    check(12 * 1024, true);
+    check(20 * 1024, false);
+}
+
+#[test]
+fn a6_dropping_the_request_or_the_body_closes_the_connection() {
+    run(async {
+        let closed = Arc::new(Notify::new());
+        let own = closed.clone();
+        let mut server = serve(move |mut peer| {
+            let closed = own.clone();
+            async move {
+                if peer.request().await.contains("/body") {
+                    peer.send(STREAM).await;
+                }
+                peer.closed().await;
+                closed.notify_one();
+            }
+        })
+        .await;
+        drop(fetch(&hyper(), server.url("/body")).await);
+        closed.notified().await;
+
+        let transport = hyper();
+        let sending = transport.send(get(server.url("/head")));
+        tokio::select! {
+            _ = sending => panic!("a response"),
+            _ = async { while !server.head().await[0].contains("/head") {} } => {}
+        }
+        closed.notified().await;
+    });
+}
+
+#[test]
+fn what_cannot_be_reached_or_sent_says_so() {
+    run(async {
+        let free = {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            listener.local_addr().expect("an address")
+        };
+        let no_name = format!("http://{}.invalid/", "a".repeat(64));
+        let too_long = format!("http://{free}/{}", "a".repeat(70_000));
+        use TransportErrorKind::{Connect, Request, Resolve, Scheme};
+        for (target, kind, futile) in [
+            (format!("http://{free}/"), Connect, false),
+            (no_name, Resolve, false),
+            (too_long, Request, true),
+            ("ftp://localhost/".to_owned(), Scheme, true),
+            ("about:blank".to_owned(), Scheme, true),
+            ("mailto:a@b".to_owned(), Scheme, true),
+            ("javascript:0".to_owned(), Scheme, true),
+            ("data:text/event-stream,data:x".to_owned(), Scheme, true),
+        ] {
+            let error = hyper()
+                .send(get(url(&target)))
+                .await
+                .expect_err("no server");
+            assert_eq!(error.kind, kind, "{error}");
+            assert_eq!(error.is_futile(), futile, "{error}");
+        }
+    });
+}
+
+#[test]
+fn without_a_tokio_runtime_it_says_so() {
+    let sending = hyper().send(get(url("http://127.0.0.1:1/")));
+    let error = futures_util::FutureExt::now_or_never(sending)
+        .expect("at once")
+        .expect_err("no runtime");
+    assert_eq!(error.kind, TransportErrorKind::Request);
+    assert!(error.to_string().contains("tokio"), "{error}");
+}
+
+#[test]
+fn a_connection_carries_one_request() {
+    run(async {
+        let mut server = serve(|mut peer| async move {
+            while peer.request().await.starts_with("GET") {
+                peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+                    .await;
+            }
+        })
+        .await;
+        let transport = hyper();
+        for _ in 0..3 {
+            let body = fetch(&transport, server.url("/")).await.body;
+            assert_eq!(read(body).await.0, "x");
+        }
+        assert_eq!(server.connections(), 3);
+    });
+}
+
+#[test]
+fn names_that_were_given_an_address_go_there() {
+    run(async {
+        let mut server = serve_bytes("HTTP/1.1 200 OK\r\n\r\n").await;
+        let port = server.address.port();
+        let transport = Hyper::builder()
+            .no_proxy()
+            .resolve("*.test", Ipv4Addr::LOCALHOST.into())
+            .resolve("one.example", Ipv4Addr::LOCALHOST.into())
+            .build();
+        for host in ["www.a.test", "one.example"] {
+            fetch(&transport, url(&format!("http://{host}:{port}/"))).await;
+            let head = server.head().await;
+            assert!(head.contains(&format!("host: {host}:{port}")), "{head:?}");
+        }
+    });
+}
