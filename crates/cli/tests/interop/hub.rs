@@ -1,10 +1,9 @@
 //! Our hub with a stranger that watches it.
 
+use super::client::Client;
 use super::cutter::Cutter;
-use super::stranger::Stranger;
 use super::table::{CUTS, END, Row, check_same, rows};
 use serde_json::{Value, json};
-use std::process::Command;
 use tidings_testkit::{HubProcess, Launch, Received, launch};
 
 /// The topic of these tests.
@@ -77,21 +76,21 @@ pub fn publish_numbers(hub: &HubProcess, first: usize, count: usize) -> Vec<Rece
 /// history and live, although its connection is cut within events; and then
 /// although the hub is killed, and although it is stopped.
 #[track_caller]
-pub fn check_watches(name: &str, watch: impl FnOnce(&str) -> Command) {
+pub fn check_watches<C: Client>(watch: impl FnOnce(&str) -> C) {
     let cutter = Cutter::new(&CUTS);
     let hub = behind(&cutter);
     let rows = rows();
     let (history, live) = rows.split_at(rows.len() / 2);
     let expected = publish(&hub, history);
     let url = format!("http://{}/t/{TOPIC}?since=earliest", cutter.address());
-    let stranger = Stranger::start(name, &mut watch(&url));
-    check_same(name, &stranger.events(history.len()), &expected);
+    let mut client = watch(&url);
+    check_same(&mut client, &expected);
     let expected = publish(&hub, live);
-    check_same(name, &stranger.events(live.len()), &expected);
+    check_same(&mut client, &expected);
     cutter.wait_for_cuts();
 
-    let hub = check_survives(&stranger, hub, |hub| hub.kill());
-    let hub = check_survives(&stranger, hub, |hub| {
+    let hub = check_survives(&mut client, hub, |hub| hub.kill());
+    let hub = check_survives(&mut client, hub, |hub| {
         let launch = hub.launch_again();
         hub.finish();
         launch
@@ -101,15 +100,15 @@ pub fn check_watches(name: &str, watch: impl FnOnce(&str) -> Command) {
         ..rows[0].clone()
     };
     let expected = publish(&hub, &[last]);
-    check_same(name, &[stranger.event()], &expected);
+    check_same(&mut client, &expected);
     // At least once for each cut and each end of the hub.
-    assert!(cutter.connections() > CUTS.len() + 2, "{name}");
+    assert!(cutter.connections() > CUTS.len() + 2, "{}", client.name());
 }
 
 /// Events that are published right before the hub ends, and after it is back.
 #[track_caller]
 fn check_survives(
-    stranger: &Stranger,
+    client: &mut impl Client,
     hub: HubProcess,
     end: impl FnOnce(HubProcess) -> Launch,
 ) -> HubProcess {
@@ -117,7 +116,7 @@ fn check_survives(
     let mut expected = publish_numbers(&hub, 0, MANY);
     let hub = end(hub).start();
     expected.extend(publish_numbers(&hub, MANY, MANY));
-    check_same(stranger.name(), &stranger.events(2 * MANY), &expected);
+    check_same(client, &expected);
     hub
 }
 
@@ -125,15 +124,15 @@ fn check_survives(
 /// with (rule B1): the connection is lost right after it, and what is published
 /// before the next one is not lost.
 #[track_caller]
-pub fn check_remembers_the_start(name: &str, watch: impl FnOnce(&str) -> Command) {
+pub fn check_remembers_the_start<C: Client>(watch: impl FnOnce(&str) -> C) {
     let cutter = Cutter::new(&["\n\n"]);
     cutter.hold_after_cut();
     let hub = behind(&cutter);
     publish_numbers(&hub, 0, 3);
     let url = format!("http://{}/t/{TOPIC}", cutter.address());
-    let stranger = Stranger::start(name, &mut watch(&url));
+    let mut client = watch(&url);
     cutter.wait_for_cuts();
     let expected = publish_numbers(&hub, 3, 3);
     cutter.lead_to(hub.address());
-    check_same(name, &stranger.events(3), &expected);
+    check_same(&mut client, &expected);
 }

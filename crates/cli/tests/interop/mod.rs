@@ -2,6 +2,7 @@
 //! processes, and something between them and us that cuts connections.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod client;
 pub mod cutter;
 pub mod hub;
 pub mod stranger;

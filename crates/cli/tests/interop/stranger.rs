@@ -1,6 +1,7 @@
 //! Other people's programs, each a process that writes one line of JSON for
 //! each event, or for what else it has to say.
 
+use super::client::Client;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -50,11 +51,6 @@ impl Stranger {
         }
     }
 
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The next line.
     ///
     /// # Panics
@@ -68,9 +64,19 @@ impl Stranger {
             .unwrap_or_else(|_| panic!("{} wrote something else than JSON: {line}", self.name))
     }
 
-    /// The next event.
-    #[track_caller]
-    pub fn event(&self) -> Received {
+    /// What it has written to standard error.
+    pub fn errors(&self) -> String {
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.clone()
+    }
+}
+
+impl Client for Stranger {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn event(&mut self) -> Received {
         let event = self.json();
         let text = |member: &str| match &event[member] {
             Value::String(text) => text.clone(),
@@ -81,18 +87,6 @@ impl Stranger {
             data: text("data"),
             id: text("id"),
         }
-    }
-
-    /// The next `count` events.
-    #[track_caller]
-    pub fn events(&self, count: usize) -> Vec<Received> {
-        (0..count).map(|_| self.event()).collect()
-    }
-
-    /// What it has written to standard error.
-    pub fn errors(&self) -> String {
-        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        errors.clone()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The events that every stranger sends or receives.
 
+use super::client::Client;
 use serde_json::{Value, json};
 use tidings_testkit::Received;
 
@@ -138,18 +139,19 @@ pub fn types() -> Vec<&'static str> {
     types
 }
 
-/// The same events in the same order; without printing megabytes when not.
+/// The next events of `client` are these; without printing megabytes when not.
 #[track_caller]
-pub fn check_same(who: &str, seen: &[Received], expected: &[Received]) {
-    for (n, (seen, expected)) in seen.iter().zip(expected).enumerate() {
+pub fn check_same(client: &mut impl Client, expected: &[Received]) {
+    for (n, expected) in expected.iter().enumerate() {
+        let seen = client.event();
         assert!(
-            seen == expected,
-            "{who}: event {n} is {}, expected {}",
-            shown(seen),
+            seen == *expected,
+            "{}: event {n} is {}, expected {}",
+            client.name(),
+            shown(&seen),
             shown(expected)
         );
     }
-    assert_eq!(seen.len(), expected.len(), "{who}");
 }
 
 fn shown(event: &Received) -> String {
