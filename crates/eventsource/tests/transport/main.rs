@@ -2,5 +2,10 @@
 //! says, byte by byte.
 #![cfg(feature = "hyper")]
 
+mod certificates;
+mod coding;
 mod http1;
+mod http2;
+mod proxy;
 mod support;
+mod tls;

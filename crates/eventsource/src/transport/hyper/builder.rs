@@ -1,9 +1,9 @@
 use super::connect::Connector;
-use super::proxy::Proxies;
+use super::proxy::{self, Proxies};
 use super::resolve::{Given, Resolver};
 use super::tls::{self, Tls};
 use super::{Hyper, Inner};
-use crate::transport::TransportError;
+use crate::transport::{TransportError, TransportErrorKind};
 use http::HeaderValue;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Client};
@@ -87,11 +87,20 @@ impl HyperBuilder {
     /// only unless `REQUEST_METHOD` is set, when a visitor of a CGI program
     /// could have set it), `HTTPS_PROXY` for https, `ALL_PROXY` for what is
     /// left, `NO_PROXY` for the hosts and networks that are reached directly.
-    /// They are read when the transport is built. A proxy is asked to tunnel
-    /// https (`CONNECT`) and for http by whole URLs.
-    pub fn proxy(mut self, proxy: &Url) -> Self {
+    /// They are read when the transport is built; what is no URL of these
+    /// schemes is as if it was not set. A proxy is asked to tunnel https
+    /// (`CONNECT`) and for http by whole URLs.
+    ///
+    /// # Errors
+    ///
+    /// If the URL has another scheme.
+    pub fn proxy(mut self, proxy: &Url) -> Result<Self, TransportError> {
+        if !matches!(proxy.scheme(), "http" | "https" | "socks5" | "socks5h") {
+            let text = "its URL must begin with http:, https:, socks5: or socks5h:";
+            return Err(TransportError::new(TransportErrorKind::Proxy, text));
+        }
         self.proxy = Proxy::This(proxy.as_str().to_owned());
-        self
+        Ok(self)
     }
 
     /// Goes through no proxy, whatever the environment says.
@@ -160,7 +169,7 @@ impl HyperBuilder {
     /// The transport.
     pub fn build(self) -> Hyper {
         let matcher = match &self.proxy {
-            Proxy::OfEnvironment => Some(Matcher::from_env()),
+            Proxy::OfEnvironment => proxy::of_environment(),
             Proxy::None => None,
             Proxy::This(url) => Some(Matcher::builder().all(url.as_str()).build()),
         };

@@ -118,7 +118,7 @@ impl Connector {
             }
             Route::Unknown => Err(TransportError::new(
                 TransportErrorKind::Proxy,
-                "it must be an http, https, socks5 or socks5h URL",
+                "its URL must begin with http:, https:, socks5: or socks5h:",
             )),
         };
         reached.map(TokioIo::into_inner)

@@ -27,6 +27,30 @@ pub(super) enum Route {
     Unknown,
 }
 
+/// What the variables of the environment say.
+pub(super) fn of_environment() -> Option<Matcher> {
+    let first = |names: &[&str]| {
+        let mut values = names.iter().filter_map(|name| std::env::var(name).ok());
+        values.next().unwrap_or_default()
+    };
+    let excepted = first(&["NO_PROXY", "no_proxy"]);
+    // The library takes this to mean all names, but no address.
+    if excepted.split(',').any(|one| one.trim() == "*") {
+        return None;
+    }
+    // In a CGI program, HTTP_PROXY is the header `Proxy` of a visitor.
+    let http = match std::env::var_os("REQUEST_METHOD") {
+        Some(_) => first(&["http_proxy"]),
+        None => first(&["HTTP_PROXY", "http_proxy"]),
+    };
+    let matcher = Matcher::builder()
+        .http(http)
+        .https(first(&["HTTPS_PROXY", "https_proxy"]))
+        .all(first(&["ALL_PROXY", "all_proxy"]))
+        .no(excepted);
+    Some(matcher.build())
+}
+
 impl Proxies {
     pub(super) fn new(matcher: Option<Matcher>, tunnel_all: bool) -> Self {
         Self {

@@ -8,7 +8,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 
 /// Shakes hands as a client that trusts who the platform trusts.
 pub(super) struct Tls {
@@ -68,7 +68,13 @@ impl Tls {
             .trim_end_matches(']')
             .to_owned();
         let name = ServerName::try_from(host).map_err(failed)?;
-        connector.connect(name, io).await.map_err(failed)
+        connector
+            .connect(name, io)
+            .await
+            .map_err(|error| match certificate_error(&error) {
+                Some(why) => failed(why),
+                None => failed(error),
+            })
     }
 
     async fn connector(&self) -> Result<TlsConnector, TransportError> {
@@ -90,6 +96,29 @@ impl Tls {
         config.alpn_protocols.clone_from(&self.protocols);
         Ok(TlsConnector::from(Arc::new(config)))
     }
+}
+
+/// What is wrong with the server's certificate, in words of our own: the
+/// library's quote the names that stand in it.
+fn certificate_error(error: &std::io::Error) -> Option<&'static str> {
+    use CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
+        NotValidYetContext, Revoked, UnknownIssuer,
+    };
+    let inner = error.get_ref()?.downcast_ref()?;
+    let rustls::Error::InvalidCertificate(error) = inner else {
+        return None;
+    };
+    Some(match error {
+        Expired | ExpiredContext { .. } => "the server's certificate has expired",
+        NotValidYet | NotValidYetContext { .. } => "the server's certificate isn't valid yet",
+        NotValidForName | NotValidForNameContext { .. } => {
+            "the server's certificate is for another host"
+        }
+        Revoked => "the server's certificate was revoked",
+        UnknownIssuer => "nobody who is trusted has issued the server's certificate",
+        _ => "the server's certificate is not valid",
+    })
 }
 
 fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TransportError {
