@@ -44,6 +44,8 @@ pub enum Error {
     /// The last event ID could not be loaded or saved. When it was to be saved,
     /// the stream goes on: what a later run resumes after is an earlier event.
     Ids(BoxError),
+    /// The operating system gave no thread or no timers to run on.
+    Runtime(BoxError),
     /// The user's code that runs before an attempt failed.
     Hook(BoxError),
     /// The user asked for another connection.
@@ -111,7 +113,11 @@ impl Error {
             | Self::TooLarge(_)
             | Self::Json(_)
             | Self::Gap(_) => Fault::Server,
-            Self::Hook(_) | Self::Ids(_) | Self::Restarted | Self::Invalid(_) => Fault::User,
+            Self::Hook(_)
+            | Self::Ids(_)
+            | Self::Runtime(_)
+            | Self::Restarted
+            | Self::Invalid(_) => Fault::User,
             Self::GaveUp { last, .. } => last.fault(),
         }
     }
@@ -146,6 +152,7 @@ impl fmt::Display for Error {
             Self::TooLarge(error) => error.fmt(f),
             Self::Json(error) => error.fmt(f),
             Self::Gap(gap) => gap.fmt(f),
+            Self::Runtime(error) => write!(f, "no thread to run on: {error}"),
             Self::Ids(error) => write!(f, "the last event ID can't be kept: {error}"),
             Self::Hook(error) => write!(f, "the hook before the attempt failed: {error}"),
             Self::Restarted => f.write_str("a restart was asked for"),
@@ -161,7 +168,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Transport(error) => error.source(),
-            Self::Hook(error) | Self::Ids(error) => Some(error.as_ref()),
+            Self::Hook(error) | Self::Ids(error) | Self::Runtime(error) => Some(error.as_ref()),
             Self::GaveUp { last, .. } => Some(last),
             _ => None,
         }

@@ -11,6 +11,8 @@
 //! G announce, reestablish and fail (T1 to T6).
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "tokio")]
+pub mod blocking;
 pub mod event_source;
 pub mod protocol;
 pub mod transport;
