@@ -4,7 +4,7 @@
 use crate::error::BoxError;
 use crate::event::{Event, Text};
 use crate::handle::{Handle, Shared, View};
-use crate::protocol::{Input, Machine, Notice, Options, Request, Step, Then};
+use crate::protocol::{Input, Machine, Notice, Options, Request, State, Step, Then};
 use crate::runtime::Runtime;
 use crate::transport::{Body, Sending, Transport};
 use bytes::{Buf, Bytes};
@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tidings_codec::{Item, TooLarge};
+use tidings_codec::{Item, Limits, TooLarge};
 
 /// Changes the request of an attempt before it is sent.
 pub(crate) type Hook = Arc<dyn Fn(Request) -> Prepared + Send + Sync>;
@@ -57,6 +57,9 @@ pub(crate) struct Driver {
     /// How many events were told.
     events: u64,
     view: View,
+    /// Whether the user wants what is unfinished dropped, once the chunk is
+    /// read: what has come already may finish it.
+    wants_reset: bool,
     shared: Arc<Shared>,
 }
 
@@ -70,24 +73,38 @@ enum Doing {
 
 impl Driver {
     pub(crate) fn new(options: Options, means: Means) -> Self {
-        let now = means.runtime.now();
-        let (machine, then) = Machine::new(options, now);
+        let (machine, then) = Machine::new(options, means.runtime.now());
+        let mut driver = Self::of(machine, means);
+        driver.begin(then);
+        driver
+    }
+
+    /// Reads what is there already, and connects to nothing (rule P1). Of
+    /// `means`, it needs the clock.
+    pub(crate) fn of_body(body: Body, limits: Limits, means: Means) -> Self {
+        let (machine, then) = Machine::of_body(limits, means.runtime.now());
+        let mut driver = Self::of(machine, means);
+        driver.doing = Doing::Reading(body);
+        driver.begin(then);
+        driver
+    }
+
+    fn of(machine: Machine, means: Means) -> Self {
         let view = View::of(&machine);
         let shared = Shared::new(view.clone());
-        let mut driver = Self {
+        Self {
             machine,
             means,
             doing: Doing::Stopped,
             chunk: Bytes::new(),
-            chunk_at: now,
+            chunk_at: Duration::ZERO,
             timer: None,
             event_type: Text::EMPTY,
             events: 0,
             view,
+            wants_reset: false,
             shared,
-        };
-        driver.begin(then);
-        driver
+        }
     }
 
     pub(crate) fn handle(&self) -> Handle {
@@ -103,7 +120,7 @@ impl Driver {
     /// was read stays in here.
     pub(crate) fn poll_told(&mut self, cx: &mut Context<'_>) -> Poll<Option<Told>> {
         for _ in 0..INPUTS_PER_POLL {
-            if let Some(input) = self.shared.take_command(&mut self.machine) {
+            if let Some(input) = self.shared.take_command(&mut self.wants_reset) {
                 if let Some(told) = self.take(input) {
                     return Poll::Ready(Some(told));
                 }
@@ -111,6 +128,9 @@ impl Driver {
             }
             if let Some(told) = self.next_of_chunk() {
                 return Poll::Ready(Some(told));
+            }
+            if std::mem::take(&mut self.wants_reset) {
+                self.machine.reset();
             }
             if matches!(self.doing, Doing::Stopped) {
                 return Poll::Ready(None);
@@ -191,6 +211,9 @@ impl Driver {
                 }
                 Err(error) => Some(Input::Error(error)),
             }),
+            Doing::Reading(_) if self.machine.state() == State::Connecting => {
+                Poll::Ready(Some(Input::Body))
+            }
             Doing::Reading(body) => body.as_mut().poll_next(cx).map(|chunk| match chunk {
                 Some(Ok(chunk)) => {
                     self.chunk = chunk;

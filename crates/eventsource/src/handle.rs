@@ -225,9 +225,9 @@ impl Shared {
         }
     }
 
-    /// What the user wants, if anything. Closing comes before restarting, and a
-    /// `reset` is done here.
-    pub(crate) fn take_command(&self, machine: &mut Machine) -> Option<Input> {
+    /// What the user wants, if anything; a `reset` is noted in `wants_reset`.
+    /// Closing comes before restarting.
+    pub(crate) fn take_command(&self, wants_reset: &mut bool) -> Option<Input> {
         if !self.commanded.load(Ordering::Acquire) {
             return None;
         }
@@ -236,9 +236,7 @@ impl Shared {
             self.commanded.store(false, Ordering::Relaxed);
             std::mem::take(&mut inner.commands)
         };
-        if commands.reset {
-            machine.reset();
-        }
+        *wants_reset |= commands.reset;
         if commands.close {
             return Some(Input::Close);
         }

@@ -8,10 +8,16 @@ use crate::event::{Event, Text};
 use crate::protocol::{Notice, ReadyState};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
+
+/// After how many tasks the others of an executor have their turn: a stream
+/// that always has more must not keep them waiting.
+const TASKS_IN_A_ROW: u32 = 64;
 
 /// Reads the stream and fires its events at `target`, until it is closed.
 pub(super) async fn drive(mut driver: Driver, target: EventSource) {
     let mut origin = Text::EMPTY;
+    let mut in_a_row = 0;
     while let Some(told) = poll_fn(|cx| driver.poll_told(cx)).await {
         match told {
             Told::Notice(Notice::Open { url }) => {
@@ -26,7 +32,25 @@ pub(super) async fn drive(mut driver: Driver, target: EventSource) {
             Told::TooLarge(excess) => target.lost(Error::TooLarge(excess)),
             Told::Retry(_) | Told::Comment(_) => {}
         }
+        in_a_row += 1;
+        if in_a_row == TASKS_IN_A_ROW {
+            in_a_row = 0;
+            give_way().await;
+        }
     }
+}
+
+/// Lets the executor poll others first.
+async fn give_way() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl EventSource {

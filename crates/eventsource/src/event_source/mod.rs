@@ -4,19 +4,22 @@ mod dom_event;
 mod drive;
 mod init;
 mod listeners;
+mod readable;
 
 pub use dom_event::{DomEvent, MessageEvent};
 pub use init::EventSourceInit;
 pub use listeners::{Listener, ListenerId, Listeners};
 
-use crate::Error;
 use crate::driver::{Driver, Means};
 use crate::event::Text;
 use crate::handle::Handle;
 use crate::protocol::ReadyState;
 use crate::runtime::Runtime;
 use crate::transport::Transport;
+use crate::{BoxError, Error};
+use bytes::Bytes;
 use futures_channel::oneshot;
+use futures_core::Stream;
 use futures_util::FutureExt;
 use futures_util::future::Shared;
 use std::convert::Infallible;
@@ -29,9 +32,10 @@ use std::time::Duration;
 /// listeners, and reconnects until it is closed or the server makes it fail.
 ///
 /// It is one side of the work; the other is a future that reads the stream and
-/// calls the listeners, one event after the other. `EventSource::over` spawns it
-/// on the current tokio runtime (of either kind, or a `LocalSet`);
-/// [`EventSource::with`] gives it to you.
+/// calls the listeners, one event after the other. `EventSource::new`,
+/// `EventSource::over` and `EventSource::from_readable_stream` spawn it on the
+/// current tokio runtime (of either kind, or a `LocalSet`);
+/// [`EventSource::with`] and [`EventSource::with_readable_stream`] give it to you.
 ///
 /// # Listeners
 ///
@@ -77,6 +81,22 @@ impl EventSource {
     /// `CLOSED` (A4): there will be no more.
     pub const CLOSED: ReadyState = ReadyState::Closed;
 
+    /// Connects to `url`, on the current tokio runtime, over HTTP as a new
+    /// [`Hyper`](crate::transport::Hyper) does it. [`EventSource::over`] takes
+    /// one that several share.
+    ///
+    /// # Errors
+    ///
+    /// As [`EventSource::with`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, as `tokio::spawn` does.
+    #[cfg(feature = "hyper")]
+    pub fn new(url: &str, init: EventSourceInit) -> Result<Self, Error> {
+        Self::over(url, init, Arc::new(crate::transport::Hyper::new()))
+    }
+
     /// Connects to `url` over `transport`, on the current tokio runtime.
     ///
     /// # Errors
@@ -120,6 +140,47 @@ impl EventSource {
             before_attempt: None,
         };
         Ok(Self::of(Driver::new(options, means), serialized, init))
+    }
+
+    /// `EventSource.fromReadableStream(stream)` (rule P1, whatwg/html pull
+    /// request 12272): reads an event stream that is there already, on the
+    /// current tokio runtime.
+    ///
+    /// Its URL is `about:event-stream`, the origin of its events `null`. It
+    /// connects to nothing: when `stream` ends or has an error, it fails (T3).
+    /// Of `init`, the limits and the listeners count.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, as `tokio::spawn` does.
+    #[cfg(feature = "tokio")]
+    pub fn from_readable_stream<S, E>(stream: S, init: EventSourceInit) -> Self
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        let (source, driving) = Self::with_readable_stream(stream, init);
+        tokio::spawn(driving);
+        source
+    }
+
+    /// [`EventSource::from_readable_stream`] for any runtime, or none: nothing
+    /// happens until the future is spawned or polled. It takes no time but what
+    /// `stream` takes.
+    pub fn with_readable_stream<S, E>(
+        stream: S,
+        init: EventSourceInit,
+    ) -> (Self, impl Future<Output = ()> + Send + use<S, E>)
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        let driver = readable::driver(stream, init.limits);
+        let init = EventSourceInit {
+            with_credentials: false,
+            ..init
+        };
+        Self::of(driver, readable::URL.to_owned(), init)
     }
 
     fn of(
