@@ -38,7 +38,7 @@ impl Silence {
 
     /// A stream begins at `now`.
     pub(super) fn begin(&mut self, now: Duration) {
-        self.heard = now;
+        self.heard = self.heard.max(now);
     }
 
     /// Bytes came at `now`.
@@ -49,7 +49,7 @@ impl Silence {
         {
             self.learned.learn(now - self.heard, ceiling);
         }
-        self.heard = now;
+        self.heard = self.heard.max(now);
     }
 
     /// The stream ends at `now`, silent since the last bytes. A timeout that

@@ -14,13 +14,25 @@
 //!   connection as [`Input::Error`].
 //! - [`Then::Wait`]: drop the response, if there is one, and give
 //!   [`Input::Timer`] when the time has come.
+//! - [`Then::Continue`]: go on with what there was to do.
 //! - [`Then::Stop`]: drop the response; there is nothing more to do.
 //!
-//! Then, but for `Wait` and `Stop`, [`Machine::deadline`] says until when the server
+//! But for `Wait` and `Stop`, [`Machine::deadline`] says until when the server
 //! may be silent: give [`Input::Timer`] then. Ask again after every call.
 //! [`Input::Close`] and [`Input::Restart`] are for the user and legal at any time.
 //!
-//! All times are since one moment that the driver has chosen.
+//! All times are since one moment that the driver has chosen. A driver may be
+//! slow, and it may be wrong: any input is legal in any state, and time that
+//! goes back is taken as standing still.
+//!
+//! # What it decides
+//!
+//! [`Machine::handle`] is a table of states and inputs. What came of each pair,
+//! for each preset, stands in `tests/snapshots` of this crate. The tables and
+//! rules behind it have a file each: the response table is `Machine::decide`,
+//! what is tried again `policy.rs`, how long to wait `wait.rs`, silence
+//! `idle.rs`, the request `request.rs`, redirects `redirect.rs` and `attempt.rs`,
+//! other origins `cors.rs`.
 
 mod attempt;
 mod cors;

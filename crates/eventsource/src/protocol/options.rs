@@ -7,12 +7,19 @@ use url::Url;
 /// What to fetch, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where each first attempt and each reconnect goes (R6).
+    /// Where each first attempt and each reconnect goes (R6). A user and a
+    /// password in it become basic authorization, which leaves the URL.
     pub url: Url,
     /// `GET` unless set.
     pub method: Method,
-    /// Sent with each attempt. `Accept` and `Cache-Control` may be replaced;
-    /// `Last-Event-ID` belongs to the protocol.
+    /// Sent with each attempt. `Accept` and `Cache-Control` may be replaced.
+    /// `Last-Event-ID` belongs to the protocol: one in here is the ID to resume
+    /// after if [`last_event_id`](Self::last_event_id) is none, and isn't sent
+    /// as it is.
+    ///
+    /// `Authorization`, `Cookie`, `Proxy-Authorization`, `Host` and values that
+    /// are [marked as sensitive](http::HeaderValue::set_sensitive) don't follow
+    /// a redirect to another origin.
     pub headers: HeaderMap,
     /// Replayed at each attempt.
     pub body: Option<Bytes>,

@@ -12,7 +12,7 @@ pub struct Policy {
     pub end: End,
     /// The reconnection time until the server sets one.
     pub reconnection_time: Duration,
-    /// The least and the most that is taken from a server's `retry`.
+    /// The least and the most that is taken from a server's `retry` (d5).
     pub retry_range: (Duration, Duration),
     /// What is waited beyond the reconnection time.
     pub backoff: Backoff,
@@ -20,22 +20,27 @@ pub struct Policy {
     pub budget: Option<Budget>,
     /// How long a server may be silent in a stream. There is no total timeout.
     pub idle: IdleTimeout,
-    /// How long a server may take for the head of its response.
+    /// How long a server may take for the head of its response, for each
+    /// request anew; the time of the user's hook counts.
     pub head_timeout: Option<Duration>,
-    /// Redirects per attempt.
+    /// Redirects per attempt (R7); with more it fails.
     pub max_redirects: u8,
     /// Whether a redirect from https to http is followed.
     pub allow_downgrade: bool,
 }
 
-/// Which failures are tried again.
+/// Which failures are tried again. A response that is no event stream, a
+/// redirect that can't be followed and a page that isn't allowed never are, nor
+/// is a URL that the transport doesn't speak; what fails before there is a
+/// response, and a user's hook that fails, always is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retries {
     /// As the standard says: network errors and ended streams, no status.
     Standard,
     /// Also 408, 425, 429 and 5xx, after what `Retry-After` says.
     Transient,
-    /// As `Transient`, until the first event; then nothing.
+    /// As `Transient`, until the first event; then nothing, so that nothing comes
+    /// twice. A restart that the user asks for begins anew.
     BeforeFirstEvent,
 }
 
@@ -67,45 +72,65 @@ pub enum End {
 }
 
 /// How the wait before an attempt grows.
+///
+/// Where a server itself said in an attempt when to come back, with `retry` in
+/// its stream or `Retry-After` in the head of its refusal (at most 5 min of it),
+/// that counts instead: exactly with `Standard`, up to a quarter later with
+/// `Jitter`, because others were told the same. Nothing grows then.
+///
+/// Whatever a server says, from the second attempt in a row on that failed or
+/// brought nothing (below: was not good), the wait is at least 1 s, or
+/// `ceiling` if that is less (d16). It never is less than the reconnection time,
+/// but for a `Retry-After`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Backoff {
-    /// The reconnection time; doubled from the second failed attempt in a row
-    /// on, up to `ceiling`. No jitter before an attempt has failed (T4).
+    /// The reconnection time exactly, without jitter (T4); doubled from the
+    /// second attempt in a row on that was not good, up to `ceiling`. A stream
+    /// was good if it brought an event or stood for 10 s: a server that sends
+    /// events and closes is asked again as browsers do.
     Standard {
         /// The longest wait.
         ceiling: Duration,
     },
     /// Decorrelated jitter: a random wait between the reconnection time and
-    /// three times the one before, up to `ceiling`. Begins anew after a
-    /// connection that brought an event and then stood for `stable`.
+    /// three times the one before, up to `ceiling`; at first, up to three times
+    /// the reconnection time. Begins anew after a stream that was good: one that
+    /// brought an event and stood for `stable`.
     Jitter {
         /// The longest wait.
         ceiling: Duration,
-        /// How long a connection must stand to count as good.
+        /// How long a stream must stand to be good.
         stable: Duration,
     },
 }
 
-/// How much is tried before giving up.
+/// How much is tried before giving up. Both begin anew with a stream that
+/// brought an event or stood for as long as the [`Backoff`] asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Failed attempts in a row.
+    /// Failed attempts in a row; the last of them is the end. 0 is as 1.
     pub attempts: u32,
-    /// Time without a stream.
+    /// Time without a stream. No attempt is waited for that would come later.
     pub time: Duration,
 }
 
-/// How long a server may be silent.
+/// How long a server may be silent in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdleTimeout {
     /// As long as it likes.
     Never,
-    /// This long after each byte.
+    /// This long after the last bytes, or after the head.
     After(Duration),
-    /// Three times the longest silence between two chunks seen so far, within
-    /// the range; the upper bound until two were seen.
+    /// Learns how often the server sends something, heartbeats included: three
+    /// times the longest silence of late, within `floor` and `ceiling`.
+    ///
+    /// It is `ceiling` until streams were watched for as long as that in all.
+    /// "Of late" is over connections, the last 10 to 20 ceilings of time. The
+    /// silence that broke a stream counts too, so a timeout that was too short
+    /// is three times as long the next time. A reader that doesn't read makes
+    /// silences as well, which only makes it more patient.
     Adaptive {
-        /// The least.
+        /// The least: longer than the heartbeats that may come.
         floor: Duration,
         /// The most.
         ceiling: Duration,
