@@ -1,5 +1,6 @@
 //! What can be asked on the command line.
 
+use crate::bench::BenchArgs;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::path::PathBuf;
 use tidings_server::config::Flag;
@@ -25,6 +26,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure an SSE server: subscribers, publishers, and what they saw
+    #[command(after_help = BENCH_HELP)]
+    Bench(BenchArgs),
     /// Check the configuration, or print the default one
     Config {
         #[command(subcommand)]
@@ -38,6 +42,13 @@ which goes before the file. `tidings config default` prints every setting.
 
 SIGTERM drains the hub, a second one ends it at once.
 Exit codes: 0 stopped, 1 can't serve, 2 usage or configuration.";
+
+const BENCH_HELP: &str = "\
+Example, against a hub on this machine:
+  tidings bench --subscribe http://127.0.0.1:8080/t/bench \\
+    --publish http://127.0.0.1:8080/t/bench --connections 5000 --rate 100
+
+Exit codes: 0 every subscriber got every event once and in order, 1 not, 2 usage.";
 
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {

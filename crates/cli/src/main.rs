@@ -1,6 +1,7 @@
 //! The binary `tidings`.
 
 mod args;
+mod bench;
 mod config;
 mod decode;
 mod logging;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Serve(args) => serve::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Decode { json } => decode_input(json),
         Command::Config { command } => match command {
             ConfigCommand::Check(args) => config::check(&args),

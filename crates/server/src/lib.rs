@@ -5,7 +5,7 @@ pub mod config;
 mod drain;
 mod health;
 mod http;
-mod http1;
+pub mod http1;
 mod hub;
 mod lane;
 mod listener;

@@ -1,4 +1,4 @@
-//! Where a body ends.
+//! Where a body ends, and which of its bytes are content.
 
 /// How many bytes the extensions of all chunks of a body may have, and its
 /// trailers: nobody has a use for either.
@@ -65,30 +65,33 @@ impl Framing {
         }
     }
 
-    /// How many bytes at the start of `bytes` belong to the body.
+    /// How many bytes at the start of `bytes` belong to the body; `content`
+    /// gets those that are content.
     ///
     /// # Errors
     /// [`Broken`] at the first byte that can't stand where it does.
-    pub fn take(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
+    pub fn take(&mut self, bytes: &[u8], mut content: impl FnMut(&[u8])) -> Result<usize, Broken> {
         match self {
             Self::Length(left) => {
                 let len = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
                 *left -= len as u64;
+                content(&bytes[..len]);
                 Ok(len)
             }
-            Self::Chunked(chunked) => chunked.take(bytes),
+            Self::Chunked(chunked) => chunked.take(bytes, content),
         }
     }
 }
 
 impl Chunked {
-    fn take(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
+    fn take(&mut self, bytes: &[u8], mut content: impl FnMut(&[u8])) -> Result<usize, Broken> {
         let mut at = 0;
         while at < bytes.len() && self.state != State::Over {
             if self.state == State::Data {
                 let rest = bytes.len() - at;
                 let len = usize::try_from(self.size).map_or(rest, |size| size.min(rest));
                 self.size -= len as u64;
+                content(&bytes[at..at + len]);
                 at += len;
                 if self.size == 0 {
                     self.state = State::DataCr;
@@ -148,9 +151,9 @@ mod tests {
     fn check(framing: &Framing, bytes: &[u8], expect: Result<usize, Broken>) {
         for size in 1..=bytes.len() {
             let mut framing = framing.clone();
-            let (mut taken, mut broken) = (0, false);
+            let (mut taken, mut broken, mut content) = (0, false, Vec::new());
             for piece in bytes.chunks(size) {
-                match framing.take(piece) {
+                match framing.take(piece, |bytes| content.extend_from_slice(bytes)) {
                     Ok(len) => {
                         taken += len;
                         if len < piece.len() {

@@ -80,7 +80,7 @@ impl Gate {
                     }
                     Err(refusal) => return self.shut(pass, End::Head(refusal)),
                 },
-                State::Body(framing) => match framing.take(rest) {
+                State::Body(framing) => match framing.take(rest, |_| {}) {
                     Err(Broken) => return self.shut(pass, End::Body),
                     Ok(len) => {
                         pass += len;

@@ -17,5 +17,6 @@ mod head;
 mod refusal;
 mod requests;
 
-pub use gated::Gated;
-pub use requests::Requests;
+pub use body::{Broken, Chunked, Framing};
+pub(crate) use gated::Gated;
+pub(crate) use requests::Requests;

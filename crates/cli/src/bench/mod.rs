@@ -1,0 +1,365 @@
+//! `tidings bench`: subscribers and publishers for any SSE server, and what
+//! they saw: how much, how late, what was lost, and what it cost the server.
+
+mod http2;
+mod payload;
+mod process;
+mod publish;
+mod receive;
+mod report;
+mod subscribers;
+mod tally;
+mod target;
+
+use crate::{Failure, print};
+use payload::Payload;
+use process::{Process, Usage};
+use publish::{Feed, Published, publish};
+use receive::Fault;
+use report::Report;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use subscribers::Subscribers;
+use tally::{Spread, Tally};
+use target::Target;
+
+/// How often progress is looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// How long subscribers may take to be there, without one more coming.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the server has for what it does once subscribers are there.
+const SETTLE: Duration = Duration::from_secs(1);
+/// Descriptors for everything but subscribers.
+const SPARE_DESCRIPTORS: u64 = 128;
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    /// The stream to subscribe to; {} in it is replaced by the topic's number
+    #[arg(long, value_name = "URL")]
+    subscribe: String,
+    /// Where to publish; {} as above
+    #[arg(long, value_name = "URL")]
+    publish: String,
+    /// How many subscribers
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = positive)]
+    connections: usize,
+    /// How many events are published in all
+    #[arg(long, value_name = "M", default_value_t = 1000)]
+    events: u64,
+    /// Events per second; 0 publishes as fast as the server takes them
+    #[arg(long, value_name = "R", default_value_t = 100.0, value_parser = rate)]
+    rate: f64,
+    /// Bytes of an event's data
+    #[arg(long, value_name = "B", default_value_t = 120, value_parser = clap::value_parser!(u32).range(..=1 << 24))]
+    size: u32,
+    /// How many publishers [default: 1, or 16 with --rate 0 and POSTs]
+    #[arg(long, value_name = "K", value_parser = positive)]
+    publishers: Option<usize>,
+    /// How many topics the events, and the subscribers, are spread over in turn
+    #[arg(long, value_name = "T", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    topics: u64,
+    /// How events are published
+    #[arg(long, value_enum, default_value_t = Feed::Post)]
+    feed: Feed,
+    /// With --feed ndjson: the topic that each event names, with {} as above
+    #[arg(long, value_name = "TOPIC")]
+    topic: Option<String>,
+    /// A header of every request
+    #[arg(long, value_name = "NAME: VALUE")]
+    header: Vec<String>,
+    /// Subscribe over HTTP/2 (without TLS)
+    #[arg(long)]
+    http2: bool,
+    /// With --http2: streams on each connection
+    #[arg(long, value_name = "S", default_value_t = 100, value_parser = positive)]
+    streams: usize,
+    /// The server's process, if it runs on this machine: its processor time per
+    /// delivery and its memory per subscriber are measured, its children's too
+    #[arg(long)]
+    pid: Option<u32>,
+    /// Seconds to wait for events once nothing comes any more
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    grace: u64,
+    /// One JSON object instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("must be a number from 1 on".into()),
+        Ok(number) => Ok(number),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.0..=1e9).contains(&rate) => Ok(rate),
+        _ => Err("must be a number from 0 to 1e9".into()),
+    }
+}
+
+/// What all threads of a run share.
+pub struct Run {
+    connections: usize,
+    spread: Spread,
+    subscribe: Target,
+    publish: Target,
+    payload: Payload,
+    rate: f64,
+    feed: Feed,
+    topic: Option<String>,
+    header_list: Vec<(String, String)>,
+    began: Instant,
+    /// When publishing began, in nanoseconds since `began`.
+    start: OnceLock<u64>,
+    over: AtomicBool,
+    open: AtomicUsize,
+    published: AtomicU64,
+    delivered: AtomicU64,
+    faults: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Run {
+    fn new(args: &BenchArgs) -> Result<Self, String> {
+        let header_list = args.header.iter().map(|header| split_header(header));
+        let default_publishers = match (args.rate, args.feed) {
+            (0.0, Feed::Post) => 16,
+            _ => 1,
+        };
+        let publishers = args.publishers.unwrap_or(default_publishers);
+        Ok(Self {
+            connections: args.connections,
+            spread: Spread {
+                publishers,
+                topics: args.topics,
+                each: args.events.div_ceil(publishers as u64),
+            },
+            subscribe: Target::new(&args.subscribe)?,
+            publish: Target::new(&args.publish)?,
+            // Two runs at once are two processes.
+            payload: Payload::new(std::process::id(), args.size as usize),
+            rate: args.rate,
+            feed: args.feed,
+            topic: args.topic.clone(),
+            header_list: header_list.collect::<Result<_, _>>()?,
+            began: Instant::now(),
+            start: OnceLock::new(),
+            over: AtomicBool::new(false),
+            open: AtomicUsize::new(0),
+            published: AtomicU64::new(0),
+            delivered: AtomicU64::new(0),
+            faults: Mutex::default(),
+        })
+    }
+
+    /// Nanoseconds since the run began.
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn start(&self) -> u64 {
+        *self.start.get_or_init(|| self.now())
+    }
+
+    /// The lines of the user's headers.
+    fn headers(&self) -> String {
+        let line = |(name, value): &(String, String)| format!("{name}: {value}\r\n");
+        self.header_list.iter().map(line).collect()
+    }
+
+    fn report(&self, fault: &Fault) {
+        match fault {
+            Fault::Status(status) => {
+                self.report_text(&format!("a subscriber was answered {status}"));
+            }
+            Fault::Broken => self.report_text("a subscriber was answered broken HTTP"),
+            Fault::Ended => self.report_text("a stream ended"),
+        }
+    }
+
+    fn report_text(&self, text: &str) {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        *faults.entry(text.to_owned()).or_default() += 1;
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = |(text, times): (&String, &u64)| format!("{text} ({times}×)");
+        faults.iter().map(line).collect()
+    }
+
+    fn has_faults(&self) -> bool {
+        !self
+            .faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
+    }
+}
+
+fn split_header(header: &str) -> Result<(String, String), String> {
+    let error = || "--header must be 'Name: value'".to_owned();
+    let (name, value) = header.split_once(':').ok_or_else(error)?;
+    http::HeaderName::try_from(name).map_err(|_| error())?;
+    http::HeaderValue::try_from(value.trim()).map_err(|_| error())?;
+    Ok((name.to_owned(), value.trim().to_owned()))
+}
+
+/// Runs the benchmark and prints what it measured. The command fails if an
+/// event was lost, came twice or out of order, or a subscriber was not held.
+pub fn run(args: &BenchArgs) -> Result<(), Failure> {
+    let run = Arc::new(Run::new(args).map_err(Failure::usage)?);
+    check_descriptors(args).map_err(Failure::usage)?;
+    let report = measure(args, &run).map_err(Failure::runtime)?;
+    match args.json {
+        true => print(&format!("{}\n", report.to_json()))?,
+        false => print(&report.to_text())?,
+    }
+    match report.is_clean() {
+        true => Ok(()),
+        false => Err(Failure::runtime(
+            "bench: not every subscriber was held and got every event once and in order",
+        )),
+    }
+}
+
+fn measure(args: &BenchArgs, run: &Arc<Run>) -> Result<Report, String> {
+    let usage = || -> Result<Option<Usage>, String> {
+        let read = |pid: u32| {
+            Process(pid)
+                .usage()
+                .map_err(|error| format!("the server's process can't be read: {error}"))
+        };
+        args.pid.map(read).transpose()
+    };
+    let before = usage()?;
+    let connecting = Instant::now();
+    let reader = subscribe(args, run)?;
+    wait_for_subscribers(run);
+    let connect_seconds = connecting.elapsed().as_secs_f64();
+    thread::sleep(SETTLE);
+    let with = usage()?;
+    let published = publish_all(run, args.grace);
+    let after = usage()?;
+    let held = run.open.load(Ordering::Relaxed);
+    run.over.store(true, Ordering::Relaxed);
+    let tally = reader.join().map_err(|_| "the reading thread failed")??;
+    Ok(Report {
+        connections: run.connections,
+        held,
+        connect_seconds,
+        expected: tally.expected(run.connections as u64),
+        tally,
+        published,
+        usage: match (before, with, after) {
+            (Some(before), Some(with), Some(after)) => Some([before, with, after]),
+            _ => None,
+        },
+        faults: run.faults(),
+    })
+}
+
+fn subscribe(
+    args: &BenchArgs,
+    run: &Arc<Run>,
+) -> Result<JoinHandle<Result<Tally, String>>, String> {
+    let shared = Arc::clone(run);
+    if args.http2 {
+        let streams = args.streams;
+        return Ok(thread::spawn(move || http2::read(&shared, streams)));
+    }
+    let subscribers = Subscribers::connect(run)?;
+    Ok(thread::spawn(move || Ok(subscribers.read(&shared))))
+}
+
+fn wait_for_subscribers(run: &Run) {
+    let (mut last, mut moved) = (0, Instant::now());
+    loop {
+        let open = run.open.load(Ordering::Relaxed);
+        show(&format!("{open} of {} subscribers", run.connections));
+        if open >= run.connections || moved.elapsed() > CONNECT_PATIENCE {
+            return;
+        }
+        if open > last {
+            (last, moved) = (open, Instant::now());
+        } else if run.has_faults() && moved.elapsed() > SETTLE {
+            return;
+        }
+        thread::sleep(TICK);
+    }
+}
+
+/// Publishes everything and waits until all of it was received, or nothing
+/// more comes.
+fn publish_all(run: &Arc<Run>, grace: u64) -> Published {
+    run.start();
+    let publishers: Vec<_> = (0..run.spread.publishers)
+        .map(|publisher| {
+            let run = Arc::clone(run);
+            thread::spawn(move || publish(&run, publisher))
+        })
+        .collect();
+    let expected = Tally::new(run.spread).expected(run.connections as u64);
+    let total = run.spread.each * run.spread.publishers as u64;
+    let (mut last, mut moved) = (0, Instant::now());
+    loop {
+        let delivered = run.delivered.load(Ordering::Relaxed);
+        let published = run.published.load(Ordering::Relaxed);
+        show(&format!(
+            "{published} of {total} events published, {delivered} of {expected} deliveries"
+        ));
+        let done = publishers.iter().all(JoinHandle::is_finished);
+        if delivered > last || !done {
+            (last, moved) = (delivered, Instant::now());
+        }
+        if done && (delivered >= expected || moved.elapsed() > Duration::from_secs(grace)) {
+            break;
+        }
+        thread::sleep(TICK / 10);
+    }
+    show("");
+    let mut all = Published::default();
+    for publisher in publishers {
+        match publisher.join() {
+            Ok(Ok(one)) => {
+                all.events += one.events;
+                all.first = all.first.into_iter().chain(one.first).min();
+                all.last = all.last.max(one.last);
+            }
+            Ok(Err(error)) => run.report_text(&format!("a publisher failed: {error}")),
+            Err(_) => run.report_text("a publisher's thread failed"),
+        }
+    }
+    all
+}
+
+/// Progress, on a terminal only.
+fn show(line: &str) {
+    let mut terminal = std::io::stderr();
+    if terminal.is_terminal() {
+        let _ = write!(terminal, "\r\x1b[K{line}");
+        let _ = terminal.flush();
+    }
+}
+
+fn check_descriptors(args: &BenchArgs) -> Result<(), String> {
+    let needed = match args.http2 {
+        true => args.connections.div_ceil(args.streams),
+        false => args.connections,
+    };
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let limit = limit.current.unwrap_or(u64::MAX);
+    if needed as u64 + SPARE_DESCRIPTORS > limit {
+        return Err(format!(
+            "bench: {needed} connections need more descriptors than this process may have \
+             ({limit}); raise the limit (ulimit -n) or ask for fewer"
+        ));
+    }
+    Ok(())
+}

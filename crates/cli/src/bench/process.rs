@@ -1,0 +1,100 @@
+//! What the server's process uses, as Linux tells it.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+/// A process and those it has started.
+#[derive(Debug, Clone, Copy)]
+pub struct Process(pub u32);
+
+/// What it has used so far, and holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Usage {
+    /// Processor time.
+    pub cpu: Duration,
+    /// Memory of its own (`RssAnon`), in bytes: neither files nor the kernel's
+    /// socket buffers.
+    pub memory: u64,
+}
+
+impl Process {
+    /// Reads what it uses now, with its children: nginx serves in them.
+    ///
+    /// # Errors
+    /// If there is no such process, or no `/proc`.
+    pub fn usage(self) -> io::Result<Usage> {
+        let mut usage = self.own()?;
+        for child in self.children() {
+            // One may end meanwhile.
+            let other = Self(child).usage().unwrap_or_default();
+            usage.cpu += other.cpu;
+            usage.memory += other.memory;
+        }
+        Ok(usage)
+    }
+
+    fn own(self) -> io::Result<Usage> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0))?;
+        Ok(Usage {
+            cpu: cpu(&stat).ok_or(io::ErrorKind::InvalidData)?,
+            memory: anonymous(&status).ok_or(io::ErrorKind::InvalidData)?,
+        })
+    }
+
+    fn children(self) -> Vec<u32> {
+        let path = format!("/proc/{0}/task/{0}/children", self.0);
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.split_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+            .collect()
+    }
+}
+
+/// Fields 14 and 15 of proc_pid_stat(5), in ticks.
+fn cpu(stat: &str) -> Option<Duration> {
+    // The name before may hold spaces and brackets.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    let ticks = rustix::param::clock_ticks_per_second();
+    Some(Duration::from_secs_f64(
+        (user + system) as f64 / ticks as f64,
+    ))
+}
+
+fn anonymous(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_uses_something() {
+        let process = Process(std::process::id());
+        let before = process.usage().expect("there is /proc");
+        assert!(before.memory > 0);
+        let mut sum = 0u64;
+        while process.usage().expect("still there").cpu <= before.cpu {
+            sum = std::hint::black_box(sum + 1);
+        }
+        assert!(sum > 0);
+    }
+
+    #[test]
+    fn a_name_with_brackets_is_no_field() {
+        let stat = "7 (a) b (c)) S 1 7 7 0 -1 0 1 2 3 4 100 50 0 0 20 0";
+        let ticks = rustix::param::clock_ticks_per_second() as f64;
+        let expect = Duration::from_secs_f64(150.0 / ticks);
+        assert_eq!(cpu(stat), Some(expect));
+        assert_eq!(cpu("7 (a"), None);
+    }
+}

@@ -1,0 +1,153 @@
+//! What a run has measured, for people and for machines.
+
+use super::process::Usage;
+use super::publish::Published;
+use super::tally::Tally;
+use serde_json::{Value, json};
+
+/// Everything that was measured.
+pub struct Report {
+    /// How many subscribers there should be.
+    pub connections: usize,
+    /// How many were still there at the end.
+    pub held: usize,
+    /// How long it took until all were, in seconds.
+    pub connect_seconds: f64,
+    /// What the publishers did, together.
+    pub published: Published,
+    /// What the subscribers received.
+    pub tally: Tally,
+    /// What they should have.
+    pub expected: u64,
+    /// The server before the subscribers came, when they were there, and at the end.
+    pub usage: Option<[Usage; 3]>,
+    /// What went wrong, the first few of each kind.
+    pub faults: Vec<String>,
+}
+
+impl Report {
+    /// Whether every subscriber got every event once and in order.
+    pub fn is_clean(&self) -> bool {
+        let Tally {
+            duplicates,
+            disorder,
+            ..
+        } = self.tally;
+        self.lost() == 0 && duplicates == 0 && disorder == 0 && self.held == self.connections
+    }
+
+    fn lost(&self) -> u64 {
+        self.expected.saturating_sub(self.tally.deliveries)
+    }
+
+    /// From the first publish to the last receipt.
+    fn seconds(&self) -> f64 {
+        let first = self.published.first.unwrap_or(0);
+        (self
+            .tally
+            .last
+            .max(self.published.last)
+            .saturating_sub(first)) as f64
+            / 1e9
+    }
+
+    fn cpu_micros_per_delivery(&self) -> Option<f64> {
+        let [_, before, after] = self.usage?;
+        let used = after.cpu.saturating_sub(before.cpu);
+        (self.tally.deliveries > 0).then(|| used.as_secs_f64() * 1e6 / self.tally.deliveries as f64)
+    }
+
+    fn memory_per_connection(&self) -> Option<u64> {
+        let [before, with, _] = self.usage?;
+        let more = with.memory.saturating_sub(before.memory);
+        Some(more / (self.held.max(1) as u64))
+    }
+
+    /// For a person.
+    pub fn to_text(&self) -> String {
+        let seconds = self.seconds().max(f64::MIN_POSITIVE);
+        let millis = |quantile| self.tally.latency.value_at_quantile(quantile) as f64 / 1000.0;
+        let mut lines = vec![
+            format!(
+                "subscribers  {} of {} held, there after {:.2} s",
+                self.held, self.connections, self.connect_seconds
+            ),
+            format!(
+                "published    {} in {seconds:.2} s, {:.0}/s",
+                self.published.events,
+                self.published.events as f64 / seconds
+            ),
+            format!(
+                "deliveries   {} of {}, {:.0}/s, {:.1} MB/s",
+                self.tally.deliveries,
+                self.expected,
+                self.tally.deliveries as f64 / seconds,
+                self.tally.bytes as f64 / seconds / 1e6
+            ),
+            format!(
+                "latency      p50 {:.2} ms, p90 {:.2}, p99 {:.2}, p99.9 {:.2}, max {:.2}",
+                millis(0.5),
+                millis(0.9),
+                millis(0.99),
+                millis(0.999),
+                self.tally.latency.max() as f64 / 1000.0
+            ),
+            format!(
+                "wrong        {} lost, {} duplicates, {} out of order",
+                self.lost(),
+                self.tally.duplicates,
+                self.tally.disorder
+            ),
+        ];
+        if let Some(micros) = self.cpu_micros_per_delivery() {
+            lines.push(format!("server CPU   {micros:.2} µs per delivery"));
+        }
+        if let (Some(bytes), Some([_, with, after])) = (self.memory_per_connection(), self.usage) {
+            lines.push(format!(
+                "server RAM   {bytes} bytes per subscriber, {:.1} MiB in all, {:.1} MiB at the end",
+                with.memory as f64 / f64::from(1 << 20),
+                after.memory as f64 / f64::from(1 << 20)
+            ));
+        }
+        lines.extend(
+            self.faults
+                .iter()
+                .map(|fault| format!("fault        {fault}")),
+        );
+        lines.join("\n") + "\n"
+    }
+
+    /// For a machine: one object on one line. Times are in seconds,
+    /// milliseconds or microseconds as the names say, memory is in bytes.
+    pub fn to_json(&self) -> Value {
+        let quantile = |quantile| self.tally.latency.value_at_quantile(quantile) as f64 / 1000.0;
+        let seconds = self.seconds().max(f64::MIN_POSITIVE);
+        json!({
+            "connections": self.connections,
+            "held": self.held,
+            "connect_seconds": self.connect_seconds,
+            "published": self.published.events,
+            "seconds": seconds,
+            "published_per_second": self.published.events as f64 / seconds,
+            "deliveries": self.tally.deliveries,
+            "expected": self.expected,
+            "deliveries_per_second": self.tally.deliveries as f64 / seconds,
+            "bytes": self.tally.bytes,
+            "latency_ms": {
+                "p50": quantile(0.5),
+                "p90": quantile(0.9),
+                "p99": quantile(0.99),
+                "p999": quantile(0.999),
+                "max": self.tally.latency.max() as f64 / 1000.0,
+            },
+            "lost": self.lost(),
+            "duplicates": self.tally.duplicates,
+            "disorder": self.tally.disorder,
+            "foreign": self.tally.foreign,
+            "server_cpu_us_per_delivery": self.cpu_micros_per_delivery(),
+            "server_bytes_per_connection": self.memory_per_connection(),
+            "server_bytes": self.usage.map(|usage| usage.map(|usage| usage.memory)),
+            "faults": self.faults,
+        })
+    }
+}

@@ -1,0 +1,224 @@
+//! `tidings bench`, against a hub and against servers that do what a
+//! benchmark must notice.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Output};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use tidings_testkit::launch;
+
+fn bench(subscribe: &str, publish: &str, more: &[&str]) -> (Output, Value) {
+    let output = Command::new(env!("CARGO_BIN_EXE_tidings"))
+        .args(["bench", "--json", "--subscribe", subscribe])
+        .args(["--publish", publish])
+        .args(more)
+        .output()
+        .expect("the binary runs");
+    let json = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    (output, json)
+}
+
+#[track_caller]
+fn check_clean(url: &str, publish: &str, more: &[&str], deliveries: u64) -> Value {
+    let (output, json) = bench(url, publish, more);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{more:?}: {stderr} {json}");
+    assert_eq!(json["deliveries"], deliveries, "{more:?}: {json}");
+    assert_eq!(json["expected"], deliveries, "{json}");
+    for nothing in ["lost", "duplicates", "disorder", "foreign"] {
+        assert_eq!(json[nothing], 0, "{nothing}: {json}");
+    }
+    assert!(json["latency_ms"]["p99"].as_f64() > Some(0.0), "{json}");
+    json
+}
+
+#[test]
+fn every_subscriber_of_a_hub_gets_every_event() {
+    let hub = launch!().start();
+    let url = format!("http://{}/t/bench", hub.address());
+    let topics = format!("http://{}/t/bench/{{}}", hub.address());
+    let events = format!("http://{}/events", hub.address());
+    let pid = hub.pid().to_string();
+    let small = ["--connections", "20", "--events", "100"];
+    let with = |more: &[&'static str]| [&small[..], more].concat();
+    let paced = [&small[..], &["--rate", "1000", "--pid", &pid]].concat();
+    let json = check_clean(&url, &url, &paced, 2000);
+    assert!(json["server_bytes_per_connection"].is_u64(), "{json}");
+    assert!(json["server_cpu_us_per_delivery"].is_f64(), "{json}");
+    check_clean(&url, &url, &with(&["--rate", "0"]), 20 * 112);
+    check_clean(
+        &url,
+        &url,
+        &with(&["--rate", "0", "--http2", "--streams", "8"]),
+        20 * 112,
+    );
+    check_clean(
+        &url,
+        &url,
+        &with(&["--rate", "0", "--feed", "ndjson"]),
+        2000,
+    );
+    let spread = with(&["--rate", "0", "--topics", "20", "--publishers", "1"]);
+    check_clean(&topics, &topics, &spread, 100);
+    let named = ["--feed", "ndjson", "--topic", "bench/{}", "--http2"];
+    check_clean(&topics, &events, &[&spread[..], &named].concat(), 100);
+    let large = [
+        "--connections",
+        "3",
+        "--events",
+        "20",
+        "--size",
+        "100000",
+        "--rate",
+        "0",
+    ];
+    check_clean(&url, &url, &large, 3 * 32);
+}
+
+/// A server that gives each subscriber what `say` makes of each event.
+fn server(say: fn(usize, &str) -> String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (joined, joining) = channel::<Sender<String>>();
+    let (published, publishing) = channel::<String>();
+    thread::spawn(move || spread(&joining, &publishing));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (joined, published) = (joined.clone(), published.clone());
+            thread::spawn(move || answer(stream.expect("a connection"), &joined, &published, say));
+        }
+    });
+    address
+}
+
+fn spread(joining: &Receiver<Sender<String>>, publishing: &Receiver<String>) {
+    let mut watchers: Vec<Sender<String>> = Vec::new();
+    for data in publishing {
+        watchers.extend(joining.try_iter());
+        for watcher in &watchers {
+            let _ = watcher.send(data.clone());
+        }
+    }
+}
+
+fn answer(
+    stream: TcpStream,
+    joined: &Sender<Sender<String>>,
+    published: &Sender<String>,
+    say: fn(usize, &str) -> String,
+) {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let (mut line, mut length) = (String::new(), 0);
+        if stream.read_line(&mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        let is_get = line.starts_with("GET");
+        while line != "\r\n" {
+            line.clear();
+            stream.read_line(&mut line).expect("a header");
+            if let Some(value) = line.strip_prefix("Content-Length: ") {
+                length = value.trim().parse().expect("a number");
+            }
+        }
+        if is_get {
+            let (sender, events) = channel();
+            joined.send(sender).expect("somebody listens");
+            let socket = stream.get_mut();
+            let _ = socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            for (number, data) in events.iter().enumerate() {
+                if socket.write_all(say(number, &data).as_bytes()).is_err() {
+                    return;
+                }
+            }
+            return;
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).expect("a body");
+        published
+            .send(String::from_utf8(body).expect("text"))
+            .expect("somebody spreads");
+        let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
+        stream.get_mut().write_all(answer).expect("answered");
+    }
+}
+
+#[track_caller]
+fn check_noticed(say: fn(usize, &str) -> String, what: &str, number: u64) {
+    let url = format!("http://{}/", server(say));
+    let few = [
+        "--connections",
+        "2",
+        "--events",
+        "10",
+        "--rate",
+        "0",
+        "--publishers",
+        "1",
+        "--grace",
+        "1",
+    ];
+    let (output, json) = bench(&url, &url, &few);
+    assert_eq!(output.status.code(), Some(1), "{json}");
+    assert_eq!(json[what], number, "{what}: {json}");
+}
+
+fn event(data: &str) -> String {
+    format!("data: {data}\n\n")
+}
+
+#[test]
+fn what_goes_wrong_is_noticed() {
+    check_noticed(
+        |number, data| {
+            if number == 3 {
+                String::new()
+            } else {
+                event(data)
+            }
+        },
+        "lost",
+        2,
+    );
+    check_noticed(
+        |number, data| event(data).repeat(if number == 3 { 2 } else { 1 }),
+        "duplicates",
+        2,
+    );
+    // The fourth comes before the third.
+    check_noticed(
+        |number, data| match number {
+            3 => event(&data.replace(" 0 3 ", " 0 4 ")),
+            4 => event(&data.replace(" 0 4 ", " 0 3 ")),
+            _ => event(data),
+        },
+        "disorder",
+        2,
+    );
+}
+
+#[test]
+fn what_is_asked_wrong_is_told() {
+    let hub = launch!().start();
+    let url = format!("http://{}/t/a", hub.address());
+    for (subscribe, more) in [
+        ("https://127.0.0.1/", &[][..]),
+        (&*url, &["--connections", "0"]),
+        (&*url, &["--rate", "-1"]),
+        (&*url, &["--rate", "NaN"]),
+        (&*url, &["--header", "no header"]),
+        (&*url, &["--header", "A: b\r\nC: d"]),
+        (&*url, &["--connections", "100000000"]),
+    ] {
+        let (output, _) = bench(subscribe, &url, more);
+        assert_eq!(output.status.code(), Some(2), "{subscribe} {more:?}");
+        assert!(!output.stderr.is_empty());
+    }
+    let nowhere = format!("http://{}/nowhere", hub.address());
+    let (output, json) = bench(&nowhere, &url, &["--connections", "2", "--grace", "0"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(json["held"], 0);
+    assert!(json["faults"].to_string().contains("404"), "{json}");
+}
