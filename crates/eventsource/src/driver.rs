@@ -64,6 +64,8 @@ pub(crate) struct Driver {
 }
 
 enum Doing {
+    /// Nothing yet: the first poll begins, with the clock as it stands then.
+    Idle(Box<Options>),
     Preparing(Prepared),
     Sending(Sending),
     Reading(Body),
@@ -73,9 +75,9 @@ enum Doing {
 
 impl Driver {
     pub(crate) fn new(options: Options, means: Means) -> Self {
-        let (machine, then) = Machine::new(options, means.runtime.now());
+        let (machine, _) = Machine::new(options.clone(), means.runtime.now());
         let mut driver = Self::of(machine, means);
-        driver.begin(then);
+        driver.doing = Doing::Idle(Box::new(options));
         driver
     }
 
@@ -194,6 +196,13 @@ impl Driver {
     /// chunk has come, or the request is on its way.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Option<Input>> {
         let input = match &mut self.doing {
+            Doing::Idle(options) => {
+                let now = self.means.runtime.now();
+                let (machine, then) = Machine::new((**options).clone(), now);
+                self.machine = machine;
+                self.begin(then);
+                return Poll::Ready(None);
+            }
             Doing::Preparing(prepared) => {
                 prepared.as_mut().poll(cx).map(|prepared| match prepared {
                     Ok(request) => {
@@ -234,7 +243,7 @@ impl Driver {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let until = match self.doing {
             Doing::Waiting(until) => Some(until),
-            Doing::Stopped => None,
+            Doing::Idle(_) | Doing::Stopped => None,
             _ => self.machine.deadline(),
         };
         let Some(until) = until else {

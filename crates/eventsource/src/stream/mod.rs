@@ -37,6 +37,21 @@ impl EventStream {
         Self { reader }
     }
 
+    /// `GET url` with the rules of
+    /// [`Policy::resilient`](crate::protocol::Policy::resilient), over a
+    /// [`Hyper`](crate::transport::Hyper) of its own, with tokio's clock: to be
+    /// polled inside a tokio runtime. What can be set and its defaults stand in
+    /// [`Builder`]; for another transport or runtime see [`Builder::new`].
+    ///
+    /// Streams share connections (HTTP/2) if they share a transport:
+    /// [`Builder::shared_transport`].
+    #[cfg(feature = "hyper")]
+    pub fn builder(url: impl Into<String>) -> Builder {
+        use crate::TokioRuntime;
+        use crate::transport::Hyper;
+        Builder::new(url, Hyper::new(), TokioRuntime::new())
+    }
+
     /// The next event; `None` when there will be none: the stream is complete,
     /// was closed through its [`Handle`], or has given its last error.
     ///
