@@ -31,6 +31,29 @@ use std::time::Duration;
 /// The EventSource of the standard: it connects, fires events at its
 /// listeners, and reconnects until it is closed or the server makes it fail.
 ///
+/// ```no_run
+/// use tidings_eventsource::event_source::Listeners;
+/// use tidings_eventsource::{EventSource, EventSourceInit};
+///
+/// # async fn example() -> Result<(), tidings_eventsource::Error> {
+/// let init = EventSourceInit {
+///     listeners: Listeners::new()
+///         .on("message", |_, event| println!("{}", event.data().unwrap_or_default()))
+///         .on("error", |source, event| {
+///             if let Some(error) = event.error() {
+///                 eprintln!("{error}; now {:?}", source.ready_state());
+///             }
+///         })
+///         // An event type that the server chose.
+///         .on("end", |source, _| source.close()),
+///     ..EventSourceInit::default()
+/// };
+/// let source = EventSource::new("https://example.com/t/news", init)?;
+/// source.closed().await;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// It is one side of the work; the other is a future that reads the stream and
 /// calls the listeners, one event after the other. `EventSource::new`,
 /// `EventSource::over` and `EventSource::from_readable_stream` spawn it on the
@@ -164,9 +187,33 @@ impl EventSource {
         source
     }
 
-    /// [`EventSource::from_readable_stream`] for any runtime, or none: nothing
-    /// happens until the future is spawned or polled. It takes no time but what
-    /// `stream` takes.
+    /// `fromReadableStream` (rule P1) for any runtime, or none: nothing happens
+    /// until the future is spawned or polled. It takes no time but what `stream`
+    /// takes.
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use std::sync::mpsc;
+    /// # use tidings_eventsource::event_source::Listeners;
+    /// # use tidings_eventsource::{EventSource, EventSourceInit};
+    /// let chunks = ["id: 7\ndata: fi", "rst\n\ndata: second\n\n"];
+    /// let stream = futures_util::stream::iter(chunks.map(|chunk| Ok::<_, Infallible>(chunk.into())));
+    /// let (seen, events) = mpsc::channel();
+    /// let init = EventSourceInit {
+    ///     listeners: Listeners::new().on("message", move |source, event| {
+    ///         let data = event.data().unwrap_or_default().to_owned();
+    ///         let _ = seen.send((data, source.last_event_id().to_string()));
+    ///     }),
+    ///     ..EventSourceInit::default()
+    /// };
+    /// let (source, driving) = EventSource::with_readable_stream(stream, init);
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// driving.await;
+    /// # });
+    /// assert_eq!(source.ready_state(), EventSource::CLOSED);
+    /// assert_eq!(events.recv(), Ok(("first".into(), "7".into())));
+    /// assert_eq!(events.recv(), Ok(("second".into(), "7".into())));
+    /// ```
     pub fn with_readable_stream<S, E>(
         stream: S,
         init: EventSourceInit,
