@@ -7,13 +7,21 @@
 
 #[cfg(feature = "hyper")]
 mod coding;
+#[cfg(feature = "cookies")]
+mod cookies;
 #[cfg(feature = "hyper")]
 mod hyper;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 
 #[cfg(feature = "hyper")]
 pub use self::hyper::{Hyper, HyperBuilder};
+#[cfg(feature = "reqwest")]
+pub use self::reqwest::Reqwest;
+#[cfg(feature = "cookies")]
+pub use cookies::{Jar, WithCookies};
 #[cfg(feature = "memory")]
 pub use memory::{Answer, Exchange, Memory};
 
@@ -147,4 +155,14 @@ impl std::error::Error for TransportError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
+}
+
+/// Both clients would panic elsewhere.
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+fn check_tokio() -> Result<(), TransportError> {
+    if tokio::runtime::Handle::try_current().is_ok() {
+        return Ok(());
+    }
+    let text = "there is no tokio runtime here: poll the stream inside of one";
+    Err(TransportError::new(TransportErrorKind::Request, text))
 }

@@ -74,6 +74,10 @@ fn a_body_goes_with_its_length_and_options_add_headers() {
 
 #[test]
 fn each_chunk_is_out_before_the_next_comes() {
+    check_chunks(hyper);
+}
+
+pub fn check_chunks<T: Transport>(transport: impl Fn() -> T) {
     run(async {
         let turn = Arc::new(Notify::new());
         let own = turn.clone();
@@ -91,7 +95,7 @@ fn each_chunk_is_out_before_the_next_comes() {
             }
         })
         .await;
-        let mut body = fetch(&hyper(), server.url("/")).await.body;
+        let mut body = fetch(&transport(), server.url("/")).await.body;
         for chunk in ["data: 1\n\n", "data: 2", "\n\n"] {
             expect(&mut body, chunk).await;
             turn.notify_one();
@@ -102,41 +106,55 @@ fn each_chunk_is_out_before_the_next_comes() {
 
 #[test]
 fn f_where_it_is_cut_makes_an_end_or_an_error() {
-    let check = |sent: &'static str, expected: Result<&str, TransportErrorKind>| {
-        run(async move {
+    check_cuts(hyper, |kind| kind);
+}
+
+/// `told` says as what the transport tells an error of a kind.
+pub fn check_cuts<T: Transport>(
+    transport: impl Fn() -> T,
+    told: fn(TransportErrorKind) -> TransportErrorKind,
+) {
+    let check = |sent: &str, expected: Result<&str, TransportErrorKind>| {
+        run(async {
             let server = serve_bytes(sent).await;
             match expected {
                 Ok(text) => {
-                    let body = fetch(&hyper(), server.url("/")).await.body;
+                    let body = fetch(&transport(), server.url("/")).await.body;
                     let (read, error) = read(body).await;
                     assert_eq!((read.as_str(), error.is_none()), (text, true), "{sent:?}");
                 }
-                Err(kind) => assert_eq!(fail(&hyper(), server.url("/")).await, kind, "{sent:?}"),
+                Err(kind) => {
+                    let kind = told(kind);
+                    assert_eq!(fail(&transport(), server.url("/")).await, kind, "{sent:?}");
+                }
             }
         });
     };
     use TransportErrorKind::{Http, Io};
-    let cut = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc";
-    check("HTTP/1.1 200 OK\r\n\r\nabc", Ok("abc"));
+    let ok = "HTTP/1.1 200 OK\r\n";
+    check(&format!("{ok}\r\nabc"), Ok("abc"));
     check("HTTP/1.0 200 OK\r\n\r\nabc", Ok("abc"));
-    check("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", Ok("abc"));
-    check("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", Err(Io));
-    check(cut, Err(Io));
+    check(&format!("{ok}Content-Length: 3\r\n\r\nabc"), Ok("abc"));
+    check(&format!("{ok}Content-Length: 4\r\n\r\nabc"), Err(Io));
     check(
-        "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\nx",
+        &format!("{ok}Transfer-Encoding: chunked\r\n\r\n5\r\nabc"),
+        Err(Io),
+    );
+    check(
+        &format!("{ok}Transfer-Encoding: chunked\r\n\r\nxyz\r\n"),
+        Err(Http),
+    );
+    check(
+        &format!("{ok}Content-Length: 1\r\nContent-Length: 2\r\n\r\nx"),
+        Err(Http),
+    );
+    check(
+        &format!("HTTP/1.1 103 Early Hints\r\n\r\n{ok}\r\nx"),
         Ok("x"),
     );
     check("", Err(Io));
     check("HTTP/1.1 200 OK\r\nContent-Ty", Err(Io));
     check("SSH-2.0-OpenSSH_9.9\r\n\r\n", Err(Http));
-    check(
-        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
-        Err(Http),
-    );
-    check(
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
-        Err(Http),
-    );
 }
 
 #[test]

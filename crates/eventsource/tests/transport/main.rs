@@ -4,8 +4,10 @@
 
 mod certificates;
 mod coding;
+mod cookies;
 mod http1;
 mod http2;
 mod proxy;
+mod reqwest;
 mod support;
 mod tls;

@@ -8,7 +8,9 @@ mod tls;
 
 pub use builder::HyperBuilder;
 
-use super::{Response, Sending, Transport, TransportError, TransportErrorKind, coding};
+use super::{
+    Response, Sending, Transport, TransportError, TransportErrorKind, check_tokio, coding,
+};
 use crate::protocol::{Head, Request};
 use bytes::Bytes;
 use connect::Connector;
@@ -84,10 +86,7 @@ impl Transport for Hyper {
 
 impl Inner {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
-        if tokio::runtime::Handle::try_current().is_err() {
-            let text = "there is no tokio runtime here: poll the stream inside of one";
-            return Err(TransportError::new(TransportErrorKind::Request, text));
-        }
+        check_tokio()?;
         let request = self.to_http(request)?;
         let response = match self.client.request(request.clone()).await {
             Err(error) if is_unprocessed(&error) => self.client.request(request).await,
