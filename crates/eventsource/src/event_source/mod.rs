@@ -285,7 +285,8 @@ impl EventSource {
     }
 
     /// `close()` (A6): aborts the request or cancels the reconnect, and fires
-    /// nothing. Events that were read and not fired yet never are (B5).
+    /// nothing. Events that were read and not fired yet never are (B5); one that
+    /// another thread is firing just then still reaches its listeners.
     pub fn close(&self) {
         self.core.close();
     }
@@ -352,6 +353,17 @@ impl EventSource {
     }
 
     /// Sets `onmessage` (A5), like [`EventSource::set_onopen`].
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use tidings_eventsource::EventSource;
+    /// fn print_one(source: &EventSource) {
+    ///     source.set_onmessage(Some(Arc::new(|source, event| {
+    ///         println!("{}", event.data().unwrap_or_default());
+    ///         source.close();
+    ///     })));
+    /// }
+    /// ```
     pub fn set_onmessage(&self, listener: Option<Listener>) {
         self.set_handler("message", listener);
     }
