@@ -150,7 +150,10 @@ impl Waits {
                 second.saturating_mul(doubled).min(ceiling).max(least)
             }
             Backoff::Jitter { ceiling, .. } => {
-                let before = if self.growth < 2 { least } else { self.drawn };
+                let before = match self.growth {
+                    0 | 1 => least,
+                    _ => least.max(self.drawn),
+                };
                 let shortest = least.max(self.floor());
                 let longest = before.saturating_mul(3).min(ceiling);
                 self.drawn = self.random.between(shortest, longest);

@@ -1,4 +1,9 @@
 //! The protocol, in virtual time and against a scripted server.
 
+mod bad_input;
+mod cors;
+mod redirects;
 mod rules;
+mod silences;
+mod waits;
 mod world;

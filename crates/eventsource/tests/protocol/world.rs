@@ -175,9 +175,8 @@ impl World {
     /// Goes on until nothing can happen any more, or `end` (in milliseconds).
     pub fn run_until(&mut self, end: u64) -> &mut Self {
         let end = Duration::from_millis(end);
-        while let Some(at) = self.next_time().filter(|at| *at <= end) {
-            self.now = self.now.max(at);
-            self.happen();
+        while self.next_time().is_some_and(|at| at <= end) {
+            self.step();
         }
         if !self.stopped {
             self.now = end;
@@ -188,6 +187,16 @@ impl World {
     pub fn run(&mut self) -> &mut Self {
         // A day: longer than anything waits.
         self.run_until(self.now.as_millis() as u64 + 24 * 60 * 60 * 1000)
+    }
+
+    /// What happens next, if anything.
+    pub fn step(&mut self) -> bool {
+        let Some(at) = self.next_time() else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        self.happen();
+        true
     }
 
     pub fn user(&mut self, user: User) -> &mut Self {
