@@ -5,5 +5,6 @@ mod cors;
 mod redirects;
 mod rules;
 mod silences;
+mod table;
 mod waits;
 mod world;

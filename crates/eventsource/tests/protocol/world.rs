@@ -270,14 +270,11 @@ impl World {
     }
 
     fn tell(&mut self, notice: &Notice) {
-        let (line, state) = match notice {
-            Notice::Open { url } => (format!("open {url}"), ReadyState::Open),
-            Notice::Reconnecting { cause, wait } => (
-                format!("reconnecting in {}: {cause}", wait.as_millis()),
-                ReadyState::Connecting,
-            ),
-            Notice::Failed(error) => (format!("failed: {error}"), ReadyState::Closed),
-            Notice::Complete => ("complete".to_owned(), ReadyState::Closed),
+        let line = describe(notice);
+        let state = match notice {
+            Notice::Open { .. } => ReadyState::Open,
+            Notice::Reconnecting { .. } => ReadyState::Connecting,
+            Notice::Failed(_) | Notice::Complete => ReadyState::Closed,
         };
         // What listeners see while the event is fired (T1 to T3).
         assert_eq!(self.machine.ready_state(), state, "{line}");
@@ -294,28 +291,39 @@ impl World {
                 self.send(*request);
             }
             Then::Redirect(request) => self.send(*request),
-            Then::Read | Then::Continue => return,
+            Then::Read | Then::Continue => {}
             Then::Wait(until) => self.waits_until = Some(until),
             Then::Stop => self.stopped = true,
         }
     }
 
     fn send(&mut self, request: Request) {
-        let mut line = format!(
-            "{} {} {}",
-            self.now.as_millis(),
-            request.method,
-            request.url
-        );
-        if let Some(id) = request.headers.get("last-event-id") {
-            let _ = write!(line, " after {}", String::from_utf8_lossy(id.as_bytes()));
-        }
+        let line = format!("{} {}", self.now.as_millis(), describe_request(&request));
         self.trace.push(line);
         self.requests.push(request);
         self.answer = self.server.pop_front().unwrap_or_default();
         self.acted = self.now;
         self.waits_until = None;
     }
+}
+
+pub fn describe(notice: &Notice) -> String {
+    match notice {
+        Notice::Open { url } => format!("open {url}"),
+        Notice::Reconnecting { cause, wait } => {
+            format!("reconnecting in {}: {cause}", wait.as_millis())
+        }
+        Notice::Failed(error) => format!("failed: {error}"),
+        Notice::Complete => "complete".to_owned(),
+    }
+}
+
+pub fn describe_request(request: &Request) -> String {
+    let mut line = format!("{} {}", request.method, request.url);
+    if let Some(id) = request.headers.get("last-event-id") {
+        let _ = write!(line, " after {}", String::from_utf8_lossy(id.as_bytes()));
+    }
+    line
 }
 
 pub const URL: &str = "http://a.test/";
