@@ -5,6 +5,9 @@
 pub mod client;
 pub mod cutter;
 pub mod hub;
+pub mod nginx;
+pub mod ours;
+pub mod server;
 pub mod stranger;
 pub mod table;
 

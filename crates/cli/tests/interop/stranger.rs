@@ -64,6 +64,11 @@ impl Stranger {
             .unwrap_or_else(|_| panic!("{} wrote something else than JSON: {line}", self.name))
     }
 
+    /// Whether it runs no more.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
     /// What it has written to standard error.
     pub fn errors(&self) -> String {
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
