@@ -9,8 +9,9 @@ use http::header;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tidings_eventsource::transport::{Hyper, TransportErrorKind};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, copy_bidirectional};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 /// Answers each request, whose number is given, and keeps the bodies open that
 /// are not ended.
@@ -39,6 +40,11 @@ fn stream(mut response: SendResponse<Bytes>) -> Option<SendStream<Bytes>> {
     let mut body = response.send_response(head.body(()).ok()?, false).ok()?;
     body.send_data("data: 1\n\n".into(), false).ok()?;
     Some(body)
+}
+
+/// 200, and nothing more.
+fn empty(mut response: SendResponse<Bytes>) -> Option<SendStream<Bytes>> {
+    response.send_response(http::Response::new(()), true).ok()
 }
 
 async fn serve_h2c(
@@ -263,6 +269,86 @@ fn an_end_is_an_end_and_a_reset_is_an_error() {
         let (text, error) = read(fetch(&transport, server.url("/")).await.body).await;
         assert_eq!((text.as_str(), error.is_none()), ("data: 1\n\n", true));
         let kind = fail(&transport, server.url("/")).await;
+        assert_eq!(kind, TransportErrorKind::Http);
+    });
+}
+
+#[test]
+fn a_stream_that_nobody_reads_stops_no_other() {
+    run(async {
+        const UNREAD: usize = 8;
+        let server = serve_h2c(|number, response| {
+            let mut body = stream(response)?;
+            if number < UNREAD {
+                // More than a stream's window, each.
+                body.send_data(vec![b':'; 4 << 20].into(), false).ok()?;
+            }
+            Some(body)
+        })
+        .await;
+        let transport = h2c();
+        let mut unread = Vec::new();
+        for _ in 0..UNREAD {
+            unread.push(fetch(&transport, server.url("/")).await);
+        }
+        let mut last = fetch(&transport, server.url("/")).await;
+        expect(&mut last.body, "data: 1\n\n").await;
+    });
+}
+
+#[test]
+fn a_connection_that_was_closed_while_idle_is_no_error() {
+    run(async {
+        let (close, closed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let own = (close.clone(), closed.clone());
+        let mut server = serve(move |mut peer: Peer<TcpStream>| {
+            let (close, closed) = own.clone();
+            async move {
+                let (mut outer, inner) = tokio::io::duplex(1 << 16);
+                let serving = async {
+                    let peer = Peer {
+                        stream: inner,
+                        heads: peer.heads.clone(),
+                    };
+                    tokio::select! {
+                        () = answer(peer, |_, response| empty(response)) => {}
+                        () = close.notified() => {}
+                    }
+                };
+                let copying = copy_bidirectional(&mut peer.stream, &mut outer);
+                // Ends when the other side has closed the connection as well.
+                let _ = tokio::join!(copying, serving);
+                closed.notify_one();
+            }
+        })
+        .await;
+        let transport = h2c();
+        for _ in 0..3 {
+            assert_eq!(
+                read(fetch(&transport, server.url("/")).await.body).await.0,
+                ""
+            );
+            assert_eq!(server.connections(), 1);
+            close.notify_one();
+            closed.notified().await;
+        }
+    });
+}
+
+#[test]
+fn a_head_beyond_the_limit_is_an_error() {
+    run(async {
+        let server = serve_h2c(|_, mut response| {
+            let head = http::Response::builder().header("x", "a".repeat(12 * 1024));
+            let head = head.body(()).expect("a head");
+            response.send_response(head, true).expect("a response");
+            None
+        })
+        .await;
+        fetch(&h2c(), server.url("/")).await;
+        let limited = Hyper::builder().no_proxy().http2_prior_knowledge();
+        let limited = limited.max_head_size(8 * 1024).build();
+        let kind = fail(&limited, server.url("/")).await;
         assert_eq!(kind, TransportErrorKind::Http);
     });
 }

@@ -30,25 +30,28 @@ fn localhost(server: &Server) -> Url {
 fn d18_another_host_an_expired_certificate_and_a_stranger_are_errors() {
     let authority = Authority::new();
     let stranger = Authority::named("Stranger");
-    let check = |transport: Hyper, acceptor: TlsAcceptor, trusted: bool| {
+    let check = |transport: Hyper, host: &'static str, acceptor: TlsAcceptor, trusted: bool| {
         run(async move {
             let server = serve_and_cut(acceptor, "HTTP/1.1 200 OK\r\n\r\nx").await;
+            let target = url(&format!("https://{host}:{}/", server.address.port()));
             if trusted {
-                let body = fetch(&transport, localhost(&server)).await.body;
-                assert_eq!(read(body).await.0, "x");
+                assert_eq!(read(fetch(&transport, target).await.body).await.0, "x");
             } else {
-                let kind = fail(&transport, localhost(&server)).await;
-                assert_eq!(kind, TransportErrorKind::Tls);
+                assert_eq!(fail(&transport, target).await, TransportErrorKind::Tls);
             }
         });
     };
     let trusting = || authority.trusted().build();
-    check(trusting(), authority.localhost(&[]), true);
-    check(trusting(), authority.server("other.test", 2100, &[]), false);
-    check(trusting(), authority.server("localhost", 2001, &[]), false);
-    check(trusting(), stranger.localhost(&[]), false);
-    let both = stranger.trusted_too(authority.trusted());
-    check(both.build(), stranger.localhost(&[]), true);
+    let is = |name, until| authority.server(name, until, &[]);
+    check(trusting(), "localhost", is("localhost", 2100), true);
+    check(trusting(), "localhost", is("other.test", 2100), false);
+    check(trusting(), "localhost", is("localhost", 2001), false);
+    check(trusting(), "localhost", is("127.0.0.1", 2100), false);
+    check(trusting(), "127.0.0.1", is("127.0.0.1", 2100), true);
+    check(trusting(), "127.0.0.1", is("localhost", 2100), false);
+    check(trusting(), "localhost", stranger.localhost(&[]), false);
+    let both = stranger.trusted_too(authority.trusted()).build();
+    check(both, "localhost", stranger.localhost(&[]), true);
 }
 
 #[test]

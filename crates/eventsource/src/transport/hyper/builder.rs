@@ -243,3 +243,51 @@ impl fmt::Debug for HyperBuilder {
         f.debug_struct("HyperBuilder").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::SockRef;
+    use std::net::TcpListener;
+    use tower_service::Service;
+
+    /// Gives the socket that a transport of these options connects.
+    fn check(options: &HyperBuilder, test: impl FnOnce(SockRef<'_>)) {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+            .block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+                let address = listener.local_addr().expect("an address");
+                let to = format!("http://{address}/").parse().expect("a URL");
+                let tcp = options.tcp().call(to).await.expect("a connection");
+                test(SockRef::from(tcp.inner()));
+            });
+    }
+
+    #[test]
+    fn a_peer_that_is_gone_is_found_out() {
+        check(&HyperBuilder::new(), |socket| {
+            assert!(socket.tcp_nodelay().expect("an option"));
+            assert!(socket.keepalive().expect("an option"));
+            #[cfg(target_os = "linux")]
+            {
+                let unanswered = socket.tcp_user_timeout().expect("an option");
+                assert_eq!(unanswered, Some(Duration::from_secs(60)));
+                let idle = socket.tcp_keepalive_time().expect("an option");
+                let interval = socket.tcp_keepalive_interval().expect("an option");
+                let probes = socket.tcp_keepalive_retries().expect("an option");
+                assert_eq!(idle + interval * probes, Duration::from_secs(60));
+            }
+        });
+        check(&HyperBuilder::new().dead_after(None), |socket| {
+            assert!(!socket.keepalive().expect("an option"));
+        });
+        // Less than a second would be refused, or mean none.
+        let short = HyperBuilder::new().dead_after(Some(Duration::ZERO));
+        check(&short, |socket| {
+            assert!(socket.keepalive().expect("an option"));
+        });
+    }
+}
