@@ -121,6 +121,32 @@ fn runs_in_a_local_set() {
 }
 
 #[test]
+fn f_a_url_that_nothing_can_fetch_fails_for_good() {
+    let tokio = Builder::new_current_thread().enable_all().build();
+    let tokio = tokio.expect("a runtime");
+    for url in [
+        "ftp://127.0.0.1/",
+        "about:blank",
+        "mailto:whatwg@awesome.example",
+        "javascript:alert('FAIL')",
+        "data:text/event-stream,data:a%0A%0A",
+    ] {
+        let (log, lines) = mpsc::channel();
+        tokio.block_on(async {
+            let source = EventSource::new(url, logging(log)).expect("a URL");
+            assert_eq!(source.url(), url);
+            assert_eq!(source.ready_state(), EventSource::CONNECTING);
+            source.closed().await;
+        });
+        assert_eq!(
+            lines.iter().collect::<Vec<_>>(),
+            ["error Closed -"],
+            "{url}"
+        );
+    }
+}
+
+#[test]
 fn p1_runs_on_tokio() {
     let tokio = Builder::new_current_thread().build().expect("a runtime");
     let (log, lines) = mpsc::channel();
