@@ -125,6 +125,7 @@ pub struct World {
     acted: Duration,
     waits_until: Option<Duration>,
     stopped: bool,
+    unanswered: bool,
 }
 
 impl World {
@@ -167,6 +168,7 @@ impl World {
             acted: Duration::ZERO,
             waits_until: None,
             stopped: false,
+            unanswered: false,
         };
         world.obey(then);
         world
@@ -197,6 +199,11 @@ impl World {
         self.now = self.now.max(at);
         self.happen();
         true
+    }
+
+    /// Whether a request is out to which the script has no answer.
+    pub fn is_out_of_answers(&self) -> bool {
+        self.unanswered
     }
 
     pub fn user(&mut self, user: User) -> &mut Self {
@@ -301,6 +308,7 @@ impl World {
         let line = format!("{} {}", self.now.as_millis(), describe_request(&request));
         self.trace.push(line);
         self.requests.push(request);
+        self.unanswered = self.server.is_empty();
         self.answer = self.server.pop_front().unwrap_or_default();
         self.acted = self.now;
         self.waits_until = None;
