@@ -128,10 +128,27 @@ fn the_arrows_of_the_map_hold() {
     assert_eq!(seen, ARROWS.len(), "a crate of the map is missing");
 }
 
-/// Time, sockets, files and random numbers are arguments of the pure crates.
+/// The lines of what is shipped below `directory` (no tests, no comments) that
+/// hold one of `words`.
+fn lines_with(directory: &Path, words: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for (path, text) in rust_files(directory) {
+        let shipped = text.split("#[cfg(test)]").next().unwrap_or("");
+        for (number, line) in shipped.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or("");
+            if let Some(word) = words.iter().find(|word| code.contains(**word)) {
+                let place = format!("{}:{}: {word}", path.display(), number + 1);
+                found.push((path.clone(), place));
+            }
+        }
+    }
+    found
+}
+
+/// Time, sockets, files and random numbers are arguments of what is pure.
 #[test]
-fn the_engine_and_the_codec_touch_nothing_outside() {
-    const OUTSIDE: [&str; 10] = [
+fn what_is_pure_touches_nothing_outside() {
+    const OUTSIDE: [&str; 13] = [
         "std::fs",
         "std::net",
         "std::io",
@@ -141,23 +158,46 @@ fn the_engine_and_the_codec_touch_nothing_outside() {
         "Instant",
         "SystemTime",
         "fastrand",
+        "getrandom",
         "RandomState",
+        "hyper",
+        "tokio",
     ];
-    for name in ["codec", "engine"] {
-        for (path, text) in rust_files(&root().join("crates").join(name).join("src")) {
-            let shipped = text.split("#[cfg(test)]").next().unwrap_or("");
-            for (number, line) in shipped.lines().enumerate() {
-                let code = line.split("//").next().unwrap_or("");
-                for outside in OUTSIDE {
-                    assert!(
-                        !code.contains(outside),
-                        "{}:{}: {outside} in a crate that touches nothing outside",
-                        path.display(),
-                        number + 1
-                    );
-                }
-            }
-        }
+    for pure in ["codec/src", "engine/src", "eventsource/src/protocol"] {
+        let found = lines_with(&root().join("crates").join(pure), &OUTSIDE);
+        assert!(found.is_empty(), "{pure} is pure: {found:#?}");
+    }
+}
+
+/// Which files of the client's crate may know the libraries that carry and wait.
+#[test]
+fn the_client_s_core_knows_no_transport_and_no_runtime() {
+    const CARRIES: [&str; 8] = [
+        "axum::",
+        "cookie_store::",
+        "h2::",
+        "hyper::",
+        "hyper_util::",
+        "reqwest::",
+        "rustls::",
+        "tower_",
+    ];
+    let source = root().join("crates/eventsource/src");
+    for (words, allowed) in [
+        (&CARRIES[..], &["transport"][..]),
+        (
+            // Beside what runs on it: the faces that choose it for their user.
+            &["tokio::"],
+            &["transport", "runtime", "blocking.rs", "event_source/mod.rs"],
+        ),
+    ] {
+        let mut found = lines_with(&source, words);
+        found.retain(|(path, _)| {
+            !allowed
+                .iter()
+                .any(|allowed| path.starts_with(source.join(allowed)))
+        });
+        assert!(found.is_empty(), "only {allowed:?} may: {found:#?}");
     }
 }
 
