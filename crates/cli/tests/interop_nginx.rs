@@ -29,7 +29,7 @@ fn nchan() {
     cutter.lead_to(nginx.http1);
     let (history, live) = rows.split_at(rows.len() / 2);
     let expected = publish(nginx.http1, history, 0);
-    let mut client = ours::negotiated(format!("http://{}/subscribe", cutter.address()));
+    let mut client = ours::negotiated(&format!("http://{}/subscribe", cutter.address()));
     check_same(&mut client, &expected);
     let expected = publish(nginx.http1, live, history.len());
     check_same(&mut client, &expected);
@@ -76,11 +76,11 @@ fn check_proxy(tls: bool, logged: &str) {
         return;
     };
     let mut client = match tls {
-        false => ours::negotiated(format!("http://{}/events", nginx.http1)),
+        false => ours::negotiated(&format!("http://{}/events", nginx.http1)),
         true => {
             let transport = Hyper::builder().add_root_certificate(nginx.certificate.as_bytes());
             ours::watching(
-                format!("https://{}/events", nginx.tls),
+                &format!("https://{}/events", nginx.tls),
                 transport.expect("a certificate"),
             )
         }

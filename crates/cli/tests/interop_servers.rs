@@ -7,6 +7,8 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, Sse};
 use axum::routing::get;
 use futures_util::{Stream, StreamExt, stream};
+use interop::hub::{check_remembers_the_start, check_watches};
+use interop::ours::Ours;
 use interop::server::{Server, check_watched, expected, numbered};
 use interop::table::Row;
 use interop::{node, ours, python};
@@ -22,38 +24,63 @@ use tokio::runtime::Runtime;
 fn npm_better_sse() {
     let Some(node) = node() else { return };
     let server = Server::start(&node, "better_sse.mjs", &[]);
-    check_watched(
-        server.address(),
-        "/events",
-        ours::negotiated,
-        &expected_as_json(),
-    );
+    let expected = expected_as_json();
+    check_stream(server.address(), ours::negotiated, &expected);
+    check_watched(server.address(), ours::event_source, &expected);
 }
 
 #[test]
 fn npm_better_sse_over_http2() {
     let Some(node) = node() else { return };
     let server = Server::start(&node, "better_sse.mjs", &["http2"]);
-    check_watched(
-        server.address(),
-        "/events",
-        ours::http2,
-        &expected_as_json(),
-    );
+    check_stream(server.address(), ours::http2, &expected_as_json());
 }
 
 #[test]
 fn python_sse_starlette() {
     let Some(python) = python() else { return };
     let server = Server::start(&python, "sse_starlette_server.py", &[]);
-    check_watched(server.address(), "/events", ours::negotiated, &expected());
+    check_stream(server.address(), ours::negotiated, &expected());
+    check_watched(server.address(), ours::event_source, &expected());
 }
 
 #[test]
 fn python_aiohttp_sse() {
     let Some(python) = python() else { return };
     let server = Server::start(&python, "aiohttp_sse_server.py", &[]);
-    check_watched(server.address(), "/events", ours::negotiated, &expected());
+    check_stream(server.address(), ours::negotiated, &expected());
+}
+
+#[test]
+fn rust_axum() {
+    let server = Axum::start();
+    check_stream(server.address, ours::negotiated, &Axum::expected());
+    check_watched(server.address, ours::event_source, &Axum::expected());
+}
+
+#[test]
+fn rust_axum_over_http2() {
+    let server = Axum::start();
+    check_stream(server.address, ours::http2, &Axum::expected());
+}
+
+/// Ours and ours, where a stranger's client and a stranger's server have been.
+#[test]
+fn our_own_hub() {
+    check_watches(ours::negotiated);
+    check_remembers_the_start(ours::negotiated);
+    check_watches(ours::http2);
+    check_watches(ours::event_source);
+    check_remembers_the_start(ours::event_source);
+}
+
+/// The events, and the one reconnection time among them.
+#[track_caller]
+fn check_stream(server: SocketAddr, open: impl FnOnce(&str) -> Ours, expected: &[Received]) {
+    let client = check_watched(server, open, expected);
+    let given = numbered().into_iter().filter_map(|(_, row)| row.retry);
+    let given: Vec<Duration> = given.map(Duration::from_millis).collect();
+    assert_eq!(client.retries(), given);
 }
 
 /// As `better-sse` sends it: data is JSON.
@@ -64,23 +91,6 @@ fn expected_as_json() -> Vec<Received> {
         ..event
     })
     .collect()
-}
-
-#[test]
-fn rust_axum() {
-    let server = Axum::start();
-    check_watched(
-        server.address,
-        "/events",
-        ours::negotiated,
-        &Axum::expected(),
-    );
-}
-
-#[test]
-fn rust_axum_over_http2() {
-    let server = Axum::start();
-    check_watched(server.address, "/events", ours::http2, &Axum::expected());
 }
 
 /// axum's `Sse`, in a runtime of its own.

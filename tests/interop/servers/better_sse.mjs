@@ -11,10 +11,10 @@ const { createServer } = process.argv[3] === 'http2' ? http2 : http;
 
 listen(createServer(async (request, response) => {
   const session = await createSession(request, response, { retry: 100 });
-  await session.batch(buffer => {
-    for (const { id, event, retry, data } of after(utf8(session.lastId))) {
+  for (const { id, event, retry, data } of after(utf8(session.lastId))) {
+    await session.batch(buffer => {
       if (retry !== null) buffer.retry(retry);
       buffer.push(data, event ?? 'message', id);
-    }
-  });
+    });
+  }
 }));

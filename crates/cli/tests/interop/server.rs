@@ -1,6 +1,6 @@
 //! Our client watches a stranger's server.
 
-use super::client::{Client, InProcess};
+use super::client::Client;
 use super::cutter::Cutter;
 use super::directory;
 use super::stranger::Stranger;
@@ -72,18 +72,18 @@ pub fn expected() -> Vec<Received> {
 }
 
 /// Our client sees every event once and in order although its connection to the
-/// server is cut within events.
+/// server is cut within events. Answers it, as it watches on.
 #[track_caller]
-pub fn check_watched(
+pub fn check_watched<C: Client>(
     server: SocketAddr,
-    path: &str,
-    open: impl FnOnce(String) -> InProcess,
+    open: impl FnOnce(&str) -> C,
     expected: &[Received],
-) {
+) -> C {
     let cutter = Cutter::new(&CUTS);
     cutter.lead_to(server);
-    let mut client = open(format!("http://{}{path}", cutter.address()));
+    let mut client = open(&format!("http://{}/events", cutter.address()));
     check_same(&mut client, expected);
     cutter.wait_for_cuts();
     assert!(cutter.connections() > CUTS.len(), "{}", client.name());
+    client
 }
