@@ -57,6 +57,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["codec", "server", "eventsource"]),
     ("sim", &["codec", "engine", "store", "server"]),
     ("testkit", &["codec"]),
+    ("jsshell", &["codec", "eventsource"]),
     ("xtask", &[]),
 ];
 
