@@ -206,7 +206,7 @@ impl Driver {
             Doing::Preparing(prepared) => {
                 prepared.as_mut().poll(cx).map(|prepared| match prepared {
                     Ok(request) => {
-                        self.machine.set_request(request.clone());
+                        let request = self.machine.set_request(request);
                         self.doing = Doing::Sending(self.means.transport.send(request));
                         None
                     }

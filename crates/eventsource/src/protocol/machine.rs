@@ -151,13 +151,16 @@ impl Machine {
     }
 
     /// The request of this attempt is `request`, as the user's hook has changed
-    /// it. Redirects follow from it, and drop its credentials for another
-    /// origin; the next attempt is made from the options again. Does nothing
+    /// it; what is to be sent is returned, with the user of a URL in a header.
+    /// Redirects follow from it, and drop its credentials for another origin;
+    /// the next attempt is made from the options again. Nothing is remembered
     /// unless the state is [`State::Connecting`].
-    pub fn set_request(&mut self, request: Request) {
+    pub fn set_request(&mut self, request: Request) -> Request {
+        let request = request.with_user_in_header();
         if let Phase::Connecting { .. } = self.phase {
-            self.attempt = Attempt::of(request, &self.options);
+            self.attempt = Attempt::of(request.clone(), &self.options);
         }
+        request
     }
 
     /// When the silence of the server becomes an error: while connecting, the

@@ -63,6 +63,14 @@ impl Request {
         request
     }
 
+    /// As [`Request::url`] is to be, after somebody else had it in hand.
+    pub(super) fn with_user_in_header(mut self) -> Self {
+        let (url, user) = without_user(&self.url);
+        self.url = url;
+        self.authorize(user);
+        self
+    }
+
     /// Says who the user of the URL is, unless a header does already or
     /// credentials don't go along.
     pub(super) fn authorize(&mut self, user: Option<HeaderValue>) {

@@ -404,3 +404,19 @@ fn r7_a_hook_s_request_is_what_redirects_follow_from() {
         ]
     );
 }
+
+#[test]
+fn the_user_of_a_hook_s_url_goes_into_a_header() {
+    fn hook(request: &mut Request) {
+        request.url = url("http://u:p@c.test/x#f");
+    }
+    let server = [redirect(302, "/y"), stream().send("data\n\n").end()];
+    let mut world = World::with_hook(standard(), server, Some(hook));
+    world.run();
+    let urls: Vec<&str> = world.requests.iter().map(|r| r.url.as_str()).collect();
+    let expected = ["http://c.test/x", "http://c.test/y", "http://c.test/x"];
+    assert_eq!(urls, expected);
+    for request in &world.requests {
+        assert_eq!(request.headers["authorization"], "Basic dTpw");
+    }
+}

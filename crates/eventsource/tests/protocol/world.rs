@@ -293,7 +293,7 @@ impl World {
             Then::Connect(mut request) => {
                 if let Some(hook) = self.hook {
                     hook(&mut request);
-                    self.machine.set_request((*request).clone());
+                    *request = self.machine.set_request(*request);
                 }
                 self.send(*request);
             }
