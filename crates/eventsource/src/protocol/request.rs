@@ -30,6 +30,22 @@ pub struct Request {
 }
 
 impl Request {
+    /// A request of one's own, for a [`Transport`](crate::transport::Transport):
+    /// a user that the URL names goes into `Authorization`, unless that is
+    /// given. Sends cookies.
+    pub fn new(method: Method, url: &Url, headers: HeaderMap, body: Option<Bytes>) -> Self {
+        let (url, user) = without_user(url);
+        let mut request = Self {
+            method,
+            url,
+            headers,
+            body,
+            cookies: true,
+        };
+        request.authorize(user);
+        request
+    }
+
     /// The first request of an attempt, which goes to the original URL (R6).
     pub(super) fn first(options: &Options, last_event_id: &str) -> Self {
         let (url, user) = without_user(&options.url);
