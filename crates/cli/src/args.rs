@@ -1,9 +1,12 @@
 //! What can be asked on the command line.
 
 use crate::bench::BenchArgs;
+use crate::listen::ListenArgs;
+use crate::publish::PublishArgs;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::path::PathBuf;
-use tidings_server::config::Flag;
+use std::time::Duration;
+use tidings_server::config::{Flag, parse_duration};
 
 /// Carries events from a backend to everyone who watches, over plain HTTP, as
 /// Server-Sent Events.
@@ -19,6 +22,10 @@ pub enum Command {
     /// Run a hub: publish by HTTP POST, watch by EventSource
     #[command(after_help = SERVE_HELP)]
     Serve(ServeArgs),
+    /// Watch an event stream: reconnects, resumes, shows gaps
+    Listen(ListenArgs),
+    /// Publish an event, or a stream of them, to a topic of a hub
+    Publish(PublishArgs),
     /// Read an event stream from standard input and write its events as they
     /// arrive
     Decode {
@@ -49,7 +56,6 @@ Example, against a hub on this machine:
     --publish http://127.0.0.1:8080/t/bench --connections 5000 --rate 100
 
 Exit codes: 0 every subscriber got every event once and in order, 1 not, 2 usage.";
-
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Check a configuration file together with the environment, and say what
@@ -110,4 +116,10 @@ impl ServeArgs {
             |(name, key, value): (_, _, Option<_>)| value.map(|value| Flag { name, key, value });
         given.into_iter().filter_map(flag).collect()
     }
+}
+
+/// The value of a flag that is a duration.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .map_err(|_| "expected a whole number and a unit: 500ms, 30s, 10m, 2h".to_owned())
 }

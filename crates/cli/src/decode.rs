@@ -1,25 +1,9 @@
 //! `tidings decode`: an event stream on standard input, its events on
 //! standard output as they arrive.
 
+use crate::printer::{Form, Printer};
 use std::io::{self, ErrorKind, Read, Write};
-use tidings_codec::{
-    Decoder, Event, EventId, EventType, Item, Limits, put_data, put_event_type, put_id, put_retry,
-};
-
-/// How the events are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// As an event stream again, in its plainest form: no comments and no
-    /// unknown fields, no block without data, LF line ends, well-formed UTF-8,
-    /// at most one `event`, `retry` and `id` line a block. `id` stands where
-    /// the last event ID has changed or the event had one of its own, so that
-    /// a reader of the output sees the same events. A NUL in a type becomes U+FFFD.
-    Stream,
-    /// As one JSON object a line with the keys `event` (`message` if
-    /// unnamed), `data`, `id` (the last event ID, inherited, or empty) and
-    /// `retry` (the last valid one since the previous event, or null).
-    Json,
-}
+use tidings_codec::{Decoder, Item, Limits};
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +31,10 @@ pub fn run(
 ) -> io::Result<Outcome> {
     let mut decoder = Decoder::with_limits(limits);
     let mut printer = Printer::new(output, form);
+    let mut outcome = Outcome {
+        events: 0,
+        too_large: 0,
+    };
     let mut chunk = vec![0; 64 << 10];
     loop {
         let mut bytes = match input.read(&mut chunk) {
@@ -58,16 +46,14 @@ pub fn run(
         while let Some(item) = decoder.next(&mut bytes) {
             match item {
                 Item::Event(event) => match printer.event(&event) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                        return Ok(printer.outcome);
-                    }
+                    Ok(()) => outcome.events += 1,
+                    Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(outcome),
                     Err(error) => return Err(error),
                 },
-                Item::Retry(millis) => printer.retry = Some(millis),
+                Item::Retry(millis) => printer.retry(millis),
                 Item::TooLarge(too_large) => {
-                    printer.outcome.too_large += 1;
-                    let number = printer.outcome.events + printer.outcome.too_large;
+                    outcome.too_large += 1;
+                    let number = outcome.events + outcome.too_large;
                     report(&mut errors, format_args!("event {number}: {too_large}"));
                 }
                 Item::Comment(_) => {}
@@ -78,89 +64,12 @@ pub fn run(
         let text = "the stream ends inside an event, which a reader drops";
         report(&mut errors, format_args!("{text}"));
     }
-    Ok(printer.outcome)
+    Ok(outcome)
 }
 
 /// Nobody can be told that standard error can't be written.
 fn report(errors: &mut impl Write, text: std::fmt::Arguments<'_>) {
     let _ = writeln!(errors, "tidings decode: {text}");
-}
-
-struct Printer<W> {
-    output: W,
-    form: Form,
-    /// The last valid one since the previous event.
-    retry: Option<u64>,
-    /// What a reader of the output has as its last event ID.
-    written_id: String,
-    /// One event as it will be written, at once.
-    block: Vec<u8>,
-    outcome: Outcome,
-}
-
-impl<W: Write> Printer<W> {
-    fn new(output: W, form: Form) -> Self {
-        Self {
-            output,
-            form,
-            retry: None,
-            written_id: String::new(),
-            block: Vec::new(),
-            outcome: Outcome {
-                events: 0,
-                too_large: 0,
-            },
-        }
-    }
-
-    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        self.block.clear();
-        match self.form {
-            Form::Stream => self.put_block(event),
-            Form::Json => self.put_json(event)?,
-        }
-        self.output.write_all(&self.block)?;
-        self.output.flush()?;
-        self.outcome.events += 1;
-        Ok(())
-    }
-
-    fn put_block(&mut self, event: &Event<'_>) {
-        let out = &mut self.block;
-        if !event.event_type.is_empty() {
-            let event_type = EventType::new(event.event_type.replace('\0', "\u{FFFD}"))
-                .expect("a line ends at CR and LF");
-            put_event_type(out, &event_type);
-        }
-        if let Some(millis) = self.retry.take() {
-            put_retry(out, millis);
-        }
-        put_data(out, event.data);
-        if event.id.is_some() || event.last_event_id != self.written_id {
-            let id = EventId::new(event.last_event_id)
-                .expect("a line ends at CR and LF, and an ID with NUL is ignored");
-            put_id(out, &id);
-            self.written_id = event.last_event_id.to_owned();
-        }
-        out.push(b'\n');
-    }
-
-    fn put_json(&mut self, event: &Event<'_>) -> io::Result<()> {
-        let out = &mut self.block;
-        let texts = [
-            (&b"{\"event\":"[..], event.type_or_message()),
-            (b",\"data\":", event.data),
-            (b",\"id\":", event.last_event_id),
-        ];
-        for (key, text) in texts {
-            out.extend_from_slice(key);
-            serde_json::to_writer(&mut *out, text)?;
-        }
-        out.extend_from_slice(b",\"retry\":");
-        serde_json::to_writer(&mut *out, &self.retry.take())?;
-        out.extend_from_slice(b"}\n");
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -4,38 +4,19 @@ mod args;
 mod bench;
 mod config;
 mod decode;
+mod failure;
+mod listen;
 mod logging;
+mod printer;
+mod publish;
+mod request;
 mod serve;
 
 use args::{Cli, Command, ConfigCommand};
 use clap::Parser;
-use std::fmt::Display;
+use failure::Failure;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
-
-/// Why a command fails: what it says on standard error, and its exit code.
-struct Failure {
-    code: u8,
-    text: String,
-}
-
-impl Failure {
-    /// The command was asked for something that can't be: exit code 2.
-    fn usage(text: impl Display) -> Self {
-        Self {
-            code: 2,
-            text: text.to_string(),
-        }
-    }
-
-    /// It could not do what it was asked for: exit code 1.
-    fn runtime(text: impl Display) -> Self {
-        Self {
-            code: 1,
-            text: text.to_string(),
-        }
-    }
-}
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -59,6 +40,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Listen(args) => listen::run(&args),
+        Command::Publish(args) => publish::run(&args),
         Command::Decode { json } => decode_input(json),
         Command::Config { command } => match command {
             ConfigCommand::Check(args) => config::check(&args),
@@ -81,8 +64,8 @@ fn print(text: &str) -> Result<(), Failure> {
 
 fn decode_input(json: bool) -> Result<(), Failure> {
     let form = match json {
-        true => decode::Form::Json,
-        false => decode::Form::Stream,
+        true => printer::Form::Json,
+        false => printer::Form::Stream,
     };
     let (input, output) = (io::stdin().lock(), io::stdout().lock());
     let outcome = decode::run(
