@@ -3,7 +3,7 @@
 use crate::http::PATIENCE;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 /// A server on a free loopback port that accepts everything and leaves the
@@ -84,10 +84,7 @@ impl Scripted {
 
     /// The next request, if one comes in this time.
     pub fn within(&self, time: Duration) -> Option<Exchange> {
-        match self.exchanges.recv_timeout(time) {
-            Ok(exchange) => Some(exchange),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.exchanges.recv_timeout(time).ok()
     }
 }
 

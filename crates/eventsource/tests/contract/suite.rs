@@ -100,6 +100,16 @@ impl Suite {
         exchange
     }
 
+    /// Answers one event, and waits until it was seen.
+    #[track_caller]
+    pub fn one_event(&self, text: &str) -> Exchange {
+        let mut exchange = self.connected();
+        exchange.send(text);
+        let heard = self.heard();
+        assert_eq!(heard["kind"], "event", "{heard}");
+        exchange
+    }
+
     /// Where streams are.
     pub fn url(&self, path: &str) -> String {
         self.streams.url(path)
