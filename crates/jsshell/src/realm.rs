@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 /// The realm's globals, in the order in which they need each other.
-const GLOBALS: [(&str, &str); 14] = [
+const GLOBALS: [(&str, &str); 15] = [
     ("boot.js", include_str!("js/boot.js")),
     ("webidl.js", include_str!("js/webidl.js")),
     ("events.js", include_str!("js/events.js")),
@@ -23,6 +23,7 @@ const GLOBALS: [(&str, &str); 14] = [
     ("writable.js", include_str!("js/writable.js")),
     ("transform.js", include_str!("js/transform.js")),
     ("encoding.js", include_str!("js/encoding.js")),
+    ("blob.js", include_str!("js/blob.js")),
     ("body.js", include_str!("js/body.js")),
     ("fetch.js", include_str!("js/fetch.js")),
     ("window.js", include_str!("js/window.js")),

@@ -122,7 +122,7 @@ fn meta_lines_are_followed_if_asked_to() {
             "-e",
             seen,
             "-e",
-            "self.async_test = 1",
+            "self.async_test = () => {}",
             "-e",
             code,
         ],

@@ -9,7 +9,7 @@
     #reason = undefined;
     #steps = new Set();
 
-    constructor(key) {
+    constructor(key = undefined) {
       if (key !== secret) throw new TypeError('Illegal constructor');
       super();
     }
@@ -26,7 +26,7 @@
       };
     }
 
-    static abort(reason) {
+    static abort(reason = undefined) {
       const signal = new AbortSignal(secret);
       signal.#aborted = true;
       signal.#reason = reason === undefined ? aborted() : reason;
@@ -74,7 +74,7 @@
 
     get signal() { return this.#signal; }
 
-    abort(reason) {
+    abort(reason = undefined) {
       realm.abort.signal(this.#signal, reason);
     }
   }

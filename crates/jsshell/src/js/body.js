@@ -75,6 +75,7 @@
       const type = 'application/x-www-form-urlencoded;charset=UTF-8';
       return { bytes: native.encode(value.toString()), type };
     }
+    if (value instanceof Blob) return { bytes: realm.blobBytes(value), type: value.type || null };
     if (realm.isBytes(value)) return { bytes: realm.bytes(value, 'body').slice(), type: null };
     const bytes = native.encode(realm.usvString(value));
     return { bytes, type: 'text/plain;charset=UTF-8' };
@@ -111,19 +112,13 @@
       if (this.#stream === null) return new Uint8Array(0);
       this.#used = true;
       const chunks = [];
-      let length = 0;
-      for await (const chunk of this.#stream) {
-        const bytes = realm.bytes(chunk, 'the body');
-        chunks.push(bytes);
-        length += bytes.length;
-      }
-      const all = new Uint8Array(length);
-      let at = 0;
-      for (const chunk of chunks) {
-        all.set(chunk, at);
-        at += chunk.length;
-      }
-      return all;
+      for await (const chunk of this.#stream) chunks.push(realm.bytes(chunk, 'the body'));
+      return realm.joined(chunks);
+    }
+
+    async blob() {
+      const type = this.headers.get('content-type') ?? '';
+      return new Blob([await this.bytes()], { type });
     }
 
     async arrayBuffer() {
@@ -145,7 +140,7 @@
   realm.streamOf = streamOf;
   realm.isToken = (text) => token.test(text);
   realm.expose(Headers);
-  for (const name of ['body', 'bodyUsed', 'bytes', 'arrayBuffer', 'text', 'json']) {
+  for (const name of ['body', 'bodyUsed', 'bytes', 'blob', 'arrayBuffer', 'text', 'json']) {
     const property = Object.getOwnPropertyDescriptor(Body.prototype, name);
     Object.defineProperty(Body.prototype, name, { ...property, enumerable: true });
   }

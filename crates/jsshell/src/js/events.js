@@ -47,10 +47,13 @@
     get timeStamp() { return this.#flags.timeStamp; }
 
     get returnValue() { return !this.#flags.canceled; }
-    set returnValue(value) { if (!value) this.preventDefault(); }
+    set returnValue(value) {
+      const { canceled } = this.#flags;
+      if (!value && !canceled) this.preventDefault();
+    }
 
     get cancelBubble() { return this.#flags.stopped; }
-    set cancelBubble(value) { if (value) this.#flags.stopped = true; }
+    set cancelBubble(value) { this.#flags.stopped ||= Boolean(value); }
 
     composedPath() {
       return this.#flags.dispatching ? [this.#flags.target] : [];
@@ -125,7 +128,7 @@
     get source() { return this.#own.source; }
     get ports() { return this.#own.ports; }
 
-    initMessageEvent(type, bubbles, cancelable, data = null, origin = '', lastEventId = '',
+    initMessageEvent(type, bubbles = false, cancelable = false, data = null, origin = '', lastEventId = '',
       source = null, ports = []) {
       realm.need(arguments, 1, 'initMessageEvent');
       if (flags(this).dispatching) return;

@@ -173,7 +173,7 @@
   const fetches = new Map();
   let last = 0;
 
-  async function fetch(input, init) {
+  async function fetch(input, init = undefined) {
     realm.need(arguments, 1, 'fetch');
     const request = new Request(input, init);
     const { url, headers, signal, bytes, ...own } = parts(request);

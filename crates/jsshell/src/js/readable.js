@@ -40,7 +40,7 @@
   class ReadableStreamDefaultController {
     #slots;
 
-    constructor(key, stream) {
+    constructor(key = undefined, stream = undefined) {
       if (key !== secret) throw new TypeError('Illegal constructor');
       this.#slots = {
         stream,
@@ -59,7 +59,7 @@
 
     get desiredSize() { return desiredSize(this.#slots); }
 
-    enqueue(chunk) {
+    enqueue(chunk = undefined) {
       if (!accepts(this.#slots)) throw new TypeError('enqueue: the stream is closed or errored');
       enqueue(this.#slots, chunk);
     }
@@ -71,7 +71,7 @@
       if (own.queue.length === 0) closeStream(own.stream);
     }
 
-    error(reason) {
+    error(reason = undefined) {
       errorStream(this.#slots.stream, reason);
     }
   }
@@ -252,18 +252,18 @@
 
     get locked() { return this.#slots.reader !== null; }
 
-    cancel(reason) {
+    cancel(reason = undefined) {
       if (this.locked) return Promise.reject(new TypeError('cancel: the stream is locked'));
       return cancelStream(this, reason);
     }
 
-    getReader(options) {
+    getReader(options = undefined) {
       const { mode } = realm.dictionary(options, 'getReader');
       if (mode !== undefined) throw new TypeError('getReader: there are no readers of this mode');
       return new ReadableStreamDefaultReader(this);
     }
 
-    pipeThrough(transform, options) {
+    pipeThrough(transform, options = undefined) {
       realm.need(arguments, 1, 'pipeThrough');
       const { readable, writable } = transform;
       if (!(readable instanceof ReadableStream) || !(writable instanceof WritableStream)) {
@@ -274,7 +274,7 @@
       return readable;
     }
 
-    pipeTo(destination, options) {
+    pipeTo(destination, options = undefined) {
       if (!(destination instanceof WritableStream)) {
         return Promise.reject(new TypeError('pipeTo: a writable stream is needed'));
       }
@@ -335,7 +335,7 @@
       return read(this.#stream);
     }
 
-    cancel(reason) {
+    cancel(reason = undefined) {
       if (this.#stream === null) {
         return Promise.reject(new TypeError('cancel: the lock is released'));
       }

@@ -8,7 +8,7 @@
   class TransformStreamDefaultController {
     #shared;
 
-    constructor(key, shared) {
+    constructor(key = undefined, shared = undefined) {
       if (key !== secret) throw new TypeError('Illegal constructor');
       this.#shared = shared;
     }
@@ -19,7 +19,7 @@
       this.#shared.enqueue(chunk);
     }
 
-    error(reason) {
+    error(reason = undefined) {
       this.#shared.readable.error(reason);
       this.#shared.writable.error(reason);
       this.#shared.pulled();

@@ -37,7 +37,7 @@
       this.#update();
     }
 
-    delete(name, value) {
+    delete(name, value = undefined) {
       realm.need(arguments, 1, 'delete');
       const matches = matcher(name, value);
       this.#pairs = this.#pairs.filter((pair) => !matches(pair));
@@ -54,7 +54,7 @@
       return this.#pairs.filter(matcher(name)).map(([, value]) => value);
     }
 
-    has(name, value) {
+    has(name, value = undefined) {
       realm.need(arguments, 1, 'has');
       return this.#pairs.some(matcher(name, value));
     }

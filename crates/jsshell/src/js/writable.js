@@ -10,14 +10,14 @@
     #stream;
     #abort = new AbortController();
 
-    constructor(key, stream) {
+    constructor(key = undefined, stream = undefined) {
       if (key !== secret) throw new TypeError('Illegal constructor');
       this.#stream = stream;
     }
 
     get signal() { return this.#abort.signal; }
 
-    error(reason) {
+    error(reason = undefined) {
       if (slots(this.#stream).state === 'writable') startErroring(this.#stream, reason);
     }
 
@@ -54,7 +54,7 @@
 
     get locked() { return this.#slots.writer !== null; }
 
-    abort(reason) {
+    abort(reason = undefined) {
       if (this.locked) return Promise.reject(new TypeError('abort: the stream is locked'));
       return abort(this, reason);
     }
@@ -263,7 +263,7 @@
       return state === 'closed' ? 0 : mark - size;
     }
 
-    async write(chunk) {
+    async write(chunk = undefined) {
       this.#slots('write');
       return write(this.#stream, chunk);
     }
@@ -273,7 +273,7 @@
       return close(this.#stream);
     }
 
-    async abort(reason) {
+    async abort(reason = undefined) {
       this.#slots('abort');
       return abort(this.#stream, reason);
     }

@@ -12,14 +12,19 @@ use crate::host::Host;
 use crate::options::{Options, Resolve};
 use rquickjs::{Ctx, Object};
 use std::sync::Arc;
+use std::time::Duration;
 use tidings_eventsource::transport::{Hyper, Jar, Transport, WithCookies};
 use url::Url;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What all requests of the realm share.
 pub struct Network {
     location: Url,
     resolve: Vec<Resolve>,
     cookies: Jar,
+    /// How long a script may take to come.
+    patience: Duration,
     transport: Arc<dyn Transport>,
 }
 
@@ -32,6 +37,9 @@ impl Network {
             location: options.location.clone(),
             resolve,
             cookies,
+            patience: options
+                .timeout
+                .map_or(PATIENCE, |timeout| timeout.min(PATIENCE)),
             transport,
         }
     }

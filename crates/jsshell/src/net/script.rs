@@ -8,7 +8,6 @@ use rquickjs::{Ctx, Function, Object};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 use tidings_eventsource::protocol::Request;
 use tidings_eventsource::transport::Transport;
 use url::Url;
@@ -16,7 +15,6 @@ use url::Url;
 /// A script that is longer is none.
 const MAX_BYTES: usize = 64 << 20;
 const MAX_REDIRECTS: usize = 20;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn install<'js>(
     ctx: &Ctx<'js>,
@@ -46,7 +44,7 @@ fn load_here(host: &Host, url: Url) -> Option<String> {
         .ok()?;
     runtime.block_on(async {
         let transport = host.network.another_transport();
-        let bytes = tokio::time::timeout(PATIENCE, get(transport.as_ref(), url))
+        let bytes = tokio::time::timeout(host.network.patience, get(transport.as_ref(), url))
             .await
             .ok()??;
         Some(String::from_utf8_lossy(&bytes).into_owned())

@@ -108,6 +108,22 @@ promise_test(async (t) => {
   assert_equals((await once(source, 'message')).data, 'x');
 }, 'p1: the body of a fetch');
 promise_test(async (t) => {
+  const source = from(t, new Blob(['data:x\n\nevent:end\ndata\n\n']).stream());
+  const seen = untilEnd(source);
+  const error = once(source, 'error');
+  assert_same(await seen, [['message', 'x', '']]);
+  await error;
+  assert_equals(source.readyState, EventSource.CLOSED);
+}, 'p1: a stream that is over already');
+promise_test(async (t) => {
+  const own = feed();
+  const source = from(t, own.readable);
+  own.putRaw(new Uint8Array(0));
+  own.putRaw(encoder.encode('data:x\n').buffer);
+  own.putRaw(new DataView(encoder.encode('\n').buffer));
+  assert_equals((await once(source, 'message')).data, 'x');
+}, 'p1: chunks are empty, buffers or views');
+promise_test(async (t) => {
   const { readable, writable } = new TransformStream({
     transform: (chunk, controller) => controller.enqueue(encoder.encode(`data:${chunk}\n\n`)),
   });

@@ -137,3 +137,11 @@ promise_test(async () => {
   });
   assert_same((await listOf(readable)).map((chunk) => chunk.length), [2]);
 }, 'byte streams');
+promise_test(async () => {
+  const blob = new Blob(['aé', new Uint8Array([98]), new Blob(['c'])], { type: 'Text/Plain' });
+  assert_same([blob.size, blob.type, await blob.text()], [5, 'text/plain', 'aébc']);
+  assert_same((await listOf(blob.stream())).map((chunk) => chunk.length), [5]);
+  assert_equals(await blob.slice(3).text(), 'bc');
+  assert_equals(await (await new Response(blob).blob()).text(), 'aébc');
+  assert_throws(TypeError, () => new Blob('text'));
+}, 'Blob');

@@ -105,3 +105,19 @@ test(() => {
   assert_throws('SyntaxError', () => importScripts('http://['));
   assert_throws(ReferenceError, () => importScripts(code('thereIsNoSuchThing;')));
 }, 'importScripts');
+test(() => {
+  for (const [where, length] of [
+    [EventSource, 1], [EventSource.prototype.close, 0], [Event, 1], [MessageEvent, 1],
+    [MessageEvent.prototype.initMessageEvent, 1], [EventTarget.prototype.addEventListener, 2],
+    [AbortSignal, 0], [URL, 1], [URLSearchParams.prototype.has, 1], [ReadableStream, 0],
+    [ReadableStream.prototype.pipeTo, 1], [fetch, 1], [setTimeout, 1],
+  ]) {
+    assert_equals(where.length, length, where.name);
+  }
+  for (const type of [EventSource, Event, EventTarget, URL, ReadableStream, Response, Blob]) {
+    assert_equals(type.prototype[Symbol.toStringTag], type.name);
+    assert_false(Object.keys(globalThis).includes(type.name), 'interfaces are not enumerable');
+  }
+  assert_true(Object.keys(EventSource.prototype).includes('onmessage'), 'their members are');
+  assert_throws(TypeError, () => { Event.prototype.cancelBubble = true; });
+}, 'interfaces have the shape that Web IDL gives them');
