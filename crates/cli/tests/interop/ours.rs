@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidings_eventsource::event_source::{DomEvent, Listeners};
-use tidings_eventsource::protocol::Policy;
+use tidings_eventsource::protocol::{Backoff, Policy};
 use tidings_eventsource::transport::{Hyper, HyperBuilder};
 use tidings_eventsource::{Builder, EventSource, EventSourceInit, EventStream, TokioRuntime};
 use tidings_testkit::Received;
@@ -51,6 +51,12 @@ pub fn watching(url: &str, transport: HyperBuilder) -> Ours {
     let mut policy = Policy::resilient();
     // Some servers don't give one, and a test waits for it several times.
     policy.reconnection_time = Duration::from_millis(100);
+    // A connection that brought an event was good, however soon it was cut: the
+    // waits would grow beyond what a test waits for.
+    policy.backoff = Backoff::Jitter {
+        ceiling: Duration::from_secs(5),
+        stable: Duration::ZERO,
+    };
     let stream = Builder::new(url, transport, TokioRuntime::new())
         .policy(policy)
         .open()
