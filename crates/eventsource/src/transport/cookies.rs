@@ -132,7 +132,9 @@ enum Api {
 }
 
 fn put(store: &mut CookieStore, cookie: &str, url: &Url, api: Api) {
-    if cookie.len() > MAX_COOKIE {
+    // Such a character would make the header that it is sent in invalid, and
+    // take the other cookies with it.
+    if cookie.len() > MAX_COOKIE || cookie.chars().any(|c| c.is_control() && c != '\t') {
         return;
     }
     let Ok(raw) = RawCookie::parse(cookie) else {
@@ -233,6 +235,10 @@ mod tests {
         check(a, "k=v; HttpOnly", a, "");
         check(a, "", a, "");
         check(a, "no pair", a, "");
+        check(a, "=v", a, "");
+        check(a, "k=v\r\nx: y", a, "");
+        check(a, "k=v\u{7f}", a, "");
+        check(a, "k=ä; Path=/x", a, "k=ä");
         check("data:,x", "k=v", "data:,x", "");
     }
 

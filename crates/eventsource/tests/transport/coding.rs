@@ -30,7 +30,7 @@ fn encoder(coding: &str, into: tokio::io::DuplexStream) -> Encoder {
 }
 
 /// `pieces`, each flushed, and what comes when the stream is ended.
-async fn encode(coding: &str, pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+pub async fn encode(coding: &str, pieces: &[&[u8]]) -> Vec<Vec<u8>> {
     let (into, mut out) = tokio::io::duplex(1 << 24);
     let mut encoder = encoder(coding, into);
     let mut encoded = Vec::new();

@@ -3,11 +3,13 @@
 use crate::certificates::Authority;
 use crate::support::{Peer, Server, expect, fail, fetch, read, run, serve, url};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use h2::server::SendResponse;
 use h2::{Reason, SendStream};
 use http::header;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tidings_eventsource::transport::{Hyper, TransportErrorKind};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, copy_bidirectional};
 use tokio::net::TcpStream;
@@ -350,5 +352,29 @@ fn a_head_beyond_the_limit_is_an_error() {
         let limited = limited.max_head_size(8 * 1024).build();
         let kind = fail(&limited, server.url("/")).await;
         assert_eq!(kind, TransportErrorKind::Http);
+    });
+}
+
+#[test]
+fn a_peer_that_answers_no_ping_is_found_out() {
+    run(async {
+        let server = serve(|peer: Peer<TcpStream>| async move {
+            let mut connection = h2::server::handshake(peer.stream).await.expect("HTTP/2");
+            let (_, response) = connection.accept().await.expect("one").expect("a request");
+            let body = stream(response);
+            // Sends what it has, and then does nothing more.
+            let _ = connection.accept().now_or_never();
+            std::future::pending::<()>().await;
+            drop((connection, body));
+        })
+        .await;
+        let transport = Hyper::builder().no_proxy().http2_prior_knowledge();
+        let transport = transport.dead_after(Some(Duration::from_secs(20))).build();
+        let mut body = fetch(&transport, server.url("/")).await.body;
+        expect(&mut body, "data: 1\n\n").await;
+        // From here on the clock jumps to the next timer when nothing happens.
+        tokio::time::pause();
+        let error = read(body).await.1.expect("an error");
+        assert_eq!(error.kind, TransportErrorKind::Io, "{error}");
     });
 }

@@ -9,5 +9,6 @@ mod http1;
 mod http2;
 mod proxy;
 mod reqwest;
+mod stream;
 mod support;
 mod tls;

@@ -14,7 +14,7 @@ use super::{
 use crate::protocol::{Head, Request};
 use bytes::Bytes;
 use connect::Connector;
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, stream};
 use http::{HeaderValue, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::{self, Client};
@@ -97,7 +97,11 @@ impl Inner {
             status: head.status,
             headers: head.headers,
         };
-        let body = body.into_data_stream().map_err(|error| from_hyper(&error));
+        // Ends after an error, which hyper may repeat.
+        let body = stream::try_unfold(body.into_data_stream(), |mut body| async {
+            let chunk = body.try_next().await.map_err(|error| from_hyper(&error))?;
+            Ok(chunk.map(|bytes| (bytes, body)))
+        });
         let body = coding::decoded(&head.headers, Box::pin(body));
         Ok(Response { head, body })
     }
