@@ -168,6 +168,28 @@ impl Builder {
     /// isn't given. With [`Policy::once`], where a clean end of the body ends
     /// the stream as well, an end without it is [`Error::Ended`]: part of the
     /// answer is missing.
+    ///
+    /// ```
+    /// use tidings_eventsource::protocol::Policy;
+    /// use tidings_eventsource::transport::{Answer, Memory};
+    /// use tidings_eventsource::{Builder, VirtualRuntime};
+    ///
+    /// # fn main() -> Result<(), tidings_eventsource::Error> {
+    /// let clock = VirtualRuntime::new(1);
+    /// let answer = Answer::stream().chunk("data: {\"n\":1}\n\ndata: [DONE]\n\n");
+    /// let server = Memory::script(clock.clone(), [answer]);
+    /// let mut numbers = Builder::new("http://model/answers", server, clock.clone())
+    ///     .policy(Policy::once())
+    ///     .until_data("[DONE]")
+    ///     .open()?
+    ///     .json::<serde_json::Value>();
+    /// clock.block_on(async {
+    ///     assert_eq!(numbers.next().await.expect("one")?.value["n"], 1);
+    ///     assert!(numbers.next().await.is_none());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn until_data(mut self, marker: impl Into<Box<str>>) -> Self {
         self.end_marker = Some(marker.into());
         self

@@ -28,6 +28,33 @@ use std::task::{Context, Poll, ready};
 /// a lost connection, is seen by [`EventStream::notices`].
 ///
 /// Dropping it aborts the request (A7).
+///
+/// ```
+/// use tidings_eventsource::transport::{Answer, Memory};
+/// use tidings_eventsource::{Builder, VirtualRuntime};
+///
+/// # fn main() -> Result<(), tidings_eventsource::Error> {
+/// // A server in memory that breaks the connection, and its clock.
+/// let clock = VirtualRuntime::new(1);
+/// let server = Memory::script(
+///     clock.clone(),
+///     [
+///         Answer::stream().chunk("id: 7\ndata: first\n\ndata: sec").breaks(),
+///         Answer::stream().chunk("data: second\n\n"),
+///     ],
+/// );
+/// let mut events = Builder::new("http://hub/t/news", server.clone(), clock.clone()).open()?;
+/// clock.block_on(async {
+///     let mut data = Vec::new();
+///     for _ in 0..2 {
+///         data.push(events.next().await.expect("no end")?.data);
+///     }
+///     assert_eq!(data, ["first", "second"]);
+///     assert_eq!(server.requests()[1].headers["last-event-id"], "7");
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct EventStream {
     reader: Reader,
 }
