@@ -3,8 +3,11 @@
 
 mod interop;
 
+use interop::client::Client;
 use interop::cutter::Cutter;
+use interop::hub::{check_remembers_the_start, check_watches};
 use interop::nginx::Nginx;
+use interop::ours::Ours;
 use interop::server::{Server, expected};
 use interop::table::{CUTS, Row, check_same, rows};
 use interop::{ours, python};
@@ -77,17 +80,57 @@ fn check_proxy(tls: bool, logged: &str) {
     };
     let mut client = match tls {
         false => ours::negotiated(&format!("http://{}/events", nginx.http1)),
-        true => {
-            let transport = Hyper::builder().add_root_certificate(nginx.certificate.as_bytes());
-            ours::watching(
-                &format!("https://{}/events", nginx.tls),
-                transport.expect("a certificate"),
-            )
-        }
+        true => over_tls(&nginx, "/events"),
     };
     check_same(&mut client, &expected());
     cutter.wait_for_cuts();
     let log = nginx.access_log();
     let cut = log.lines().filter(|line| *line == logged).count();
     assert_eq!(cut, CUTS.len(), "{log}");
+}
+
+fn over_tls(nginx: &Nginx, path: &str) -> Ours {
+    let transport = Hyper::builder().add_root_certificate(nginx.certificate.as_bytes());
+    let transport = transport.expect("a certificate");
+    ours::watching(&format!("https://{}{path}", nginx.tls), transport)
+}
+
+/// Ours and ours, and an nginx between them that compresses and, left to itself,
+/// buffers. While the hub is away it answers 502, which our client tries again.
+#[test]
+fn our_own_hub_behind_a_proxy() {
+    // The hub and its cutter are made by the check, and are behind.
+    let Some(_) = Nginx::start(NOWHERE.into()) else {
+        return;
+    };
+    check_watches(Proxied::new);
+    check_remembers_the_start(Proxied::new);
+}
+
+struct Proxied {
+    client: Ours,
+    _nginx: Nginx,
+}
+
+impl Proxied {
+    fn new(url: &str) -> Self {
+        let rest = url.strip_prefix("http://").expect("a URL");
+        let (upstream, path) = rest.split_once('/').expect("a path");
+        let upstream = upstream.parse().expect("an address");
+        let nginx = Nginx::start(upstream).expect("nginx");
+        Self {
+            client: over_tls(&nginx, &format!("/{path}")),
+            _nginx: nginx,
+        }
+    }
+}
+
+impl Client for Proxied {
+    fn name(&self) -> &str {
+        self.client.name()
+    }
+
+    fn event(&mut self) -> Received {
+        self.client.event()
+    }
 }
