@@ -47,12 +47,7 @@ pub async fn run(options: Options) -> Result<End, String> {
     let host = Host::new(Network::new(&options));
     let failed = |error: rquickjs::Error| format!("the engine can't be started: {error}");
     let context = open(&host, deadline).map_err(failed)?;
-    if options.meta {
-        for (_, text) in &scripts {
-            follow_meta(&host, text);
-        }
-    }
-    evaluate_all(&host, &context, &scripts);
+    evaluate_all(&host, &context, &scripts, options.meta);
     host.enter("load", |_, _| Ok(()));
     let end = turn(&host, deadline).await;
     let _ = io::stdout().flush();
@@ -117,9 +112,12 @@ pub fn script(name: &str) -> EvalOptions {
 /// One after the other, as one task: microtasks run behind the last. A test
 /// harness that takes the first microtask for the end of the scripts depends
 /// on it. What a script throws doesn't keep the next from running.
-fn evaluate_all(host: &Host, context: &Context, scripts: &[(String, Vec<u8>)]) {
+fn evaluate_all(host: &Host, context: &Context, scripts: &[(String, Vec<u8>)], meta: bool) {
     context.with(|ctx: Ctx<'_>| {
         for (at, (name, text)) in scripts.iter().enumerate() {
+            if meta {
+                follow_meta(host, &ctx, text);
+            }
             let result = ctx.eval_with_options(text.as_slice(), script(name));
             host.check(&ctx, result);
             let last = at + 1 == scripts.len();
@@ -130,17 +128,12 @@ fn evaluate_all(host: &Host, context: &Context, scripts: &[(String, Vec<u8>)]) {
 }
 
 /// `// META: script=` and `// META: title=` at the start of a web platform test.
-fn follow_meta(host: &Host, text: &[u8]) {
+fn follow_meta(host: &Host, ctx: &Ctx<'_>, text: &[u8]) {
     let text = String::from_utf8_lossy(text);
     for line in text.lines().take_while(|line| line.starts_with("//")) {
-        let meta = line
-            .strip_prefix("// META:")
-            .and_then(|meta| meta.split_once('='));
-        if let Some((name, value)) = meta {
-            host.enter("meta", |_, args| {
-                args.push_arg(name.trim())?;
-                args.push_arg(value.trim())
-            });
+        let meta = line.strip_prefix("// META:");
+        if let Some((name, value)) = meta.and_then(|meta| meta.split_once('=')) {
+            host.check(ctx, host.tell(ctx, ("meta", name.trim(), value.trim())));
         }
     }
 }

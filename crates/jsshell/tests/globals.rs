@@ -2,6 +2,7 @@
 
 mod support;
 
+use support::server::Server;
 use support::{check_page, pages, shell};
 
 /// A test per page of `js/globals`.
@@ -114,20 +115,26 @@ fn output_goes_where_a_shell_sends_it() {
 
 #[test]
 fn meta_lines_are_followed_if_asked_to() {
-    let code = "// META: title=The title\nprint(document.title, META_TITLE)";
-    let seen = "'document' in self || print('no document yet')";
-    check(
-        &[
-            "--meta",
-            "-e",
-            seen,
-            "-e",
-            "self.async_test = () => {}",
-            "-e",
-            code,
-        ],
-        "no document yet\nThe title The title\n",
-        "",
-        0,
-    );
+    let server = Server::start();
+    let location = format!("http://page.test:{}/dir/", server.ports[0]);
+    let args = [
+        "--location",
+        &location,
+        "--resolve",
+        "page.test=127.0.0.1",
+        "--meta",
+    ];
+    let body = "header=Content-Type:text/javascript&body=print(typeof%20test,'of%20the%20script')";
+    let scripts = [
+        "'document' in self || print('no document yet')",
+        // What a harness waits for, until all scripts have been evaluated.
+        "function test() {} Promise.resolve().then(() => print('microtask'))",
+        &format!(
+            "// META: title=The title\n// META: script=/serve?{body}\nprint(document.title, META_TITLE)"
+        ),
+    ];
+    let scripts = scripts.iter().flat_map(|code| ["-e", code]);
+    let args: Vec<&str> = args.into_iter().chain(scripts).collect();
+    let printed = "no document yet\nfunction of the script\nThe title The title\nmicrotask\n";
+    check(&args, printed, "", 0);
 }

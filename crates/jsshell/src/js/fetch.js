@@ -240,8 +240,7 @@
   realm.on('fetch-error', (id, text) => fail(id, new TypeError(text)));
 
   realm.stopFetches = () => {
-    const reason = new DOMException('the page was stopped', 'AbortError');
-    for (const id of [...fetches.keys()]) fail(id, reason);
+    for (const id of [...fetches.keys()]) fail(id, new TypeError('fetch: the page was stopped'));
   };
 
   realm.expose(Request);

@@ -183,7 +183,7 @@ fn announce(host: &Host, id: u32, fetched: Fetched) -> Body {
         args.push_arg(id)?;
         let head = Object::new(ctx.clone())?;
         head.set("type", kind)?;
-        head.set("url", if is_opaque { "" } else { url.as_str() })?;
+        head.set("url", if kind == "opaque" { "" } else { url.as_str() })?;
         head.set("redirected", redirected)?;
         head.set("status", status)?;
         head.set("statusText", reason)?;

@@ -7,7 +7,8 @@ promise_test(async (t) => {
   await once(source, 'open');
   // The head is enough, no byte of the body has come.
   assert_same(order, [['open', EventSource.OPEN]]);
+  const ended = once(source, 'end');
   await release(gate);
-  await once(source, 'end');
+  await ended;
   assert_same(order, [['open', EventSource.OPEN], ['message', EventSource.OPEN]]);
 }, 't1: open is fired when the head has come, and readyState is OPEN by then');
