@@ -8,12 +8,14 @@ mod failure;
 mod listen;
 mod logging;
 mod printer;
+mod problem;
 mod publish;
 mod request;
 mod serve;
 
 use args::{Cli, Command, ConfigCommand};
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 use failure::Failure;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -21,7 +23,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(mut error) => {
+            hide_value(&mut error);
             // Help and version come here too. A closed pipe is nobody's fault.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
@@ -33,6 +36,17 @@ fn main() -> ExitCode {
             let _ = writeln!(io::stderr(), "tidings: {}", failure.text);
             ExitCode::from(failure.code)
         }
+    }
+}
+
+/// A word too many may be a part of a header that was not quoted: a token.
+fn hide_value(error: &mut clap::Error) {
+    let is_flag = |value: &ContextValue| value.to_string().starts_with('-');
+    if error.kind() == clap::error::ErrorKind::UnknownArgument
+        && !error.get(ContextKind::InvalidArg).is_some_and(is_flag)
+    {
+        let hidden = ContextValue::String("...".to_owned());
+        error.insert(ContextKind::InvalidArg, hidden);
     }
 }
 

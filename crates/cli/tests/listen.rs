@@ -273,7 +273,7 @@ fn d8_too_large_events_are_reported_and_fail_the_command() {
         1,
         &[
             "tidings listen: an event is larger than the limit",
-            "1 events were too large",
+            "too large and were skipped: 1",
         ],
     );
 }
@@ -329,6 +329,46 @@ fn exit_codes_of_answers() {
             1,
             "a redirect can't be followed",
         );
+    }
+}
+
+#[test]
+fn what_a_refusal_says_is_shown() {
+    let problem = [("Content-Type", "application/problem+json")];
+    let detail = "{\"detail\":\"no \\u001bsuch topic\"}";
+    for preset in ["standard", "resilient", "once"] {
+        let server = Scripted::new();
+        let tool = listen(&server, &["--preset", preset]);
+        server.next().answer(404, &problem, detail);
+        let text = "the server answered 404, an event stream needs 200: no such topic\n";
+        tool.ended().check(4, &[text]);
+    }
+    let hub = tidings_testkit::launch!().start();
+    let url = format!("{}/t/x?since=last:many", hub.address());
+    run(&["listen", &url], b"").check(4, &["needs 200: "]);
+}
+
+#[test]
+fn an_answer_that_ends_ends_it() {
+    let until = ["--until", "[DONE]", "--preset=once", "--format=data"];
+    let table = [
+        (
+            &until[..],
+            "data: a\n\ndata: [DONE]\n\ndata: b\n\n",
+            "a\n",
+            0,
+        ),
+        // Part of the answer is missing.
+        (&until, "data: a\n\n", "a\n", 6),
+        (&until[2..], "data: a\n\ndata: [DONE]\n\n", "a\n[DONE]\n", 0),
+    ];
+    for (args, text, output, code) in table {
+        let server = Scripted::new();
+        let tool = listen(&server, args);
+        stream(&server, text).end();
+        let ended = tool.ended();
+        ended.check(code, &[]);
+        assert_eq!(ended.stdout, output);
     }
 }
 
@@ -401,12 +441,15 @@ fn wait_is_for_the_first_connection_only() {
 fn usage_errors_repeat_no_secrets() {
     let header = format!("--header=Authorization {CANARY}");
     let control = format!("--header=X: {CANARY}\u{1}");
+    let unknown = format!("--token={CANARY}");
     let in_path = format!("ftp://host/{CANARY}");
     let in_user = format!("http://user:{CANARY}@host:99999/");
     let since = format!("host/?since={CANARY}");
     let id = format!("--last-event-id={CANARY}\n");
-    let table: [&[&str]; 12] = [
+    let table: [&[&str]; 14] = [
         &["listen"],
+        &["listen", "--header", "Authorization:", "Bearer", CANARY],
+        &["listen", "host", &unknown],
         &["listen", ""],
         &["listen", "/t/x"],
         &["listen", &in_path],

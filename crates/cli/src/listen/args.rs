@@ -43,6 +43,9 @@ pub struct ListenArgs {
     /// End after so many events
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
+    /// The stream is complete at an event with just this data, like [DONE]
+    #[arg(long, value_name = "DATA")]
+    pub until: Option<String>,
     /// When to try again, and what the end of a response means
     #[arg(long, value_enum, default_value_t = Preset::Resilient)]
     pub preset: Preset,

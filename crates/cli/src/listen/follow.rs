@@ -1,6 +1,8 @@
 use super::output;
-use crate::Failure;
 use crate::printer::Printer;
+use crate::problem::Said;
+use crate::{Failure, request};
+use http::StatusCode;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write, stderr};
 use std::time::Duration;
@@ -13,6 +15,8 @@ pub struct Follow<'a, W> {
     pub tell: Tell,
     /// Whom it follows, without secrets.
     pub place: String,
+    /// What the server says when it refuses.
+    pub said: Said,
     /// The types to write; all, if there are none.
     pub types: &'a [String],
     /// Whether a gap is only told, and not written as an event.
@@ -22,6 +26,10 @@ pub struct Follow<'a, W> {
     /// How long the first connection is tried for.
     pub wait: Option<Duration>,
     pub timeout: Option<Duration>,
+    /// Whether a connection has stood.
+    pub stood: bool,
+    /// Events that were too large, and skipped.
+    pub too_large: u64,
 }
 
 /// How the stream ends well.
@@ -40,59 +48,64 @@ impl<W: Write> Follow<'_, W> {
         let begin = Instant::now();
         let end = self.timeout.map(|timeout| begin + timeout);
         let first = self.wait.map(|wait| begin + wait);
-        let mut stood = false;
-        let mut too_large = 0u64;
         let mut unread = std::pin::pin!(output::closed());
         loop {
-            let notice = tokio::select! {
-                notice = notices.next() => notice,
-                () = &mut unread => return self.ended(&End::Unread, too_large),
-                () = at(end) => return Err(self.failure(Failure::timeout, "the time is over")),
-                () = at(first), if !stood => {
-                    return Err(self.failure(Failure::timeout, "no connection in the time to wait for one"));
+            let ended = tokio::select! {
+                notice = notices.next() => match notice {
+                    None => Some(End::Complete),
+                    Some(Ok(notice)) => self.notice(notice)?,
+                    Some(Err(error)) => self.error(error)?,
+                },
+                () = &mut unread => Some(End::Unread),
+                () = at(end) => return Err(self.timed_out("the time is over")),
+                () = at(first), if !self.stood => {
+                    return Err(self.timed_out("no connection in the time to wait for one"));
                 }
             };
-            let end = match notice {
-                None => Some(End::Complete),
-                Some(Ok(Notice::Open { url })) => {
-                    stood = true;
-                    let place = crate::request::place(&url);
-                    self.tell.progress(format_args!("connected to {place}"));
-                    None
-                }
-                Some(Ok(Notice::Reconnecting { cause, wait })) => {
-                    if !stood && first.is_none() {
-                        return Err(self.stream_failure(&cause));
-                    }
-                    let wait = wait.as_secs_f64();
-                    self.tell
-                        .progress(format_args!("{cause}; again in {wait:.1} s"));
-                    None
-                }
-                Some(Ok(Notice::Event(event))) => self.event(&event)?,
-                Some(Ok(Notice::Gap(gap))) => self.gap(&gap)?,
-                Some(Ok(Notice::Retry(time))) => {
-                    self.printer
-                        .retry(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-                    None
-                }
-                Some(Ok(_)) => None,
-                Some(Err(Error::TooLarge(excess))) => {
-                    too_large += 1;
-                    self.tell.always(excess);
-                    None
-                }
-                // How a server says that there will be nothing more (F).
-                Some(Err(Error::Status { status, .. }))
-                    if status == http::StatusCode::NO_CONTENT =>
-                {
-                    Some(End::Complete)
-                }
-                Some(Err(error)) => return Err(self.stream_failure(&error)),
-            };
-            if let Some(end) = end {
-                return self.ended(&end, too_large);
+            if let Some(end) = ended {
+                return self.ended(&end);
             }
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) -> Result<Option<End>, Failure> {
+        match notice {
+            Notice::Event(event) => return self.event(&event),
+            Notice::Gap(gap) => return self.gap(&gap),
+            Notice::Open { url } => {
+                self.stood = true;
+                let place = request::place(&url);
+                self.tell.progress(format_args!("connected to {place}"));
+            }
+            Notice::Reconnecting { cause, wait } => {
+                if !self.stood && self.wait.is_none() {
+                    return Err(self.failure(&cause));
+                }
+                let wait = wait.as_secs_f64();
+                let text = format_args!("{cause}; again in {wait:.1} s");
+                self.tell.progress(text);
+            }
+            Notice::Retry(time) => {
+                let millis = u64::try_from(time.as_millis());
+                self.printer.retry(millis.unwrap_or(u64::MAX));
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    fn error(&mut self, error: Error) -> Result<Option<End>, Failure> {
+        match error {
+            Error::TooLarge(excess) => {
+                self.too_large += 1;
+                self.tell.always(excess);
+                Ok(None)
+            }
+            // How a server says that there will be nothing more (F).
+            Error::Status { status, .. } if status == StatusCode::NO_CONTENT => {
+                Ok(Some(End::Complete))
+            }
+            error => Err(self.failure(&error)),
         }
     }
 
@@ -138,25 +151,37 @@ impl<W: Write> Follow<'_, W> {
         }
     }
 
-    fn ended(&self, end: &End, too_large: u64) -> Result<(), Failure> {
-        match end {
-            End::Complete => self.tell.progress("the stream is complete"),
-            End::Counted | End::Unread => {}
+    fn ended(&self, end: &End) -> Result<(), Failure> {
+        if let End::Complete = end {
+            self.tell.progress("the stream is complete");
         }
-        match too_large {
+        match self.too_large {
             0 => Ok(()),
             number => Err(Failure::runtime(format!(
-                "listen: {number} events were too large and were skipped"
+                "listen: {}: events that were too large and were skipped: {number}",
+                self.place
             ))),
         }
     }
 
-    fn stream_failure(&self, error: &Error) -> Failure {
-        self.failure(|text| Failure::stream(error, text), error)
+    fn failure(&self, error: &Error) -> Failure {
+        let text = format!("listen: {}: {error}", self.place);
+        match status_of(error).and_then(|status| self.said.of(status)) {
+            Some(said) => Failure::stream(error, format!("{text}: {said}")),
+            None => Failure::stream(error, text),
+        }
     }
 
-    fn failure(&self, kind: impl FnOnce(String) -> Failure, text: impl Display) -> Failure {
-        kind(format!("listen: {}: {text}", self.place))
+    fn timed_out(&self, text: &str) -> Failure {
+        Failure::timeout(format!("listen: {}: {text}", self.place))
+    }
+}
+
+fn status_of(error: &Error) -> Option<StatusCode> {
+    match error {
+        Error::Status { status, .. } => Some(*status),
+        Error::GaveUp { last, .. } => status_of(last),
+        _ => None,
     }
 }
 

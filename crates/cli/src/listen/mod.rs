@@ -7,6 +7,7 @@ mod output;
 pub use args::ListenArgs;
 
 use crate::printer::{Form, Printer};
+use crate::problem::{Explaining, Said};
 use crate::{Failure, failure, request};
 use args::{Format, Idle, Preset};
 use follow::{Follow, Tell};
@@ -35,19 +36,23 @@ pub fn run(args: &ListenArgs) -> Result<(), Failure> {
                 std::process::exit(failure::INTERRUPTED.into());
             }
         });
+        let (notices, said) = open(args, url)?;
         let follow = Follow {
             printer: Printer::new(stdout(), form(args)),
             tell: Tell {
                 verbose: args.verbose || stderr().is_terminal(),
             },
             place,
+            said,
             types: &args.types,
             hides_gaps: form(args) == Form::Data,
             left: args.count,
             wait: args.wait,
             timeout: args.timeout,
+            stood: false,
+            too_large: 0,
         };
-        follow.run(open(args, url)?).await
+        follow.run(notices).await
     })
     // What waits for the output to be closed may wait for ever; it ends with
     // the process.
@@ -62,7 +67,7 @@ fn form(args: &ListenArgs) -> Form {
     }
 }
 
-fn open(args: &ListenArgs, url: Url) -> Result<Notices, Failure> {
+fn open(args: &ListenArgs, url: Url) -> Result<(Notices, Said), Failure> {
     let mut policy = match args.preset {
         Preset::Standard => Policy::standard(),
         Preset::Resilient => Policy::resilient(),
@@ -73,7 +78,8 @@ fn open(args: &ListenArgs, url: Url) -> Result<Notices, Failure> {
         Some(Idle::After(time)) => policy.idle = IdleTimeout::After(time),
         None => {}
     }
-    let transport = request::transport(&args.request)?;
+    let transport = Explaining::new(request::transport(&args.request)?);
+    let said = transport.said();
     let mut builder = Builder::new(url, transport, TokioRuntime::new()).policy(policy);
     if let Some(data) = &args.data {
         let body = request::body(data)?;
@@ -89,8 +95,11 @@ fn open(args: &ListenArgs, url: Url) -> Result<Notices, Failure> {
     if let Some(id) = &args.last_event_id {
         builder = builder.last_event_id(id);
     }
+    if let Some(data) = &args.until {
+        builder = builder.until_data(data.as_str());
+    }
     let stream = builder
         .open()
         .map_err(|error| Failure::stream(&error, &error))?;
-    Ok(stream.notices())
+    Ok((stream.notices(), said))
 }

@@ -11,6 +11,7 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use lines::Lines;
 use post::{Answer, Post};
+use std::io::{self, IsTerminal, Write};
 
 const NDJSON: &str = "application/x-ndjson";
 
@@ -56,7 +57,12 @@ pub fn run(args: &PublishArgs) -> Result<(), Failure> {
 
 async fn publish_one(args: &PublishArgs, mut post: Post, key: Option<&str>) -> Result<(), Failure> {
     let data = match args.data.as_str() {
-        "-" => without_line_end(request::read_input()?),
+        "-" => {
+            if io::stdin().is_terminal() {
+                let _ = writeln!(io::stderr(), "tidings publish: type the data, then Ctrl-D");
+            }
+            without_line_end(request::read_input()?)
+        }
         data => data.as_bytes().to_vec(),
     };
     if !post.headers.contains_key(CONTENT_TYPE) {
