@@ -76,10 +76,6 @@ fn read(scripts: &[Script]) -> Result<Vec<(String, Vec<u8>)>, String> {
 fn open(host: &Arc<Host>, deadline: Option<Instant>) -> rquickjs::Result<Context> {
     let runtime = Runtime::new()?;
     runtime.set_max_stack_size(STACK);
-    if let Some(deadline) = deadline {
-        let over = move || Instant::now() >= deadline;
-        runtime.set_interrupt_handler(Some(Box::new(over)));
-    }
     let context = Context::full(&runtime)?;
     context.with(|ctx| {
         let native = native::functions(&ctx, host)?;
@@ -91,6 +87,10 @@ fn open(host: &Arc<Host>, deadline: Option<Instant>) -> rquickjs::Result<Context
         host.connect(&context, &ctx, realm.get("enter")?);
         rquickjs::Result::Ok(())
     })?;
+    if let Some(deadline) = deadline {
+        let over = move || Instant::now() >= deadline;
+        runtime.set_interrupt_handler(Some(Box::new(over)));
+    }
     let tracker = Arc::clone(host);
     runtime.set_host_promise_rejection_tracker(Some(Box::new(
         move |ctx, promise, reason, handled| {
@@ -143,6 +143,7 @@ async fn turn(host: &Host, deadline: Option<Instant>) -> End {
     let never = Instant::now() + std::time::Duration::from_secs(60 * 60 * 24 * 365);
     loop {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            eprintln!("jsshell: the time of --timeout is over");
             return End::Timeout;
         }
         let now = Instant::now();
