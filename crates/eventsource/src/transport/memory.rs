@@ -19,6 +19,31 @@ use std::time::Duration;
 ///
 /// Its time is that of the [`Runtime`] it is made with: a
 /// [`VirtualRuntime`](crate::VirtualRuntime) makes tests that wait for nothing.
+///
+/// ```
+/// use std::time::Duration;
+/// use tidings_eventsource::protocol::Policy;
+/// use tidings_eventsource::transport::{Answer, Memory};
+/// use tidings_eventsource::{Builder, Runtime, VirtualRuntime};
+///
+/// let runtime = VirtualRuntime::new(1);
+/// let server = Memory::script(
+///     runtime.clone(),
+///     [
+///         Answer::stream().chunk("id: 1\ndata: before\n\n").breaks(),
+///         Answer::stream().pass(Duration::from_secs(3600)).chunk("data: after\n\n"),
+///     ],
+/// );
+/// let builder = Builder::new("http://feed.test/", server.clone(), runtime.clone());
+/// let mut events = builder.policy(Policy::standard()).open().unwrap();
+/// runtime.block_on(async {
+///     assert_eq!(events.next().await.unwrap().unwrap().data, "before");
+///     assert_eq!(events.next().await.unwrap().unwrap().data, "after");
+/// });
+/// // It waited for the reconnection time of three seconds, and for the hour.
+/// assert_eq!(runtime.now(), Duration::from_secs(3603));
+/// assert_eq!(server.requests()[1].headers["last-event-id"], "1");
+/// ```
 #[derive(Clone)]
 pub struct Memory {
     runtime: Arc<dyn Runtime>,

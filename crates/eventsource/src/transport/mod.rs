@@ -4,6 +4,13 @@
 //! redirect, repeats nothing and keeps no cookies; the [protocol](crate::protocol)
 //! decides all that. It may compress the body on the way (and then decodes it,
 //! flushing what each chunk brings), pool connections and go through proxies.
+//!
+//! | transport | feature | what it is |
+//! | --- | --- | --- |
+//! | `Hyper` | `hyper` (on) | HTTP/1.1 and HTTP/2 over TCP and TLS; the default |
+//! | `Reqwest` | `reqwest` | a `reqwest` client that the application has |
+//! | `Memory` | `memory` | scripted servers without a network, for tests |
+//! | `WithCookies` | `cookies` | any of them, with a `Jar` |
 
 #[cfg(feature = "hyper")]
 mod coding;

@@ -1,6 +1,8 @@
 //! HTTP/1.1, byte by byte.
 
-use crate::support::{STREAM, expect, fail, fetch, get, read, run, serve, serve_bytes, url};
+use crate::support::{
+    STREAM, expect, fail, fetch, get, read, read_bytes, run, serve, serve_bytes, url,
+};
 use bytes::Bytes;
 use http::{HeaderValue, Method, header};
 use std::net::{Ipv4Addr, TcpListener};
@@ -155,6 +157,50 @@ pub fn check_cuts<T: Transport>(
     check("", Err(Io));
     check("HTTP/1.1 200 OK\r\nContent-Ty", Err(Io));
     check("SSH-2.0-OpenSSH_9.9\r\n\r\n", Err(Http));
+}
+
+/// A whole response, in two chunks.
+const WHOLE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+                     Transfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n\
+                     a\r\ndata: \u{e4}\n\n\r\n0\r\n\r\n";
+const TEXT: &str = "data: 1\n\ndata: \u{e4}\n\n";
+
+#[test]
+fn cut_at_any_byte_it_gives_what_came_and_an_error() {
+    run(async {
+        let transport = hyper();
+        for end in 0..WHOLE.len() {
+            let server = serve_bytes(&WHOLE.as_bytes()[..end]).await;
+            let Ok(response) = transport.send(get(server.url("/"))).await else {
+                continue;
+            };
+            let (bytes, error) = read_bytes(response.body).await;
+            assert!(error.is_some(), "cut at {end}");
+            assert!(TEXT.as_bytes().starts_with(&bytes), "cut at {end}");
+            // Behind a chunk's line, each byte counts.
+            let line = WHOLE.find("9\r\n").expect("the first") + 3;
+            let come = end.saturating_sub(line).min(9);
+            assert!(bytes.len() >= come, "cut at {end}: {} came", bytes.len());
+        }
+    });
+}
+
+#[test]
+fn d3_byte_by_byte_it_is_the_same() {
+    run(async {
+        let server = serve(|mut peer| async move {
+            peer.stream.set_nodelay(true).expect("a socket's option");
+            peer.request().await;
+            for byte in WHOLE.as_bytes() {
+                peer.send([*byte]).await;
+            }
+            peer.closed().await;
+        })
+        .await;
+        let (text, error) = read(fetch(&hyper(), server.url("/")).await.body).await;
+        assert_eq!(text, TEXT);
+        assert!(error.is_none());
+    });
 }
 
 #[test]

@@ -181,19 +181,25 @@ pub async fn fail(transport: &impl Transport, url: Url) -> TransportErrorKind {
     error.kind
 }
 
+/// All of a body as text, and the error at its end if there is one.
+pub async fn read(body: Body) -> (String, Option<TransportError>) {
+    let (bytes, error) = read_bytes(body).await;
+    (String::from_utf8(bytes).expect("UTF-8"), error)
+}
+
 /// All of a body, and the error at its end if there is one.
-pub async fn read(mut body: Body) -> (String, Option<TransportError>) {
-    let mut text = Vec::new();
+pub async fn read_bytes(mut body: Body) -> (Vec<u8>, Option<TransportError>) {
+    let mut bytes = Vec::new();
     while let Some(chunk) = body.next().await {
         match chunk {
-            Ok(bytes) => text.extend_from_slice(&bytes),
+            Ok(chunk) => bytes.extend_from_slice(&chunk),
             Err(error) => {
                 assert!(body.next().await.is_none(), "an error is the end");
-                return (String::from_utf8(text).expect("UTF-8"), Some(error));
+                return (bytes, Some(error));
             }
         }
     }
-    (String::from_utf8(text).expect("UTF-8"), None)
+    (bytes, None)
 }
 
 /// As much of `body` as is needed to have `text`, which is what comes next.

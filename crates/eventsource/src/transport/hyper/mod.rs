@@ -37,10 +37,29 @@ use std::sync::Arc;
 /// if there is none yet ([`HyperBuilder::compression`]). Proxies are those of
 /// the environment ([`HyperBuilder::proxy`] says how).
 ///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use tidings_eventsource::EventStream;
+/// use tidings_eventsource::transport::Hyper;
+///
+/// let transport = Hyper::builder()
+///     .connect_timeout(Duration::from_secs(5))
+///     .resolve("*.internal", "10.0.0.7".parse()?)
+///     .build();
+/// let events = EventStream::builder("https://feed.internal/t/news")
+///     .transport(transport)
+///     .open()?;
+/// # drop(events);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Its requests must be polled inside a tokio runtime, whose I/O and time are
-/// enabled. What a slow reader makes it hold is bounded: one chunk of at most
-/// 64 KiB over HTTP/1.1, 1 MiB over HTTP/2, and of a compressed body another
-/// 64 KiB and the window of the coding: 32 KiB (gzip), 16 MiB (br), 8 MiB (zstd).
+/// enabled. What a slow reader makes it hold is bounded: over HTTP/1.1 a chunk
+/// as long as a head may be ([`HyperBuilder::max_head_size`], 64 KiB), over
+/// HTTP/2 1 MiB, and of a compressed body another 64 KiB and the window of the
+/// coding: 32 KiB (gzip), 16 MiB (br), 8 MiB (zstd).
 #[derive(Clone)]
 pub struct Hyper {
     inner: Arc<Inner>,
