@@ -27,6 +27,7 @@ fn npm_better_sse() {
     let expected = expected_as_json();
     check_stream(server.address(), ours::negotiated, &expected);
     check_watched(server.address(), ours::event_source, &expected);
+    check_watched(server.address(), ours::tool, &expected);
 }
 
 #[test]
@@ -42,6 +43,7 @@ fn python_sse_starlette() {
     let server = Server::start(&python, "sse_starlette_server.py", &[]);
     check_stream(server.address(), ours::negotiated, &expected());
     check_watched(server.address(), ours::event_source, &expected());
+    check_watched(server.address(), ours::tool, &expected());
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Our client, as the checks see it.
 
 use super::client::{Client, InProcess};
+use super::stranger::Stranger;
 use super::table;
+use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -85,6 +87,13 @@ async fn watch(mut stream: EventStream, sender: Sender<Received>, retries: Sende
 pub fn event_source(url: &str) -> InProcess {
     let url = url.to_owned();
     InProcess::start("EventSource", |sender| listen(url, sender))
+}
+
+/// Watches with `tidings listen`.
+pub fn tool(url: &str) -> Stranger {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
+    command.args(["listen", "--json", url]);
+    Stranger::start("tidings listen", &mut command)
 }
 
 async fn listen(url: String, sender: Sender<Received>) {
