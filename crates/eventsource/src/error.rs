@@ -158,7 +158,7 @@ impl fmt::Display for Error {
             Self::Restarted => f.write_str("a restart was asked for"),
             Self::Invalid(error) => error.fmt(f),
             Self::GaveUp { attempts, last } => {
-                write!(f, "gave up after {attempts} failed attempts: {last}")
+                write!(f, "gave up (failed attempts in a row: {attempts}): {last}")
             }
         }
     }

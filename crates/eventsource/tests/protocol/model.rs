@@ -339,7 +339,7 @@ impl<'a> Model<'a> {
             let failed = self.failed;
             self.expect(
                 0,
-                &format!("failed: gave up after {failed} failed attempts: {cause}"),
+                &format!("failed: gave up (failed attempts in a row: {failed}): {cause}"),
             );
             return None;
         }

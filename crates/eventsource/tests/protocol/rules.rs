@@ -294,7 +294,7 @@ fn r5_an_id_that_no_header_can_carry_is_not_sent() {
 
 /// Every row of the response decision table, in the order of the standard.
 #[test]
-fn f_the_response_decision_table() {
+fn f_d10_d11_the_response_decision_table() {
     let lines = |answer: Answer| {
         let mut world = World::new(standard(), [answer]);
         world.run_until(100);

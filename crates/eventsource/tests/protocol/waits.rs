@@ -320,7 +320,7 @@ fn once_gives_up_after_four_attempts() {
     world.run();
     assert_eq!(world.requests.len(), 4);
     let last = world.trace.last().unwrap();
-    let expected = " failed: gave up after 4 failed attempts: the server could not be reached";
+    let expected = " failed: gave up (failed attempts in a row: 4): the server could not be reached";
     assert!(last.ends_with(expected), "{last}");
 }
 
@@ -329,7 +329,7 @@ fn a_budget_of_time_gives_up_instead_of_waiting_beyond_it() {
     let mut options = with(Policy::once());
     let answer = status(503).header("retry-after", "121");
     let mut world = World::new(options.clone(), [answer.clone()]);
-    let expected = "0 failed: gave up after 1 failed attempts: \
+    let expected = "0 failed: gave up (failed attempts in a row: 1): \
                     the server answered 503, an event stream needs 200";
     assert_eq!(world.run().trace.last().unwrap(), expected);
 
