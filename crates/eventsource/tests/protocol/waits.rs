@@ -320,7 +320,8 @@ fn once_gives_up_after_four_attempts() {
     world.run();
     assert_eq!(world.requests.len(), 4);
     let last = world.trace.last().unwrap();
-    let expected = " failed: gave up (failed attempts in a row: 4): the server could not be reached";
+    let expected =
+        " failed: gave up (failed attempts in a row: 4): the server could not be reached";
     assert!(last.ends_with(expected), "{last}");
 }
 
