@@ -1,4 +1,4 @@
-// console, print() and structuredClone().
+// console, print(), gc() and structuredClone().
 (function (native, realm) {
   'use strict';
 
@@ -100,6 +100,9 @@
   realm.functions({
     print(...values) {
       native.out(values.map((value) => String(value)).join(' ').toWellFormed());
+    },
+    gc() {
+      native.collect();
     },
     structuredClone(value) {
       realm.need(arguments, 1, 'structuredClone');

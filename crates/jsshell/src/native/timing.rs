@@ -1,4 +1,4 @@
-//! Timers and the microtask checkpoint.
+//! Timers, the microtask checkpoint, and the garbage collector.
 
 use crate::host::Host;
 use rquickjs::{Ctx, Function, Object};
@@ -26,7 +26,11 @@ pub fn install<'js>(
     };
     native.set("clearTimer", Function::new(ctx.clone(), clear)?)?;
 
-    native.set("checkpoint", Function::new(ctx.clone(), checkpoint)?)
+    native.set("checkpoint", Function::new(ctx.clone(), checkpoint)?)?;
+    native.set(
+        "collect",
+        Function::new(ctx.clone(), |ctx: Ctx<'_>| ctx.run_gc())?,
+    )
 }
 
 /// HTML, "perform a microtask checkpoint": behind each callback of the event

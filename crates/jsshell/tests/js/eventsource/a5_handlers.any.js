@@ -47,3 +47,14 @@ promise_test(async (t) => {
   assert_equals(event.error, error);
   assert_equals(source.readyState, EventSource.OPEN);
 }, 'a5: a handler that throws is reported, and stops nothing');
+promise_test(async (t) => {
+  const source = open(t, stream(body('data:x\n\n'), hold));
+  const order = [];
+  source.addEventListener('message', () => {
+    order.push('first');
+    Promise.resolve().then(() => order.push('microtask'));
+  });
+  source.addEventListener('message', () => order.push('second'));
+  await once(source, 'message');
+  assert_same(order, ['first', 'microtask', 'second']);
+}, 'a5: microtasks run behind each listener');

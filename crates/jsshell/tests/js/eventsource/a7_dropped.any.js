@@ -22,3 +22,28 @@ promise_test(async () => {
   });
   event.target.close();
 }, 'a7: one that somebody listens to lives');
+promise_test(async () => {
+  const own = newKey();
+  const other = {};
+  // Each holds the other, and nothing holds both.
+  other.source = new EventSource(stream(hold, key(own)));
+  other.source.other = other;
+  await once(other.source, 'open');
+  gc();
+  assert_equals(other.source.readyState, EventSource.OPEN, 'held by this very test');
+  other.source.close();
+  await closed(own);
+}, 'a7: what is held survives a collection');
+promise_test(async () => {
+  const own = newKey();
+  await (async () => {
+    const other = {};
+    other.source = new EventSource(stream(hold, key(own)));
+    other.source.other = other;
+    await once(other.source, 'open');
+  })();
+  // The task that fired `open` is over by then.
+  await new Promise((resolve) => setTimeout(resolve));
+  gc();
+  await closed(own);
+}, 'a7: a cycle that nobody holds is collected, and aborted');
