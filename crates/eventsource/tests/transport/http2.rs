@@ -180,30 +180,48 @@ fn what_the_server_may_have_touched_is_not_sent_again() {
     });
 }
 
-#[test]
-fn a_connection_that_goes_away_is_no_error() {
-    /// SETTINGS; GOAWAY, no error, no stream touched (RFC 9113, 6.5 and 6.8).
-    const GOES_AWAY: [u8; 26] = [
-        0, 0, 0, 4, 0, 0, 0, 0, 0, //
-        0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+/// A server whose first connection goes away when a request has come, saying
+/// that it has touched streams up to `last`. Further ones answer.
+async fn serve_going_away(last: u8) -> Server {
+    // SETTINGS; GOAWAY without an error (RFC 9113, 6.5 and 6.8).
+    let frames = [
+        &[0, 0, 0, 4, 0, 0, 0, 0, 0][..],
+        &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, last, 0, 0, 0, 0],
     ];
-    run(async {
-        let before = Arc::new(AtomicUsize::new(0));
-        let mut server = serve(move |mut peer: Peer<TcpStream>| {
-            let first = before.fetch_add(1, Ordering::SeqCst) == 0;
-            async move {
-                if !first {
-                    return answer(peer, |_, response| stream(response)).await;
-                }
-                until_headers(&mut peer).await;
-                peer.send(GOES_AWAY).await;
-                peer.close().await;
+    let frames = frames.concat();
+    let before = Arc::new(AtomicUsize::new(0));
+    serve(move |mut peer: Peer<TcpStream>| {
+        let first = before.fetch_add(1, Ordering::SeqCst) == 0;
+        let frames = frames.clone();
+        async move {
+            if !first {
+                return answer(peer, |_, response| stream(response)).await;
             }
-        })
-        .await;
+            until_headers(&mut peer).await;
+            peer.send(frames).await;
+            peer.close().await;
+        }
+    })
+    .await
+}
+
+#[test]
+fn a_connection_that_goes_away_before_the_request_is_no_error() {
+    run(async {
+        let mut server = serve_going_away(0).await;
         let mut body = fetch(&h2c(), server.url("/")).await.body;
         expect(&mut body, "data: 1\n\n").await;
         assert_eq!(server.connections(), 2);
+    });
+}
+
+#[test]
+fn a_connection_that_goes_away_with_the_request_is_an_error() {
+    run(async {
+        let mut server = serve_going_away(1).await;
+        let kind = fail(&h2c(), server.url("/")).await;
+        assert_eq!(kind, TransportErrorKind::Io);
+        assert_eq!(server.connections(), 1);
     });
 }
 

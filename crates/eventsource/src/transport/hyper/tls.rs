@@ -5,7 +5,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
@@ -78,24 +78,39 @@ impl Tls {
     }
 
     async fn connector(&self) -> Result<TlsConnector, TransportError> {
-        let roots = self.roots.clone();
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let own = provider.clone();
-        // Reads files.
-        let verifier = tokio::task::spawn_blocking(|| Verifier::new_with_extra_roots(roots, own))
-            .await
-            .map_err(failed)?
-            .map_err(failed)?;
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let verifier = self.verifier().await?;
+        let mut config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(failed)?
             // Dangerous would be another verifier than the platform's.
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
         config.alpn_protocols.clone_from(&self.protocols);
         Ok(TlsConnector::from(Arc::new(config)))
     }
+
+    /// One for all transports that trust nobody else: there may be one for
+    /// each stream, and the certificates take more memory than the rest of it.
+    async fn verifier(&self) -> Result<Arc<Verifier>, TransportError> {
+        static OF_PLATFORM: OnceCell<Arc<Verifier>> = OnceCell::const_new();
+        if !self.roots.is_empty() {
+            return load(self.roots.clone()).await;
+        }
+        let loaded = OF_PLATFORM.get_or_try_init(|| load(Vec::new())).await?;
+        Ok(loaded.clone())
+    }
+}
+
+/// Reads files, of which the platform may have hundreds.
+async fn load(roots: Vec<CertificateDer<'static>>) -> Result<Arc<Verifier>, TransportError> {
+    let loading = move || Verifier::new_with_extra_roots(roots, provider());
+    let verifier = tokio::task::spawn_blocking(loading).await.map_err(failed)?;
+    verifier.map(Arc::new).map_err(failed)
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
 }
 
 /// What is wrong with the server's certificate, in words of our own: the
