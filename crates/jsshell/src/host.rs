@@ -1,6 +1,7 @@
 //! What the realm's functions and the tasks behind them share: the way into the
 //! realm, and what is pending.
 
+use crate::native::output::err;
 use crate::net::Network;
 use crate::timers::Timers;
 use rquickjs::function::{Args, IntoArgs};
@@ -94,7 +95,7 @@ impl Host {
     /// Says on standard error what nothing in the realm caught.
     pub fn report(&self, text: &str) {
         self.uncaught.store(true, Ordering::Relaxed);
-        eprintln!("{}", text.trim_end());
+        err(text.trim_end());
     }
 
     /// Whether anything was reported.

@@ -37,6 +37,6 @@ fn main() -> ExitCode {
 }
 
 fn refuse(error: &str) -> ExitCode {
-    eprintln!("jsshell: {error}");
+    native::output::err(&format!("jsshell: {error}"));
     ExitCode::from(End::Usage as u8)
 }

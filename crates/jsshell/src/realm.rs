@@ -1,7 +1,7 @@
 //! The engine, the realm, and the event loop that drives it.
 
 use crate::host::Host;
-use crate::native;
+use crate::native::{self, output::err};
 use crate::net::Network;
 use crate::options::{End, Options, Script};
 use rquickjs::context::EvalOptions;
@@ -143,7 +143,7 @@ async fn turn(host: &Host, deadline: Option<Instant>) -> End {
     let never = Instant::now() + std::time::Duration::from_secs(60 * 60 * 24 * 365);
     loop {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            eprintln!("jsshell: the time of --timeout is over");
+            err("jsshell: the time of --timeout is over");
             return End::Timeout;
         }
         let now = Instant::now();

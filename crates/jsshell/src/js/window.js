@@ -113,13 +113,15 @@
   // testharness.js takes a document that it finds for a page to show results in
   // and to time; without one it is content with add_completion_callback(). The
   // tests themselves want one, for its title. So it comes between the two.
-  realm.on('evaluated', (last) => {
+  function offerDocument(last) {
     if ('document' in globalThis) return;
     // A harness may be a lexical declaration, of which the global object
     // knows nothing.
     const hasHarness = (0, eval)('typeof test === "function" || typeof async_test === "function"');
     if (last || hasHarness) realm.functions({ document });
-  });
+  }
+
+  realm.on('evaluated', offerDocument);
 
   realm.on('load', () => {
     loaded = true;
@@ -146,6 +148,7 @@
         throw new DOMException('importScripts: the script could not be loaded', 'NetworkError');
       }
       native.evaluate(text, url);
+      offerDocument(false);
     }
   }
 

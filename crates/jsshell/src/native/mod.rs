@@ -1,7 +1,7 @@
 //! What the globals of `js/` can't do themselves: the object that each of those
 //! files gets as `native`.
 
-mod output;
+pub mod output;
 pub mod text;
 mod timing;
 mod url;

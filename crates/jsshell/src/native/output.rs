@@ -16,7 +16,7 @@ pub fn install<'js>(
     )?;
     native.set(
         "err",
-        Function::new(ctx.clone(), |text: String| eprintln!("{text}"))?,
+        Function::new(ctx.clone(), |text: String| err(&text))?,
     )?;
     let host = Arc::clone(host);
     let uncaught = move |text: String| host.report(&text);
@@ -24,8 +24,13 @@ pub fn install<'js>(
 }
 
 /// Line by line at once, so that who reads it sees how far a script is. Nobody
-/// may be reading any more, which is no fault of the script.
+/// may be reading any more, which is no fault of the script; so with [`err`].
 fn out(text: &str) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// A line of standard error.
+pub fn err(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
