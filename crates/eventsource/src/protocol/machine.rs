@@ -153,13 +153,10 @@ impl Machine {
     /// The request of this attempt is `request`, as the user's hook has changed
     /// it; what is to be sent is returned, with the user of a URL in a header.
     /// Redirects follow from it, and drop its credentials for another origin;
-    /// the next attempt is made from the options again. Nothing is remembered
-    /// unless the state is [`State::Connecting`].
+    /// the next attempt is made from the options again.
     pub fn set_request(&mut self, request: Request) -> Request {
         let request = request.with_user_in_header();
-        if let Phase::Connecting { .. } = self.phase {
-            self.attempt = Attempt::of(request.clone(), &self.options);
-        }
+        self.attempt = Attempt::of(request.clone(), &self.options);
         request
     }
 
@@ -268,7 +265,7 @@ impl Machine {
     }
 
     fn end(&mut self, now: Duration) -> Step {
-        if self.connects && self.options.policy.end == End::Complete {
+        if self.options.policy.end == End::Complete {
             self.phase = Phase::Closed;
             return Step::new(Notice::Complete, Then::Stop);
         }
@@ -366,7 +363,6 @@ impl Machine {
     /// nothing (A6).
     fn close(&mut self, error: Option<Error>) -> Step {
         self.phase = Phase::Closed;
-        self.decoder.reset();
         Step {
             notice: error.map(Notice::Failed),
             then: Then::Stop,

@@ -181,6 +181,21 @@ fn r9_from_one_foreign_origin_to_another_a_page_has_no_name() {
             end,
         );
     }
+    // And it gets none again within the third.
+    check_chain(
+        same(OTHER),
+        [
+            onward(THIRD),
+            allowing(redirect(302, "/x"), "*"),
+            allowing(stream(), "null"),
+        ],
+        &[
+            (Some(PAGE), false),
+            (Some("null"), false),
+            (Some("null"), false),
+        ],
+        "0 open http://third.test/x",
+    );
     // Back to the page's own origin: it is asked like any other, without cookies.
     check_chain(
         same(OTHER),
@@ -231,6 +246,14 @@ fn r1_a_user_in_the_url_is_a_credential() {
         assert_eq!(world.requests[0].headers["authorization"], "Basic dTpw");
         assert_eq!(world.requests[0].url.username(), "");
     }
+}
+
+#[test]
+fn r7_a_foreign_origin_can_not_make_a_page_log_in() {
+    let refused = "0 failed: a redirect can't be followed: \
+                   its location is not a URL that may be followed";
+    let to_itself = allowing(redirect(302, "http://u:p@other.test/"), PAGE);
+    check_chain(same(OTHER), [to_itself], &[(Some(PAGE), false)], refused);
 }
 
 #[test]

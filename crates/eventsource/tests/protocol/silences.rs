@@ -65,15 +65,19 @@ fn a_head_that_does_not_come_is_an_attempt_that_failed() {
         options,
         [
             silence(),
-            redirect(302, "/x"),
+            // For each request anew.
+            silence()
+                .after(20_000)
+                .then_status(302)
+                .header("location", "/x"),
             silence().after(29_999).then_status(404),
         ],
         &[
             "0 GET http://a.test/",
             "30000 reconnecting in 3000: the server was silent for 30 s",
             "33000 GET http://a.test/",
-            "33000 GET http://a.test/x",
-            "62999 failed: the server answered 404, an event stream needs 200",
+            "53000 GET http://a.test/x",
+            "82999 failed: the server answered 404, an event stream needs 200",
         ],
     );
     assert_eq!(World::new(standard(), []).machine.deadline(), None);
