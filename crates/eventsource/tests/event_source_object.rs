@@ -4,6 +4,7 @@
 mod event_source;
 
 use event_source::{Log, Page, SECOND, URL};
+use futures_util::FutureExt;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -424,7 +425,14 @@ fn a7_what_listeners_hold_is_let_go() {
 #[test]
 fn closed_resolves_after_the_error_however_often_it_is_asked() {
     let page = Page::new([Answer::status(204).late(SECOND)]);
-    let source = Arc::new(page.open(EventSourceInit::default()));
+    let log = page.log.clone();
+    let listeners = Listeners::new().on("error", move |source, _| {
+        log.add(format!("{:?}", source.closed().now_or_never()));
+    });
+    let source = page.open(EventSourceInit {
+        listeners,
+        ..EventSourceInit::default()
+    });
     for name in ["first", "second"] {
         let (log, closed) = (page.log.clone(), source.closed());
         page.runtime.spawn(async move {
@@ -434,7 +442,10 @@ fn closed_resolves_after_the_error_however_often_it_is_asked() {
     }
     drop(source.closed());
     page.run(2);
-    assert_eq!(page.log.lines(), ["1 error Closed", "first", "second"]);
+    assert_eq!(
+        page.log.lines(),
+        ["None", "1 error Closed", "first", "second"]
+    );
     page.runtime.block_on(source.closed());
 }
 
