@@ -62,7 +62,9 @@ fn take_turns(input: &Input, server: &Server) -> Vec<Measured> {
         .expect("a runtime");
     let url = server.url(input);
     let turn = |client: &clients::Client| {
-        let events = runtime.block_on((client.read)(&url, input.events));
+        // As a task, like what an application follows beside other work.
+        let read = runtime.spawn((client.read)(&url, input.events));
+        let events = runtime.block_on(read).expect("no panic");
         assert_eq!(events, input.events, "{} at {}", client.name, input.name);
     };
     // All of a client happens on this thread, the server's part on another.

@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tidings_codec::{Item, Limits, TooLarge};
 
@@ -60,6 +60,8 @@ pub(crate) struct Driver {
     /// Whether the user wants what is unfinished dropped, once the chunk is
     /// read: what has come already may finish it.
     wants_reset: bool,
+    /// Who is woken by commands, so that it is set only when it changes.
+    waker: Option<Waker>,
     shared: Arc<Shared>,
 }
 
@@ -105,11 +107,13 @@ impl Driver {
             events: 0,
             view,
             wants_reset: false,
+            waker: None,
             shared,
         }
     }
 
     pub(crate) fn handle(&self) -> Handle {
+        self.shared.publish(&self.view);
         self.shared.handle()
     }
 
@@ -122,7 +126,7 @@ impl Driver {
     /// was read stays in here.
     pub(crate) fn poll_told(&mut self, cx: &mut Context<'_>) -> Poll<Option<Told>> {
         for _ in 0..INPUTS_PER_POLL {
-            if let Some(input) = self.shared.take_command(&mut self.wants_reset) {
+            if let Some(input) = self.take_command() {
                 if let Some(told) = self.take(input) {
                     return Poll::Ready(Some(told));
                 }
@@ -138,7 +142,7 @@ impl Driver {
                 return Poll::Ready(None);
             }
             let Poll::Ready(input) = self.poll_input(cx) else {
-                self.shared.wake_for_commands(cx);
+                self.wake_for_commands(cx);
                 return Poll::Pending;
             };
             if let Some(told) = input.and_then(|input| self.take(input)) {
@@ -147,6 +151,23 @@ impl Driver {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    fn take_command(&mut self) -> Option<Input> {
+        if !self.shared.is_commanded() {
+            return None;
+        }
+        // Whoever commanded has taken it.
+        self.waker = None;
+        self.shared.take_command(&mut self.wants_reset)
+    }
+
+    fn wake_for_commands(&mut self, cx: &Context<'_>) {
+        let is_known = |waker: &Waker| waker.will_wake(cx.waker());
+        if !self.waker.as_ref().is_some_and(is_known) {
+            self.shared.wake_for_commands(cx);
+            self.waker = Some(cx.waker().clone());
+        }
     }
 
     /// Ends the stream (A6).
@@ -159,15 +180,18 @@ impl Driver {
             return None;
         }
         let mut bytes = &self.chunk[..];
-        let mut is_new_id = false;
+        let mut has_changed = false;
         let item = self.machine.bytes(&mut bytes, self.chunk_at);
         let told = item.map(|item| match item {
             Item::Event(event) => {
-                self.event_type.set(event.type_or_message());
-                is_new_id = self.view.last_event_id.set(event.last_event_id);
+                // All that an event changes.
+                has_changed = self.view.last_event_id.set(event.last_event_id);
                 self.events += 1;
                 Told::Event(Event {
-                    event_type: self.event_type.clone(),
+                    event_type: match event.event_type {
+                        "" => Text::MESSAGE,
+                        named => self.event_type.made(named),
+                    },
                     data: event.data.to_owned(),
                     last_event_id: self.view.last_event_id.clone(),
                     has_id: event.id.is_some(),
@@ -181,13 +205,16 @@ impl Driver {
         });
         let read = self.chunk.len() - bytes.len();
         self.chunk.advance(read);
-        self.publish(is_new_id);
+        if !matches!(told, Some(Told::Event(_))) {
+            has_changed = self.view.update(&self.machine);
+        }
+        self.publish(has_changed);
         told
     }
 
-    /// Lets the handles see what has changed, which most events don't.
-    fn publish(&mut self, has_changed: bool) {
-        if self.view.update(&self.machine) || has_changed {
+    /// Lets the handles see what has changed, if there are any.
+    fn publish(&self, has_changed: bool) {
+        if has_changed && self.shared.is_watched() {
             self.shared.publish(&self.view);
         }
     }
@@ -270,7 +297,8 @@ impl Driver {
     fn take(&mut self, input: Input) -> Option<Told> {
         let Step { notice, then } = self.machine.handle(input, self.means.runtime.now());
         self.begin(then);
-        self.publish(false);
+        let has_changed = self.view.update(&self.machine);
+        self.publish(has_changed);
         notice.map(Told::Notice)
     }
 

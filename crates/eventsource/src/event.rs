@@ -1,6 +1,8 @@
 //! An event, to keep.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,16 +59,29 @@ impl PartialEq for Event {
 impl Eq for Event {}
 
 /// A short text that many events share: cloning it copies nothing.
-#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Text(Option<Arc<str>>);
+#[derive(Clone)]
+pub struct Text(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    /// Needs no count of who holds it, which would be changed for every event.
+    Static(&'static str),
+    Shared(Arc<str>),
+}
 
 impl Text {
     /// The empty text, which takes no memory.
-    pub const EMPTY: Self = Self(None);
+    pub const EMPTY: Self = Self(Repr::Static(""));
+
+    /// The type of an event that has none of its own (B4).
+    pub(crate) const MESSAGE: Self = Self(Repr::Static("message"));
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        self.0.as_deref().unwrap_or("")
+        match &self.0 {
+            Repr::Static(text) => text,
+            Repr::Shared(text) => text,
+        }
     }
 
     /// Makes it `text` and says whether that is another; what is equal already
@@ -74,9 +89,20 @@ impl Text {
     pub(crate) fn set(&mut self, text: &str) -> bool {
         let differs = self.as_str() != text;
         if differs {
-            self.0 = (!text.is_empty()).then(|| text.into());
+            self.0 = match text {
+                "" => Repr::Static(""),
+                text => Repr::Shared(text.into()),
+            };
         }
         differs
+    }
+}
+
+impl Text {
+    /// Makes it `text`, and gives it.
+    pub(crate) fn made(&mut self, text: &str) -> Self {
+        self.set(text);
+        self.clone()
     }
 }
 
@@ -93,6 +119,38 @@ impl std::ops::Deref for Text {
 
     fn deref(&self) -> &str {
         self.as_str()
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other)
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 

@@ -228,9 +228,6 @@ impl Shared {
     /// What the user wants, if anything; a `reset` is noted in `wants_reset`.
     /// Closing comes before restarting.
     pub(crate) fn take_command(&self, wants_reset: &mut bool) -> Option<Input> {
-        if !self.commanded.load(Ordering::Acquire) {
-            return None;
-        }
         let commands = {
             let mut inner = self.lock();
             self.commanded.store(false, Ordering::Relaxed);
@@ -241,6 +238,16 @@ impl Shared {
             return Some(Input::Close);
         }
         commands.restart.then_some(Input::Restart)
+    }
+
+    /// Whether the user may want something, told without a lock.
+    pub(crate) fn is_commanded(&self) -> bool {
+        self.commanded.load(Ordering::Acquire)
+    }
+
+    /// Whether there is a handle: only the driver can give a first one.
+    pub(crate) fn is_watched(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) > 1
     }
 
     /// Has `cx` woken when the user wants something; at once if they do already.

@@ -13,7 +13,7 @@ use tidings_eventsource::{Builder, TokioRuntime};
 pub struct Client {
     pub name: &'static str,
     /// Reads that many events from a URL; gives how many there were.
-    pub read: fn(&str, usize) -> Pin<Box<dyn Future<Output = usize>>>,
+    pub read: fn(&str, usize) -> Pin<Box<dyn Future<Output = usize> + Send>>,
 }
 
 /// Ours is the first.
