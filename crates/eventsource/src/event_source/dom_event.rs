@@ -105,7 +105,9 @@ impl DomEvent {
     }
 
     /// Why an `error` was fired. Browsers hide it from scripts; there is no
-    /// such reason here.
+    /// reason to here. One that [is passing](Error::is_passing) is fired while
+    /// the state is `OPEN`: an event was beyond the limits, which the standard
+    /// doesn't have, and the stream goes on behind it.
     pub fn error(&self) -> Option<&Error> {
         match &self.detail {
             Detail::Error(error) => Some(error),

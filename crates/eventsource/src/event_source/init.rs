@@ -19,7 +19,8 @@ pub struct EventSourceInit {
     /// `with_credentials` (R1). `None`: nobody's page, so no checks, and cookies
     /// go wherever the transport's jar, if it has one, says.
     pub origin: Option<Origin>,
-    /// [`Policy::standard`] unless set: what browsers do.
+    /// [`Policy::standard`] unless set: what browsers do. With one where the end
+    /// of a body is the end of the stream, that closes without an event.
     pub policy: Policy,
     /// Bounds of what a server may make us hold. The standard has none.
     pub limits: Limits,

@@ -68,7 +68,8 @@ use std::time::Duration;
 /// that is added. It should not block: nothing is read meanwhile.
 ///
 /// A listener that panics doesn't stop the others, nor the stream: the panic
-/// hook reports it, as a browser reports an exception, and that is all.
+/// hook reports it, as a browser reports an exception, and that is all (unless
+/// the program is built to abort where it panics).
 ///
 /// A listener that holds an `Arc` of its own EventSource keeps it alive, and
 /// connected, until one of the two is let go: use the one it is called with.
