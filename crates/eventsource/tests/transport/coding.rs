@@ -265,8 +265,10 @@ fn d13_a_bomb_is_decoded_no_further_than_it_is_read() {
 #[test]
 fn d13_a_window_beyond_the_bound_is_an_error() {
     run(async {
-        // The one byte of a brotli stream that asks for a window of up to 1 GiB.
-        check_error("br", &[0x11, 0x1e, 0, 0, 0, 0]).await;
+        // An empty stream of brotli with a "large window" of 32 MiB; one of
+        // 64 KiB.
+        check_error("br", &[0x11, 0b1101_1001]).await;
+        check_read("br", &[0b0110], "").await;
         // A frame of zstd: its magic, no size or checksum, a window of 16 MiB
         // (exponent 14, 10 bits are implied), one empty last block.
         let frame = |exponent: u8| [0x28, 0xb5, 0x2f, 0xfd, 0, exponent << 3, 1, 0, 0];

@@ -37,7 +37,7 @@ async fn answer<S>(
 }
 
 /// 200, and an event.
-fn stream(mut response: SendResponse<Bytes>) -> Option<SendStream<Bytes>> {
+pub fn stream(mut response: SendResponse<Bytes>) -> Option<SendStream<Bytes>> {
     let head = http::Response::builder().header(header::CONTENT_TYPE, "text/event-stream");
     let mut body = response.send_response(head.body(()).ok()?, false).ok()?;
     body.send_data("data: 1\n\n".into(), false).ok()?;
@@ -49,7 +49,7 @@ fn empty(mut response: SendResponse<Bytes>) -> Option<SendStream<Bytes>> {
     response.send_response(http::Response::new(()), true).ok()
 }
 
-async fn serve_h2c(
+pub async fn serve_h2c(
     respond: impl Fn(usize, SendResponse<Bytes>) -> Option<SendStream<Bytes>> + Clone + Send + 'static,
 ) -> Server {
     serve(move |peer: Peer<TcpStream>| answer(peer, respond.clone())).await

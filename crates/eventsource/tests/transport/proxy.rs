@@ -1,7 +1,8 @@
 //! Proxies: which is taken, and how it is asked.
 
 use crate::certificates::Authority;
-use crate::support::{Peer, Server, fail, fetch, read, run, serve, serve_bytes, url};
+use crate::http2::{serve_h2c, stream};
+use crate::support::{Peer, Server, expect, fail, fetch, read, run, serve, serve_bytes, url};
 use std::net::SocketAddr;
 use std::process::Command;
 use tidings_eventsource::transport::{Hyper, HyperBuilder, TransportErrorKind};
@@ -98,6 +99,23 @@ fn a_proxy_may_be_https_too() {
         let body = fetch(&transport, url("https://a.test:8443/")).await.body;
         assert_eq!(read(body).await.0, "x");
         assert_eq!(proxy.head().await[0], "CONNECT a.test:8443 HTTP/1.1");
+    });
+}
+
+#[test]
+fn http2_without_tls_is_tunnelled() {
+    run(async {
+        let server = serve_h2c(|_, response| stream(response)).await;
+        let address = server.address;
+        let mut proxy = serve(move |peer| tunnel(peer, address)).await;
+        let transport = through(
+            Hyper::builder().http2_prior_knowledge(),
+            "http",
+            proxy.address,
+        );
+        let mut body = fetch(&transport, url("http://a.test/")).await.body;
+        expect(&mut body, "data: 1\n\n").await;
+        assert_eq!(proxy.head().await[0], "CONNECT a.test:80 HTTP/1.1");
     });
 }
 
