@@ -138,7 +138,10 @@ pub enum IdleTimeout {
 }
 
 impl Policy {
-    /// The rules of the standard, as browsers have them.
+    /// The rules of the standard, as browsers have them, with the one liberty
+    /// that it gives (T2): attempts that fail, or bring nothing, are made less
+    /// and less often. Chromium takes no such liberty and asks every
+    /// reconnection time for ever.
     pub fn standard() -> Self {
         Self {
             retries: Retries::Standard,

@@ -334,6 +334,16 @@ fn a_budget_of_time_gives_up_instead_of_waiting_beyond_it() {
                     the server answered 503, an event stream needs 200";
     assert_eq!(world.run().trace.last().unwrap(), expected);
 
+    let exactly = |after: &str| {
+        let mut options = standard();
+        options.policy.retries = Retries::Transient;
+        options.policy.budget = Policy::once().budget;
+        let answer = status(503).header("retry-after", after);
+        World::new(options, [answer]).run_until(0).machine.state()
+    };
+    assert_eq!(exactly("120"), State::Waiting);
+    assert_eq!(exactly("121"), State::Closed);
+
     options.policy.budget = Some(Budget {
         attempts: u32::MAX,
         time: Duration::MAX,
@@ -419,6 +429,27 @@ fn a_restart_after_the_first_event_of_an_answer_asks_again() {
 }
 
 #[test]
+fn a_restart_has_a_budget_of_its_own() {
+    let mut world = World::new(with(Policy::once()), std::iter::repeat_n(refused(), 9));
+    while world.requests.len() < 4 {
+        world.step();
+    }
+    world.user(User::Restart).run();
+    assert_eq!(world.requests.len(), 8);
+
+    let mut options = standard();
+    options.policy.budget = Some(Budget {
+        attempts: u32::MAX,
+        time: Duration::from_secs(10),
+    });
+    let mut world = World::new(options, std::iter::repeat_n(refused(), 9));
+    world.run_until(5_000).user(User::Restart).run();
+    let requests = world.trace.iter().filter(|line| line.contains("GET"));
+    let at: Vec<&str> = requests.filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(at, ["0", "3000", "5000", "8000", "14000"]);
+}
+
+#[test]
 fn a_hook_that_fails_is_tried_again_as_an_attempt_that_failed() {
     for policy in [Policy::standard(), Policy::resilient(), Policy::once()] {
         let mut world = World::new(with(policy), []);
@@ -460,6 +491,8 @@ fn a_policy_of_one_s_own_may_wait_less_than_a_second() {
     };
     let server = std::iter::repeat_n(status(500), 5);
     assert_eq!(waits(with(policy), server), [10, 50, 50, 50, 50]);
+    let server = std::iter::repeat_n(stream().send("retry:10\n").end(), 3);
+    assert_eq!(waits(with(policy), server), [10, 50, 50]);
 }
 
 #[test]
