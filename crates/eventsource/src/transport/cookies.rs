@@ -200,6 +200,7 @@ fn is_http_only(cookie: &Cookie<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::{Runtime, VirtualRuntime};
 
     fn url(text: &str) -> Url {
         Url::parse(text).expect("a URL")
@@ -269,6 +270,61 @@ mod tests {
             jar.set(cookie, &page);
         }
         assert_eq!(jar.get(&page), "b=2; z=4; a=3");
+    }
+
+    /// Whatever a server sends: no panic, and what is kept can be sent.
+    #[test]
+    fn what_is_kept_can_be_sent() {
+        const PARTS: [&str; 24] = [
+            "k",
+            "v",
+            "=",
+            ";",
+            " ",
+            "\t",
+            ",",
+            "\"",
+            "%",
+            "ä",
+            "\u{85}",
+            "Path",
+            "/",
+            "Domain",
+            "a.test",
+            ".",
+            "Max-Age",
+            "-1",
+            "99999999999999999999",
+            "Expires",
+            "Wed, 30 Feb 2101 25:61:61 GMT",
+            "HttpOnly",
+            "Secure",
+            "SameSite",
+        ];
+        const SEED: u64 = 3;
+        println!("seed {SEED}");
+        let random = VirtualRuntime::new(SEED);
+        let page = url("https://a.test/");
+        let mut kept = 0;
+        for _ in 0..20_000 {
+            let jar = Jar::new();
+            let length = random.seed() % 24;
+            let cookie: String = (0..length)
+                .map(|_| PARTS[random.seed() as usize % PARTS.len()])
+                .collect();
+            let mut headers = HeaderMap::new();
+            if let Ok(value) = HeaderValue::from_bytes(cookie.as_bytes()) {
+                headers.insert(header::SET_COOKIE, value);
+            }
+            jar.keep(&headers, &page);
+            let pairs = pairs(&jar.lock(), &page, Api::Http);
+            let mut sent = HeaderMap::new();
+            jar.add_to(&mut sent, &page);
+            let sent = sent.get(header::COOKIE).map(HeaderValue::as_bytes);
+            assert_eq!(sent.unwrap_or_default(), pairs.as_bytes(), "{cookie:?}");
+            kept += usize::from(!pairs.is_empty());
+        }
+        assert!(kept > 1000, "only {kept} were kept");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use url::Url;
 /// Sends requests by a `reqwest` client: one that an application has, with its
 /// proxies, certificates and connections.
 ///
-/// What the client is built with holds. Three things of it matter:
+/// What the client is built with holds; TLS, HTTP/2 and decompression are those
+/// of the features that the application's `reqwest` has. Three things matter:
 ///
 /// - It must not follow redirects, which the protocol does, with what the
 ///   standard says of credentials and origins: [`Reqwest::new`] sees to it. A

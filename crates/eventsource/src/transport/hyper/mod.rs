@@ -28,7 +28,8 @@ use std::sync::Arc;
 /// connections.
 ///
 /// HTTP/2 is spoken where the server agrees to it in the TLS handshake (ALPN):
-/// all streams to a host then share a connection. An HTTP/1.1 connection
+/// streams to a host then share a connection, which takes further ones until
+/// five minutes after the last has begun. An HTTP/1.1 connection
 /// carries one request and is not kept: an idle one may be closed by the server
 /// at any moment, and would make a reconnect fail for no reason.
 ///
