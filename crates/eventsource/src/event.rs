@@ -87,7 +87,9 @@ impl Text {
     /// Makes it `text` and says whether that is another; what is equal already
     /// stays the same memory.
     pub(crate) fn set(&mut self, text: &str) -> bool {
-        let differs = self.as_str() != text;
+        // Most streams have no IDs: nothing is compared for them.
+        let are_empty = text.is_empty() && self.is_empty();
+        let differs = !are_empty && self.as_str() != text;
         if differs {
             self.0 = match text {
                 "" => Repr::Static(""),
