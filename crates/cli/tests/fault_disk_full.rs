@@ -98,7 +98,7 @@ fn f5_publishing_resumes_when_old_events_go() {
         Err(reason) => return skip(&reason),
     };
     let hub = small(mount.launch())
-        .env("TIDINGS_RETENTION_AGE", "3s")
+        .env("TIDINGS_RETENTION_AGE", "10s")
         .start();
     let mut journal = Journal::default();
     check_refuses(&hub, &mut journal);
