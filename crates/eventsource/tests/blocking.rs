@@ -55,7 +55,7 @@ impl Server {
         builder.policy(Policy::once())
     }
 
-    fn is_gone(self) {
+    fn wait_until_gone(self) {
         assert!(self.seen.iter().any(|line| line == "gone"));
         self.thread.join().expect("a server");
     }
@@ -94,7 +94,7 @@ fn it_reconnects_and_resumes() {
     assert!(!heads[0].contains("last-event-id"), "{heads:?}");
     assert!(heads[1].contains("last-event-id: 7"), "{heads:?}");
     drop(events);
-    server.is_gone();
+    server.wait_until_gone();
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a7_dropping_it_aborts_the_request() {
     let mut events = server.builder().open_blocking().expect("opened");
     assert_eq!(data(&mut events), "1");
     drop(events);
-    server.is_gone();
+    server.wait_until_gone();
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a6_another_thread_closes_it_while_it_waits() {
     assert!(events.next().is_none());
     let handle = closer.join().expect("a closer");
     assert_eq!(handle.ready_state(), ReadyState::Closed);
-    server.is_gone();
+    server.wait_until_gone();
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn it_works_inside_an_asynchronous_runtime() {
             assert_eq!(data(&mut events), "1");
             drop(events);
         });
-        server.is_gone();
+        server.wait_until_gone();
     }
 }
 

@@ -10,10 +10,12 @@ use std::pin::Pin;
 use tidings_eventsource::transport::Hyper;
 use tidings_eventsource::{Builder, TokioRuntime};
 
+type Reading = Pin<Box<dyn Future<Output = usize> + Send>>;
+
 pub struct Client {
     pub name: &'static str,
     /// Reads that many events from a URL; gives how many there were.
-    pub read: fn(&str, usize) -> Pin<Box<dyn Future<Output = usize> + Send>>,
+    pub read: fn(&str, usize) -> Reading,
 }
 
 /// Ours is the first.
