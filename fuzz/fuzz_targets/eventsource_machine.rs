@@ -7,4 +7,6 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../crates/eventsource/tests/protocol/chaos.rs"]
 mod chaos;
 
-fuzz_target!(|tape: &[u8]| chaos::play(tape));
+fuzz_target!(|tape: &[u8]| {
+    chaos::play(tape);
+});

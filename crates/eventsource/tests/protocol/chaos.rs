@@ -88,42 +88,35 @@ impl<'a> Tape<'a> {
     }
 }
 
-/// Plays a tape; panics if something doesn't hold.
-pub fn play(tape: &[u8]) {
+/// How far a tape got.
+#[derive(Debug, Default)]
+pub struct Reached {
+    pub opened: u32,
+    pub events: u32,
+    pub redirected: u32,
+    pub waited: u32,
+    pub failed: u32,
+}
+
+/// Plays a tape, on one machine after the other; panics if something doesn't
+/// hold.
+pub fn play(tape: &[u8]) -> Reached {
     let mut tape = Tape(tape);
-    let options = options(&mut tape);
-    let original = options.url.clone();
-    let mut policy = options.policy;
-    let (machine, then) = match tape.byte() {
-        0 => {
-            policy = Policy::standard();
-            Machine::of_body(Limits::default(), Duration::ZERO)
-        }
-        _ => Machine::new(options, tape.time()),
-    };
-    let mut driver = Driver {
-        machine,
-        policy,
-        original,
-        last: None,
-        hops: 0,
-        left_origin: false,
-    };
-    driver.check_then(&then, Duration::ZERO);
+    let mut reached = Reached::default();
     while !tape.0.is_empty() {
-        // Time may go back, too.
-        let now = tape.time();
-        match tape.byte() % 8 {
-            0 | 1 => driver.bytes(&mut tape, now),
-            2 => driver.machine.reset(),
-            3 => driver.set_up(&mut tape),
-            _ => {
-                let input = input(&mut tape);
-                driver.give(input, now);
+        let mut driver = Driver::begin(&mut tape, &mut reached);
+        while !tape.0.is_empty() {
+            if driver.machine.state() == State::Closed && tape.byte() < 128 {
+                break;
             }
+            match tape.byte() {
+                0..=159 => driver.do_right(&mut tape),
+                _ => driver.do_anything(&mut tape),
+            }
+            driver.check_state();
         }
-        driver.check_state();
     }
+    reached
 }
 
 fn options(tape: &mut Tape) -> Options {
@@ -171,23 +164,48 @@ fn options(tape: &mut Tape) -> Options {
     options
 }
 
-fn input(tape: &mut Tape) -> Input {
-    match tape.byte() % 16 {
-        0..=5 => Input::Head(head(tape)),
-        6 => Input::Body,
-        7 => Input::End,
-        8 | 9 => Input::Error(
-            tape.pick(&[TransportErrorKind::Io, TransportErrorKind::Scheme])
-                .into(),
-        ),
-        10 => Input::Refused("no token".into()),
-        11 if tape.byte() < 8 => Input::Close,
-        12 => Input::Restart,
+fn any_input(tape: &mut Tape) -> Input {
+    match tape.byte() % 12 {
+        0..=3 => Input::Head(any_head(tape)),
+        4 => Input::Body,
+        5 => Input::End,
+        6 => Input::Error(TransportErrorKind::Io.into()),
+        7 => Input::Error(TransportErrorKind::Scheme.into()),
+        8 => Input::Refused("no token".into()),
+        9 if tape.byte() < 32 => Input::Close,
+        10 => Input::Restart,
         _ => Input::Timer,
     }
 }
 
-fn head(tape: &mut Tape) -> Head {
+/// One that leads on, mostly.
+fn right_head(tape: &mut Tape) -> Head {
+    let (code, name, value) = match tape.byte() % 8 {
+        0..=2 => (200, "content-type", "text/event-stream"),
+        3..=5 => (
+            tape.pick(&[301, 302, 303, 307, 308]),
+            "location",
+            tape.pick(&LOCATIONS),
+        ),
+        6 => (503, "retry-after", tape.pick(&RETRY_AFTER)),
+        _ => return any_head(tape),
+    };
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        (name, value),
+        ("access-control-allow-origin", tape.pick(&ORIGINS[1..3])),
+        ("access-control-allow-credentials", "true"),
+    ] {
+        let value = HeaderValue::from_bytes(value.as_bytes()).expect("a value");
+        headers.insert(name, value);
+    }
+    Head {
+        status: StatusCode::from_u16(code).expect("three digits"),
+        headers,
+    }
+}
+
+fn any_head(tape: &mut Tape) -> Head {
     let any = 100 + u16::from(tape.byte()) * 3;
     let code = tape.pick(&[
         200, 200, 200, 301, 302, 303, 307, 308, 204, 401, 429, 503, any,
@@ -215,7 +233,7 @@ fn head(tape: &mut Tape) -> Head {
     }
 }
 
-struct Driver {
+struct Driver<'a> {
     machine: Machine,
     policy: Policy,
     original: Url,
@@ -223,9 +241,75 @@ struct Driver {
     last: Option<Request>,
     hops: u32,
     left_origin: bool,
+    waits_until: Duration,
+    now: Duration,
+    reached: &'a mut Reached,
 }
 
-impl Driver {
+impl<'a> Driver<'a> {
+    fn begin(tape: &mut Tape, reached: &'a mut Reached) -> Self {
+        let options = options(tape);
+        let (mut policy, original) = (options.policy, options.url.clone());
+        let (machine, then) = match tape.byte() {
+            0..16 => {
+                policy = Policy::standard();
+                Machine::of_body(Limits::default(), Duration::ZERO)
+            }
+            _ => Machine::new(options, Duration::ZERO),
+        };
+        let mut driver = Self {
+            machine,
+            policy,
+            original,
+            last: None,
+            hops: 0,
+            left_origin: false,
+            waits_until: Duration::ZERO,
+            now: Duration::ZERO,
+            reached,
+        };
+        driver.check_then(&then, Duration::ZERO);
+        driver
+    }
+
+    /// What makes sense in this state.
+    fn do_right(&mut self, tape: &mut Tape) {
+        let time = Duration::from_millis(tape.pick(&[0, 1, 999, 10_000, 44_999]));
+        self.now = self.now.saturating_add(time);
+        let input = match (self.machine.state(), tape.byte() % 8) {
+            (State::Connecting, 0) => Input::Error(TransportErrorKind::Io.into()),
+            (State::Connecting, 1) => Input::Body,
+            (State::Connecting, _) => Input::Head(right_head(tape)),
+            (State::Open, 0) => Input::End,
+            (State::Open, 1) => Input::Error(TransportErrorKind::Io.into()),
+            (State::Open, 2) => {
+                self.now = self.now.max(self.machine.deadline().unwrap_or_default());
+                Input::Timer
+            }
+            (State::Open, _) => return self.bytes(tape, self.now),
+            (State::Waiting, _) => {
+                self.now = self.now.max(self.waits_until);
+                Input::Timer
+            }
+            (State::Closed, _) => Input::Restart,
+        };
+        self.give(input, self.now);
+    }
+
+    /// What nobody should do, at any time: it may go back, too.
+    fn do_anything(&mut self, tape: &mut Tape) {
+        let time = tape.time();
+        match tape.byte() % 8 {
+            0 | 1 => self.bytes(tape, time),
+            2 => self.machine.reset(),
+            3 => self.set_up(tape),
+            _ => {
+                let input = any_input(tape);
+                self.give(input, time);
+            }
+        }
+    }
+
     fn bytes(&mut self, tape: &mut Tape, now: Duration) {
         let was_open = self.machine.state() == State::Open;
         let mut bytes = match tape.byte() % 4 {
@@ -234,6 +318,7 @@ impl Driver {
         };
         while self.machine.bytes(&mut bytes, now).is_some() {
             assert!(was_open, "an item of a stream that isn't open");
+            self.reached.events += 1;
         }
         assert!(bytes.is_empty(), "all is read");
         let (least, most) = self.policy.retry_range;
@@ -270,6 +355,7 @@ impl Driver {
         assert_ne!(before, State::Closed, "told after the end: {notice:?}");
         match &notice {
             Notice::Open { url } => {
+                self.reached.opened += 1;
                 assert_eq!(then, Then::Read);
                 assert!(!url.as_str().contains('#') && url.username().is_empty());
             }
@@ -280,10 +366,12 @@ impl Driver {
                 assert!(wait.is_zero() && matches!(then, Then::Connect(_)));
             }
             Notice::Reconnecting { cause, wait } => {
+                self.reached.waited += 1;
                 assert_eq!(then, Then::Wait(now.saturating_add(*wait)));
                 assert_no_secret(cause);
             }
             Notice::Failed(error) => {
+                self.reached.failed += 1;
                 assert_eq!(then, Then::Stop);
                 assert_no_secret(error);
             }
@@ -308,6 +396,7 @@ impl Driver {
             }
             Then::Redirect(request) => {
                 self.hops += 1;
+                self.reached.redirected += 1;
                 assert!(
                     self.hops <= u32::from(self.policy.max_redirects),
                     "{} hops",
@@ -328,6 +417,7 @@ impl Driver {
                 self.check_request(request);
             }
             Then::Wait(until) => {
+                self.waits_until = *until;
                 let wait = until.saturating_sub(now);
                 let most = self.policy.retry_range.1.max(Duration::from_secs(300));
                 assert!(wait <= most, "waits {wait:?}");

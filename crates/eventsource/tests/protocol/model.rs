@@ -4,6 +4,7 @@
 
 use crate::chaos;
 use crate::world::*;
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use tidings_codec::fixtures::{Random, Told, cut, reference};
@@ -453,11 +454,28 @@ fn model_of_random_servers() {
 
 #[test]
 fn model_of_drivers_that_are_wrong() {
+    let reached = RefCell::new(Vec::new());
     for_seeds(|seed| {
         let mut random = Random::new(seed);
         let tape: Vec<u8> = (0..random.below(600))
             .map(|_| random.bits() as u8)
             .collect();
-        chaos::play(&tape);
+        reached.borrow_mut().push(chaos::play(&tape));
     });
+    let reached = reached.into_inner();
+    if reached.len() < 1_000 {
+        return;
+    }
+    // The tapes get somewhere.
+    let share = |of: fn(&chaos::Reached) -> u32| {
+        reached.iter().filter(|reached| of(reached) > 0).count() * 100 / reached.len()
+    };
+    let shares = [
+        share(|reached| reached.opened),
+        share(|reached| reached.events),
+        share(|reached| reached.redirected),
+        share(|reached| reached.waited),
+        share(|reached| reached.failed),
+    ];
+    assert!(shares.iter().all(|percent| *percent >= 20), "{shares:?}");
 }
