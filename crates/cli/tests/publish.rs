@@ -404,12 +404,13 @@ fn usage_errors_repeat_no_secrets() {
     let event = format!("host/?event={CANARY}");
     let key = format!("--idempotency-key={CANARY}ü");
     let header = format!("--header={CANARY}");
-    let table: [&[&str]; 10] = [
+    let table: [&[&str]; 11] = [
         &["publish"],
         &["publish", &url, "x"],
         &["publish", &event, "x", "--event=y"],
         &["publish", "host", "x", &key],
         &["publish", "host", "x", &header],
+        &["publish", "host", "x", "-H", "Idempotency-Key: k"],
         &["publish", "host", CANARY, "--lines"],
         &["publish", "host", "--lines", "--id=1"],
         &["publish", "host", "--lines", "--ndjson"],

@@ -43,6 +43,11 @@ pub fn run(args: &PublishArgs) -> Result<(), Failure> {
         url,
         timeout: args.timeout,
     };
+    if post.headers.contains_key(post::KEY) {
+        return Err(Failure::usage(
+            "--header: for an idempotency key use --idempotency-key",
+        ));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -6,6 +6,9 @@ use tidings_eventsource::protocol::Request;
 use tidings_eventsource::transport::{Hyper, Transport, TransportError};
 use url::Url;
 
+/// The header by which a request can be repeated
+/// (draft-ietf-httpapi-idempotency-key-header).
+pub const KEY: &str = "idempotency-key";
 /// How often a request with a key is sent at most.
 const ATTEMPTS: u32 = 5;
 /// The wait before the second attempt; doubled for each further one.
@@ -54,7 +57,7 @@ impl Post {
         let mut headers = self.headers.clone();
         if let Some(key) = key {
             let key = HeaderValue::from_str(key).expect("checked to be ASCII");
-            headers.insert("idempotency-key", key);
+            headers.insert(KEY, key);
         }
         let request = Request::new(Method::POST, &self.url, headers, Some(body.into()));
         let mut wait = FIRST_WAIT;
