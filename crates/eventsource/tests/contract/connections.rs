@@ -91,6 +91,16 @@ fn a_connection_that_is_lost_comes_back() {
 }
 
 #[test]
+fn a_long_initial_delay_is_waited_for() {
+    let suite = Suite::new();
+    suite.open(&json!({ "initialDelayMs": 3_600_000 }));
+    suite.one_event("data\n\n").end();
+    suite.heard_error();
+    // Longer than what a client would wait that wasn't told.
+    suite.check_quiet_while("retry: 500");
+}
+
+#[test]
 fn a_short_retry_replaces_a_long_delay() {
     let suite = Suite::new();
     suite.open(&json!({ "initialDelayMs": 3_600_000 }));

@@ -148,12 +148,18 @@ impl Suite {
     /// lost and made anew three times, and only its own requests come.
     #[track_caller]
     pub fn check_quiet(&self) {
+        self.check_quiet_while("retry: 50");
+    }
+
+    /// The same, with a reconnection time of the other stream.
+    #[track_caller]
+    pub fn check_quiet_while(&self, retry: &str) {
         let callbacks = Scripted::new();
         let other = self.open_at("/other", &json!({ "callbackUrl": callbacks.url("") }));
         for _ in 0..3 {
             let mut exchange = self.connected();
             assert_eq!(exchange.asked.path, "/other");
-            exchange.send("retry: 50\ndata\n\n");
+            exchange.send(format!("{retry}\ndata\n\n"));
             callbacks.next().answer(200, &[], "");
             exchange.end();
             callbacks.next().answer(200, &[], "");
