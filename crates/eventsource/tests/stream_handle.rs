@@ -257,6 +257,12 @@ fn nothing_happens_before_it_is_polled() {
     drop(events);
     assert!(world.server.requests().is_empty());
 
+    // Not even to be closed.
+    let events = world.builder().open().expect("valid");
+    events.handle().close();
+    assert!(all(&world, events).is_empty());
+    assert!(world.server.requests().is_empty());
+
     // Nor does the server's time to answer begin.
     let world = World::new([Answer::stream().late(SECOND).end()]);
     let builder = world.builder().policy(Policy::once());
