@@ -158,6 +158,8 @@ fn c9_c10_heads_of_another_size_or_protocol() {
         "get /t/a HTTP/1.1\r\nHost: HOST\r\n\r\n",
         "GET t/a HTTP/1.1\r\nHost: HOST\r\n\r\n",
         "GET /t/a\r\n",
+        "GET /t/a#b HTTP/1.1\r\nHost: HOST\r\n\r\n",
+        "GET /t/<a> HTTP/1.1\r\nHost: HOST\r\n\r\n",
         "CONNECT localhost:80 HTTP/1.1\r\nHost: HOST\r\n\r\n",
         "SSH-2.0-OpenSSH_9.2\r\n",
         "\x16\x03\x01\x02\0\x01\0",
@@ -175,6 +177,7 @@ fn c8_chunks_that_two_could_read_differently() {
     let trailers = format!("0\r\n{}\r\n", "a: b\r\n".repeat(1000));
     for body in [
         "0x3\r\nabc\r\n0\r\n\r\n",
+        "0\r\nno colon\r\n\r\n",
         "3\nabc\n0\n\n",
         "fffffffffffffffff\r\nabc",
         "3 \r\nabc\r\n0\r\n\r\n",
@@ -197,6 +200,75 @@ fn c8_chunks_that_two_could_read_differently() {
         assert!(!all.contains("HTTP/1.1 200"), "{}: {all}", shown(body));
     }
     check_nothing_smuggled(&hub);
+}
+
+/// `sent` gets one answer, with `status`; then the connection ends.
+#[track_caller]
+fn check_one_answer(hub: &HubProcess, sent: &str, status: u16) {
+    let mut http = hub.http();
+    let _ = http.send(&bytes(hub, sent));
+    let answer = http.answer(false).expect("an answer");
+    assert_eq!(answer.status, status, "{}: {}", answer.text(), shown(sent));
+    assert_eq!(answer.header("connection"), Some("close"));
+    check_closed(&mut http);
+}
+
+#[test]
+fn c11_a_last_request_is_the_last() {
+    let hub = launch!().start();
+    let fine =
+        "POST /t/fine HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx";
+    let refused = "POST /nowhere HTTP/1.1\r\nHost: a b@c/\r\nContent-Length: 1\r\n\r\nx";
+    for behind in ["", "\r\n", SMUGGLED, "\0\0", "GET / HTTP/1.1\r\nA"] {
+        check_one_answer(&hub, &format!("{fine}{behind}"), 200);
+        // The hub says that this is the last.
+        check_one_answer(&hub, &format!("{refused}{behind}"), 400);
+    }
+    check_nothing_smuggled(&hub);
+}
+
+#[test]
+fn c12_a_refusal_is_told_behind_an_upgrade_too() {
+    let hub = launch!().start();
+    let mut http = hub.http();
+    let upgrade =
+        "GET /readyz HTTP/1.1\r\nHost: HOST\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n";
+    http.send(&bytes(&hub, upgrade)).expect("sent");
+    assert_eq!(http.answer(false).expect("an answer").status, 200);
+    http.send(&bytes(&hub, "get / HTTP/1.1\r\n\r\n"))
+        .expect("sent");
+    check_problem(&http.answer(false).expect("an answer"), 400, "bad-request");
+    check_closed(&mut http);
+}
+
+#[test]
+fn b2_an_early_refusal_reaches_a_peer_that_is_still_sending() {
+    let hub = launch!().start();
+    let head = "POST /t/a HTTP/1.1\r\nHost: HOST\r\nContent-Length: 100000000\r\n\r\n";
+    for _ in 0..10 {
+        let mut http = hub.http();
+        http.send(&bytes(&hub, head)).expect("sent");
+        for _ in 0..8 {
+            let _ = http.send(&[b'x'; 64 * 1024]);
+        }
+        check_problem(&http.answer(false).expect("an answer"), 413, "too-large");
+    }
+}
+
+/// Row c9 in time: a head that has begun behind an answer without an end is
+/// given up, and the stream with it.
+#[test]
+fn a22_half_a_head_on_an_open_stream_ends_it() {
+    let hub = launch!().start();
+    let mut http = hub.http();
+    http.send_request("GET", "/t/a", &[("Accept", "text/event-stream")], b"")
+        .expect("sent");
+    assert_eq!(http.answer_head().expect("an answer").status, 200);
+    http.chunk().expect("the opening block");
+    http.send(b"GET / HTTP/1.1\r\nA: ").expect("sent");
+    if let Err(error) = http.read_to_close() {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+    }
 }
 
 #[test]

@@ -196,8 +196,15 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
         service_fn(move |request: Request<Incoming>| {
             requests.begin();
             multiplexed.store(request.version() == Version::HTTP_2, Ordering::Relaxed);
-            let face = Arc::clone(&face);
-            async move { Ok::<_, Infallible>(answer(&face, request).await) }
+            let (face, requests) = (Arc::clone(&face), Arc::clone(&requests));
+            async move {
+                let reply = answer(&face, request).await;
+                let connection = reply.headers().get(header::CONNECTION);
+                if connection.is_some_and(|value| value == "close") {
+                    requests.close();
+                }
+                Ok::<_, Infallible>(reply)
+            }
         })
     };
     let drain = face.hub.drain();
@@ -222,8 +229,9 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
     loop {
         tokio::select! {
             served = &mut connection => {
-                if let Err(error) = served {
-                    tracing::debug!(%error, "a connection ended badly");
+                match served {
+                    Ok(()) => requests.end(),
+                    Err(error) => tracing::debug!(%error, "a connection ended badly"),
                 }
                 return;
             }

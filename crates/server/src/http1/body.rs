@@ -1,8 +1,9 @@
 //! Where a body ends, and which of its bytes are content.
 
 /// How many bytes the extensions of all chunks of a body may have, and its
-/// trailers: nobody has a use for either.
-const MAX_EXTRAS: u32 = 16 * 1024;
+/// trailers with their line ends: nobody has a use for either. hyper refuses
+/// 16 KiB of one of them.
+const MAX_EXTRAS: u32 = 16 * 1024 - 4;
 /// How many trailers.
 const MAX_TRAILERS: u32 = 100;
 /// How many digits a chunk's size may have, so that it can't overflow.
@@ -40,6 +41,7 @@ enum State {
     DataCr,
     DataLf,
     TrailerStart,
+    TrailerName,
     Trailer,
     TrailerLf,
     LastLf,
@@ -119,15 +121,15 @@ impl Chunked {
             (State::DataCr, b'\r') => State::DataLf,
             (State::DataLf, b'\n') => State::Size(0),
             (State::TrailerStart, b'\r') => State::LastLf,
-            // A line that would continue the one before.
-            (State::TrailerStart, b' ' | b'\t' | b':') => return Err(Broken),
-            (State::TrailerStart, 0x21..=0x7e) if self.trailers < MAX_TRAILERS => {
+            (State::TrailerStart, _) if is_token(byte) && self.trailers < MAX_TRAILERS => {
                 self.trailers += 1;
-                self.extra(State::Trailer)?
+                self.extra(State::TrailerName)?
             }
-            (State::Trailer, b'\r') => State::TrailerLf,
+            (State::TrailerName, b':') => self.extra(State::Trailer)?,
+            (State::TrailerName, _) if is_token(byte) => self.extra(State::TrailerName)?,
+            (State::Trailer, b'\r') => self.extra(State::TrailerLf)?,
             (State::Trailer, b'\t' | 0x20..=0x7e | 0x80..) => self.extra(State::Trailer)?,
-            (State::TrailerLf, b'\n') => State::TrailerStart,
+            (State::TrailerLf, b'\n') => self.extra(State::TrailerStart)?,
             (State::LastLf, b'\n') => State::Over,
             _ => return Err(Broken),
         })
@@ -140,6 +142,11 @@ impl Chunked {
         }
         Ok(next)
     }
+}
+
+/// What a field's name is made of (RFC 9110, 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]
@@ -207,6 +214,10 @@ mod tests {
             ("10000000000000000\r\n", Err(Broken)),
             ("0\r\n folded\r\n\r\n", Err(Broken)),
             ("0\r\na\nb\r\n\r\n", Err(Broken)),
+            ("0\r\nno colon\r\n\r\n", Err(Broken)),
+            ("0\r\nnone\r\n\r\n", Err(Broken)),
+            ("0\r\na : b\r\n\r\n", Err(Broken)),
+            ("0\r\n\"a\": b\r\n\r\n", Err(Broken)),
             ("1;a\nb\r\na\r\n", Err(Broken)),
             ("1;\0\r\na\r\n", Err(Broken)),
         ] {

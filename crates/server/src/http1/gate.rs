@@ -5,7 +5,7 @@ use super::head::Progress;
 use super::refusal::Refusal;
 
 /// How HTTP/2 begins without TLS (RFC 9113, 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Follows the requests of one connection.
 #[derive(Debug)]
@@ -19,10 +19,19 @@ enum State {
     /// Nothing of the connection has passed.
     Start,
     Head(Progress),
-    Body(Framing),
+    Body(Framing, Then),
+    /// Behind the last request.
+    Behind,
     /// HTTP/2, which has rules of its own.
     Open,
     Shut,
+}
+
+/// What may follow a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Another,
+    Nothing,
 }
 
 /// What a [`Gate`] says of bytes.
@@ -41,6 +50,9 @@ pub enum End {
     Head(Refusal),
     /// A body does: its request is already being answered.
     Body,
+    /// Bytes stand behind a request that was to be the last. They are nobody's,
+    /// and get no answer.
+    Behind,
 }
 
 impl Gate {
@@ -55,6 +67,17 @@ impl Gate {
     /// How many heads have passed.
     pub fn heads(&self) -> usize {
         self.heads
+    }
+
+    /// Whether a head has begun that has not ended; the empty line that some
+    /// send behind a body begins none.
+    pub fn is_within_head(&self, rest: &[u8]) -> bool {
+        matches!(self.state, State::Start | State::Head(_)) && !b"\r\n".starts_with(rest)
+    }
+
+    /// Whether a body has begun that has not ended.
+    pub fn is_within_body(&self) -> bool {
+        matches!(self.state, State::Body(..))
     }
 
     /// Judges the bytes that have not passed yet.
@@ -76,15 +99,25 @@ impl Gate {
                     Ok(Some(head)) => {
                         pass += head.len;
                         self.heads += 1;
-                        Some(State::Body(head.framing))
+                        let then = if head.last {
+                            Then::Nothing
+                        } else {
+                            Then::Another
+                        };
+                        Some(State::Body(head.framing, then))
                     }
                     Err(refusal) => return self.shut(pass, End::Head(refusal)),
                 },
-                State::Body(framing) => match framing.take(rest, |_| {}) {
+                State::Behind if b"\r\n".starts_with(rest) => None,
+                State::Behind => return self.shut(pass, End::Behind),
+                State::Body(framing, then) => match framing.take(rest, |_| {}) {
                     Err(Broken) => return self.shut(pass, End::Body),
                     Ok(len) => {
                         pass += len;
-                        framing.is_over().then(|| State::Head(Progress::default()))
+                        framing.is_over().then(|| match then {
+                            Then::Another => State::Head(Progress::default()),
+                            Then::Nothing => State::Behind,
+                        })
                     }
                 },
             };
@@ -163,7 +196,7 @@ mod tests {
         for request in [
             FINE,
             "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
-            "GET /t/a?b=%20c HTTP/1.0\r\n\r\n",
+            "GET /t/a?b=%20c HTTP/1.0\r\nConnection: x, Keep-Alive\r\n\r\n",
             "GET http://h/t/a HTTP/1.1\r\nHost: h\r\n\r\n",
             "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
@@ -182,10 +215,29 @@ mod tests {
     }
 
     #[test]
+    fn c11_nothing_passes_behind_a_last_request() {
+        for last in [
+            "GET / HTTP/1.0\r\n\r\n",
+            "GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n",
+            "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
+            "GET / HTTP/1.1\r\nConnection: keep-alive,\t CLOSE \r\n\r\n",
+            "POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc",
+        ] {
+            check(last.as_bytes(), (last.len(), None));
+            let empty_line = format!("{last}\r\n");
+            check(empty_line.as_bytes(), (last.len(), None));
+            for behind in [FINE, "\r\nGET / HTTP/1.1\r\n\r\n", "\0", "\r\r"] {
+                let all = format!("{last}{behind}");
+                check(all.as_bytes(), (last.len(), Some(End::Behind)));
+            }
+        }
+        check_passes("GET / HTTP/1.1\r\nConnection: close\u{e9}, close\r\n\r\n");
+        check_passes("GET / HTTP/1.1\r\nConnection: closed, x-close\r\n\r\n");
+    }
+
+    #[test]
     fn c12_an_upgrade_is_a_request_like_others() {
-        check_passes(
-            "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\nConnection: close, upgrade\r\n\r\n",
-        );
+        check_passes("GET / HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\nConnection: upgrade, x\r\n\r\n");
     }
 
     #[test]
@@ -225,6 +277,11 @@ mod tests {
             ("Content-Length:\r\n", ContentLength),
             ("Content-Length: 1180591620717411303424\r\n", ContentLength),
             ("Content-Length: 18446744073709551616\r\n", ContentLength),
+            ("Content-Length: 18446744073709551615\r\n", ContentLength),
+            ("Content-Length: 9223372036854775808\r\n", ContentLength),
+            ("Content-Length: 3\u{a0}\r\n", ContentLength),
+            ("Transfer-Encoding: chunked\u{a0}\r\n", TransferEncoding),
+            ("Transfer-Encoding: chunked;q=1\r\n", TransferEncoding),
             ("Transfer-Encoding : chunked\r\n", Header),
             ("Transfer-Encoding: xchunked\r\n", TransferEncoding),
             ("Transfer-Encoding: chunked, identity\r\n", TransferEncoding),
@@ -276,6 +333,8 @@ mod tests {
         check_refused(&get("", &headers(101)), Refusal::TooLarge);
         let long = format!("A: {}\r\n", "x".repeat(1 << 20));
         check_refused(&get("", &long), Refusal::TooLarge);
+        let name = format!("{}: x\r\n", "a".repeat(65_536));
+        check_refused(&get("", &name), Refusal::TooLarge);
         check_refused(&get(&"x".repeat(65_534), ""), Refusal::TargetTooLong);
         check_refused(&get(&"x".repeat(1 << 20), ""), Refusal::TargetTooLong);
     }
@@ -299,6 +358,9 @@ mod tests {
             ("GET t/a HTTP/1.1\r\n\r\n", RequestLine),
             ("GET * HTTP/1.1\r\n\r\n", RequestLine),
             ("GET ftp://h/ HTTP/1.1\r\n\r\n", RequestLine),
+            ("GET /t/a#b HTTP/1.1\r\n\r\n", RequestLine),
+            ("GET /t/<a> HTTP/1.1\r\n\r\n", RequestLine),
+            ("GET http:// HTTP/1.1\r\n\r\n", RequestLine),
             ("GET /\u{e9} HTTP/1.1\r\n\r\n", RequestLine),
             ("CONNECT h:80 HTTP/1.1\r\n\r\n", RequestLine),
             ("SSH-2.0-OpenSSH_9.2\r\n", RequestLine),

@@ -9,15 +9,19 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 /// How many bytes are asked for at once.
 const READ: usize = 16 * 1024;
-/// How long, and for how many bytes, a peer that was refused is still listened
-/// to: closing a socket that has unread bytes would take the answer from it.
+/// How long a head may take from its first byte, also behind an answer that
+/// has no end.
+const HALF_HEAD: Duration = Duration::from_secs(10);
+/// How long, and for how many bytes, a peer that has not been read to its end
+/// is still listened to: closing a socket that has unread bytes would take the
+/// answer from it.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;
 
@@ -29,7 +33,7 @@ const LINGER_BYTES: usize = 1 << 20;
 /// the answer it is writing. So if anything was read before, the connection
 /// doesn't end but falls silent, and [`Requests`] tell whoever serves it when
 /// to shut it down.
-pub struct Gated<S> {
+pub struct Gated<S: AsyncWrite + Unpin> {
     socket: S,
     hub: Arc<Hub>,
     gate: Gate,
@@ -38,6 +42,8 @@ pub struct Gated<S> {
     passing: usize,
     reading: Reading,
     requests: Arc<Requests>,
+    /// Runs while there is a part of a head.
+    half_head: Option<Pin<Box<Sleep>>>,
     refusal: Option<Refusal>,
     closing: Closing,
 }
@@ -58,7 +64,7 @@ enum Closing {
     Done,
 }
 
-impl<S> Gated<S> {
+impl<S: AsyncWrite + Unpin> Gated<S> {
     /// `socket`, from its first byte.
     pub fn new(socket: S, hub: Arc<Hub>, requests: Arc<Requests>) -> Self {
         Self {
@@ -69,6 +75,7 @@ impl<S> Gated<S> {
             passing: 0,
             reading: Reading::On,
             requests,
+            half_head: None,
             refusal: None,
             closing: Closing::Not,
         }
@@ -77,23 +84,69 @@ impl<S> Gated<S> {
     fn judge(&mut self) {
         let verdict = self.gate.judge(&self.inbound);
         self.passing = verdict.pass;
+        if verdict.pass > 0 {
+            self.half_head = None;
+        }
         match verdict.end {
             None => {}
             Some(End::Body) => self.reading = Reading::Ended,
+            Some(End::Behind) => self.fall_silent(),
             Some(End::Head(refusal)) => {
                 self.hub.metrics().count_problem(refusal.code().as_str());
                 self.refusal = Some(refusal);
-                self.reading = match self.gate.heads() {
-                    0 => Reading::Ended,
-                    _ => Reading::Silent,
-                };
-                self.requests.refuse(self.gate.heads());
+                self.fall_silent();
             }
+        }
+    }
+
+    fn fall_silent(&mut self) {
+        self.reading = match self.gate.heads() {
+            0 => Reading::Ended,
+            _ => Reading::Silent,
+        };
+        self.requests.refuse(self.gate.heads());
+    }
+
+    /// Resolves when a head that has begun has taken too long.
+    fn poll_half_head(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.gate.is_within_head(&self.inbound) {
+            return Poll::Pending;
+        }
+        let timer = self
+            .half_head
+            .get_or_insert_with(|| Box::pin(sleep(HALF_HEAD)));
+        timer.as_mut().poll(cx)
+    }
+
+    /// What is to be written behind the last answer. An answer that said it is
+    /// the last is the last.
+    fn last_word(&mut self) -> Option<Bytes> {
+        let refusal = self.refusal.take()?;
+        (!self.requests.are_closed()).then(|| refusal.response().into())
+    }
+
+    /// Whether the peer has sent something that nobody has read.
+    fn has_unread(&self) -> bool {
+        !self.inbound.is_empty() || self.gate.is_within_body()
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Drop for Gated<S> {
+    /// hyper doesn't shut a connection down on which an upgrade was asked for,
+    /// though nobody has granted it.
+    fn drop(&mut self) {
+        if matches!(self.closing, Closing::Not)
+            && self.requests.have_ended()
+            && let Some(answer) = self.last_word()
+        {
+            let cx = &mut Context::from_waker(Waker::noop());
+            // A socket that can't take it at once goes without.
+            let _ = Pin::new(&mut self.socket).poll_write(cx, &answer);
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Gated<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Gated<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -117,9 +170,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gated<S> {
                 Reading::Ended => return Poll::Ready(Ok(())),
                 Reading::Silent => return Poll::Pending,
             }
-            match ready!(read_more(&mut gated.socket, cx, &mut gated.inbound))? {
-                0 => gated.reading = Reading::Ended,
-                _ => gated.judge(),
+            match read_more(&mut gated.socket, cx, &mut gated.inbound) {
+                Poll::Ready(Ok(0)) => gated.reading = Reading::Ended,
+                Poll::Ready(Ok(_)) => gated.judge(),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    ready!(gated.poll_half_head(cx));
+                    gated.fall_silent();
+                }
             }
         }
     }
@@ -168,10 +226,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<S> {
         loop {
             match &mut gated.closing {
                 Closing::Not => {
-                    let Some(refusal) = gated.refusal.take() else {
+                    let answer = gated.last_word();
+                    if answer.is_none() && !gated.has_unread() {
                         return Pin::new(&mut gated.socket).poll_shutdown(cx);
-                    };
-                    gated.closing = Closing::Answering(refusal.response().into());
+                    }
+                    gated.closing = Closing::Answering(answer.unwrap_or_default());
                 }
                 Closing::Answering(answer) if !answer.is_empty() => {
                     let written = ready!(Pin::new(&mut gated.socket).poll_write(cx, answer))?;

@@ -2,7 +2,7 @@
 
 use super::body::Framing;
 use super::refusal::Refusal;
-use memchr::memmem;
+use http::Uri;
 
 /// How many bytes a head may have: room for a query of the longest length and
 /// the usual headers.
@@ -11,6 +11,10 @@ pub const MAX_HEAD: usize = 128 * 1024;
 const MAX_HEADERS: usize = 100;
 /// How many bytes a target may have: what the `http` crate's `Uri` holds.
 pub const MAX_TARGET: usize = 65_534;
+/// How many bytes a header's name may have: what the `http` crate's holds.
+const MAX_NAME: usize = 65_535;
+/// The longest length of a body: readers that count with a sign hold no more.
+const MAX_LENGTH: u64 = i64::MAX as u64;
 
 /// A head that keeps the rules.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,6 +23,9 @@ pub struct Head {
     pub len: usize,
     /// What follows.
     pub framing: Framing,
+    /// Whether it is the last request of its connection (RFC 9112, 9.6): what
+    /// stands behind its body is nobody's request.
+    pub last: bool,
 }
 
 /// How much of an unfinished head has been looked at, so that one that comes
@@ -26,6 +33,8 @@ pub struct Head {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     scanned: usize,
+    /// Where the request line ends.
+    line: Option<usize>,
     knows_line: bool,
 }
 
@@ -40,17 +49,19 @@ impl Progress {
         let skipped = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
         let end = self.find_end(bytes, skipped)?;
         if !self.knows_line
-            && let Some(line) = memmem::find(&bytes[skipped..], b"\r\n")
+            && let Some(line) = self.line
         {
-            check_request_line(&bytes[skipped..skipped + line])?;
+            check_request_line(&bytes[skipped..line])?;
             self.knows_line = true;
         }
         match end {
             Some(end) if end <= MAX_HEAD => {
                 *self = Self::default();
+                let (framing, last) = check_head(&bytes[skipped..end])?;
                 Ok(Some(Head {
                     len: end,
-                    framing: check_head(&bytes[skipped..end])?,
+                    framing,
+                    last,
                 }))
             }
             None if bytes.len() <= MAX_HEAD => Ok(None),
@@ -68,6 +79,7 @@ impl Progress {
             match *byte {
                 b'\r' => match bytes.get(at + 1) {
                     Some(b'\n') => {
+                        self.line.get_or_insert(at);
                         at += 2;
                         if at > skipped + 2 && bytes[..at].ends_with(b"\r\n\r\n") {
                             return Ok(Some(at));
@@ -99,7 +111,9 @@ fn check_request_line(line: &[u8]) -> Result<(), Refusal> {
         && method
             .iter()
             .all(|byte| byte.is_ascii_uppercase() || *byte == b'-');
-    let is_target = target.iter().all(u8::is_ascii_graphic)
+    // What a fragment would be is left to no reader (RFC 9112, 3.2).
+    let is_text = |byte: &u8| byte.is_ascii_graphic() && *byte != b'#';
+    let is_target = target.iter().all(is_text)
         && match target {
             [b'/', ..] => true,
             b"*" => method == b"OPTIONS",
@@ -115,6 +129,7 @@ fn check_request_line(line: &[u8]) -> Result<(), Refusal> {
     if target.len() > MAX_TARGET {
         return Err(Refusal::TargetTooLong);
     }
+    Uri::try_from(target).map_err(|_| Refusal::RequestLine)?;
     match version {
         b"HTTP/1.1" | b"HTTP/1.0" => Ok(()),
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
@@ -126,8 +141,8 @@ fn check_request_line(line: &[u8]) -> Result<(), Refusal> {
     }
 }
 
-/// Which body follows a whole head.
-fn check_head(head: &[u8]) -> Result<Framing, Refusal> {
+/// Which body follows a whole head, and whether a request may follow that.
+fn check_head(head: &[u8]) -> Result<(Framing, bool), Refusal> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(head) {
@@ -140,8 +155,11 @@ fn check_head(head: &[u8]) -> Result<Framing, Refusal> {
     }
     let is_1_0 = request.version == Some(0);
     let (mut length, mut coding) = (None, false);
+    let (mut closes, mut stays) = (false, !is_1_0);
     for header in request.headers {
-        if header.name.eq_ignore_ascii_case("content-length") {
+        if header.name.len() > MAX_NAME {
+            return Err(Refusal::TooLarge);
+        } else if header.name.eq_ignore_ascii_case("content-length") {
             let bytes = digits(header.value).ok_or(Refusal::ContentLength)?;
             if length.replace(bytes).is_some() {
                 return Err(Refusal::ContentLength);
@@ -152,17 +170,30 @@ fn check_head(head: &[u8]) -> Result<Framing, Refusal> {
                 return Err(Refusal::TransferEncoding);
             }
             coding = true;
+        } else if header.name.eq_ignore_ascii_case("connection") {
+            closes |= lists(header.value, b"close");
+            stays |= lists(header.value, b"keep-alive");
         }
     }
-    match (length, coding) {
-        (Some(_), true) => Err(Refusal::TwoFramings),
-        (None, true) => Ok(Framing::chunked()),
-        (length, false) => Ok(Framing::Length(length.unwrap_or(0))),
-    }
+    let framing = match (length, coding) {
+        (Some(_), true) => return Err(Refusal::TwoFramings),
+        (None, true) => Framing::chunked(),
+        (length, false) => Framing::Length(length.unwrap_or(0)),
+    };
+    Ok((framing, closes || !stays))
 }
 
 fn digits(value: &[u8]) -> Option<u64> {
     let all = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(value).ok().filter(|_| all)?;
-    text.parse().ok()
+    text.parse().ok().filter(|length| *length <= MAX_LENGTH)
+}
+
+/// Whether a comma-separated list holds `option`. A list with bytes that are
+/// not ASCII holds nothing, as hyper has it.
+fn lists(value: &[u8], option: &[u8]) -> bool {
+    value.is_ascii()
+        && value
+            .split(|byte| *byte == b',')
+            .any(|item| item.trim_ascii().eq_ignore_ascii_case(option))
 }

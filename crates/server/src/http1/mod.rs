@@ -14,6 +14,9 @@ mod body;
 mod gate;
 mod gated;
 mod head;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod oracle;
 mod refusal;
 mod requests;
 

@@ -9,6 +9,8 @@ pub struct Requests {
     passed: AtomicUsize,
     begun: AtomicUsize,
     refused: AtomicBool,
+    closed: AtomicBool,
+    ended: AtomicBool,
     changed: Notify,
 }
 
@@ -24,6 +26,26 @@ impl Requests {
     /// Whether there was any.
     pub fn have_begun(&self) -> bool {
         self.begun.load(Ordering::Acquire) > 0
+    }
+
+    /// An answer says that it is the connection's last.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// Whether one has.
+    pub(super) fn are_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Every answer that was to be given has been written.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+
+    /// Whether they have.
+    pub(super) fn have_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// Resolves when a request was refused and all before it have begun: hyper
