@@ -77,6 +77,9 @@ fn every_subscriber_of_a_hub_gets_every_event() {
     check_clean(&url, &url, &large, 3 * 32);
 }
 
+/// What a server says last, before it closes.
+const END: &str = ": end\n";
+
 /// A server that gives each subscriber what `say` makes of each event.
 fn server(say: fn(usize, &str) -> String) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -129,7 +132,8 @@ fn answer(
             let socket = stream.get_mut();
             let _ = socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
             for (number, data) in events.iter().enumerate() {
-                if socket.write_all(say(number, &data).as_bytes()).is_err() {
+                let said = say(number, &data);
+                if socket.write_all(said.as_bytes()).is_err() || said.ends_with(END) {
                     return;
                 }
             }
@@ -140,6 +144,11 @@ fn answer(
         published
             .send(String::from_utf8(body).expect("text"))
             .expect("somebody spreads");
+        if length % 2 == 1 {
+            let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+            stream.get_mut().write_all(answer).expect("answered");
+            return;
+        }
         let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
         stream.get_mut().write_all(answer).expect("answered");
     }
@@ -197,6 +206,37 @@ fn what_goes_wrong_is_noticed() {
         "disorder",
         2,
     );
+}
+
+#[test]
+fn a_stream_that_ends_with_its_last_event_is_not_held() {
+    let url = format!("http://{}/", server(|_, data| event(data) + END));
+    let one = ["--connections", "5", "--events", "1", "--grace", "1"];
+    let (output, json) = bench(&url, &url, &one);
+    assert_eq!(output.status.code(), Some(1), "{json}");
+    assert_eq!(json["deliveries"], 5, "{json}");
+    assert_eq!(json["held"], 0, "{json}");
+    assert_eq!(json["faults"], serde_json::json!(["a stream ended (5×)"]));
+}
+
+#[test]
+fn a_server_that_closes_after_each_publish_is_measured() {
+    let url = format!("http://{}/", server(|_, data| event(data)));
+    let odd = ["--connections", "2", "--events", "20", "--size", "121"];
+    check_clean(&url, &url, &odd, 40);
+}
+
+/// Events that were due at once and wait for each other's acknowledgement:
+/// their waiting is latency.
+#[test]
+fn what_a_late_publisher_waits_counts() {
+    let url = format!("http://{}/", server(|_, data| event(data)));
+    let at_once = ["--connections", "1", "--events", "200", "--rate", "1e9"];
+    let json = check_clean(&url, &url, &at_once, 200);
+    let late = json["published_late_ms"].as_f64().expect("a number");
+    let latest = json["latency_ms"]["max"].as_f64().expect("a number");
+    // But for the microseconds that latencies are counted in.
+    assert!(late > 0.0 && latest >= late - 0.001, "{json}");
 }
 
 #[test]

@@ -122,13 +122,16 @@ async fn stream(
     }
     run.open.fetch_add(1, Ordering::Relaxed);
     let mut body = response.into_body();
-    while let Some(bytes) = body.data().await {
-        let Ok(bytes) = bytes else { break };
-        let mut tally = tally.borrow_mut();
-        tally.bytes += bytes.len() as u64;
-        content.take(&bytes, run.now(), &run.payload, &mut tally);
-        body.flow_control().release_capacity(bytes.len())?;
+    let ended = async {
+        while let Some(bytes) = body.data().await.transpose()? {
+            let mut tally = tally.borrow_mut();
+            tally.bytes += bytes.len() as u64;
+            content.take(&bytes, run.now(), &run.payload, &mut tally);
+            body.flow_control().release_capacity(bytes.len())?;
+        }
+        Ok(Fault::Ended)
     }
+    .await;
     run.open.fetch_sub(1, Ordering::Relaxed);
-    Ok(Fault::Ended)
+    ended
 }

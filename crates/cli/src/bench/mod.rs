@@ -14,7 +14,7 @@ mod target;
 use crate::{Failure, print};
 use payload::Payload;
 use process::{Process, Usage};
-use publish::{Feed, Published, publish};
+use publish::{Feed, Published, connect, publish};
 use receive::Fault;
 use report::Report;
 use std::collections::BTreeMap;
@@ -245,8 +245,13 @@ fn measure(args: &BenchArgs, run: &Arc<Run>) -> Result<Report, String> {
     let connect_seconds = connecting.elapsed().as_secs_f64();
     thread::sleep(SETTLE);
     let with = usage()?;
+    let held_with = run.open.load(Ordering::Relaxed);
     let published = publish_all(run, args.grace);
-    let after = usage()?;
+    // A server that has ended meanwhile is a finding, not the end of the report.
+    let after = usage().unwrap_or_else(|error| {
+        run.report_text(&error);
+        None
+    });
     let held = run.open.load(Ordering::Relaxed);
     run.over.store(true, Ordering::Relaxed);
     let tally = reader.join().map_err(|_| "the reading thread failed")??;
@@ -261,6 +266,7 @@ fn measure(args: &BenchArgs, run: &Arc<Run>) -> Result<Report, String> {
             (Some(before), Some(with), Some(after)) => Some([before, with, after]),
             _ => None,
         },
+        held_with,
         faults: run.faults(),
     })
 }
@@ -298,45 +304,59 @@ fn wait_for_subscribers(run: &Run) {
 /// Publishes everything and waits until all of it was received, or nothing
 /// more comes.
 fn publish_all(run: &Arc<Run>, grace: u64) -> Published {
+    // Their time begins when they are there.
+    let streams: Vec<_> = (0..run.spread.publishers).map(|_| connect(run)).collect();
     run.start();
-    let publishers: Vec<_> = (0..run.spread.publishers)
-        .map(|publisher| {
-            let run = Arc::clone(run);
-            thread::spawn(move || publish(&run, publisher))
-        })
-        .collect();
+    let mut publishers = Vec::new();
+    for (publisher, stream) in streams.into_iter().enumerate() {
+        match stream {
+            Ok(stream) => {
+                let run = Arc::clone(run);
+                publishers.push(thread::spawn(move || publish(&run, publisher, stream)));
+            }
+            Err(error) => run.report_text(&format!("a publisher can't connect: {error}")),
+        }
+    }
+    wait_for_deliveries(run, &publishers, Duration::from_secs(grace));
+    let mut all = Published::default();
+    for publisher in publishers {
+        let Ok((one, outcome)) = publisher.join() else {
+            run.report_text("a publisher's thread failed");
+            continue;
+        };
+        all.events += one.events;
+        all.first = all.first.into_iter().chain(one.first).min();
+        all.last = all.last.max(one.last);
+        all.late = all.late.max(one.late);
+        if let Err(error) = outcome {
+            run.report_text(&format!("a publisher failed: {error}"));
+        }
+    }
+    all
+}
+
+/// Until the publishers have ended and all was received, or nothing came for
+/// `grace`.
+fn wait_for_deliveries<T>(run: &Run, publishers: &[JoinHandle<T>], grace: Duration) {
     let expected = Tally::new(run.spread).expected(run.connections as u64);
     let total = run.spread.each * run.spread.publishers as u64;
     let (mut last, mut moved) = (0, Instant::now());
     loop {
         let delivered = run.delivered.load(Ordering::Relaxed);
-        let published = run.published.load(Ordering::Relaxed);
+        let sent = run.published.load(Ordering::Relaxed);
         show(&format!(
-            "{published} of {total} events published, {delivered} of {expected} deliveries"
+            "{sent} of {total} events sent, {delivered} of {expected} deliveries"
         ));
         let done = publishers.iter().all(JoinHandle::is_finished);
         if delivered > last || !done {
             (last, moved) = (delivered, Instant::now());
         }
-        if done && (delivered >= expected || moved.elapsed() > Duration::from_secs(grace)) {
+        if done && (delivered >= expected || moved.elapsed() > grace) {
             break;
         }
         thread::sleep(TICK / 10);
     }
     show("");
-    let mut all = Published::default();
-    for publisher in publishers {
-        match publisher.join() {
-            Ok(Ok(one)) => {
-                all.events += one.events;
-                all.first = all.first.into_iter().chain(one.first).min();
-                all.last = all.last.max(one.last);
-            }
-            Ok(Err(error)) => run.report_text(&format!("a publisher failed: {error}")),
-            Err(_) => run.report_text("a publisher's thread failed"),
-        }
-    }
-    all
 }
 
 /// Progress, on a terminal only.
@@ -348,18 +368,29 @@ fn show(line: &str) {
     }
 }
 
+/// As many descriptors as the connections need, as far as the system allows.
 fn check_descriptors(args: &BenchArgs) -> Result<(), String> {
-    let needed = match args.http2 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let connections = match args.http2 {
         true => args.connections.div_ceil(args.streams),
         false => args.connections,
     };
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    let limit = limit.current.unwrap_or(u64::MAX);
-    if needed as u64 + SPARE_DESCRIPTORS > limit {
-        return Err(format!(
-            "bench: {needed} connections need more descriptors than this process may have \
-             ({limit}); raise the limit (ulimit -n) or ask for fewer"
-        ));
+    let needed = connections as u64 + SPARE_DESCRIPTORS;
+    let limit = getrlimit(Resource::Nofile);
+    let enough = |limit: Option<u64>| limit.is_none_or(|limit| needed <= limit);
+    if enough(limit.current) {
+        return Ok(());
     }
-    Ok(())
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if enough(limit.maximum) && setrlimit(Resource::Nofile, raised).is_ok() {
+        return Ok(());
+    }
+    let limit = limit.maximum.unwrap_or(u64::MAX);
+    Err(format!(
+        "bench: {connections} connections need more descriptors than this process may have \
+         ({limit}); raise the limit (ulimit -Hn) or ask for fewer"
+    ))
 }

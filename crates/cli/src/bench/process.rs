@@ -43,11 +43,20 @@ impl Process {
         })
     }
 
+    /// Each thread has those it started.
     fn children(self) -> Vec<u32> {
-        let path = format!("/proc/{0}/task/{0}/children", self.0);
-        let text = fs::read_to_string(path).unwrap_or_default();
-        text.split_whitespace()
-            .filter_map(|pid| pid.parse().ok())
+        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.0)) else {
+            return Vec::new();
+        };
+        let lists = threads.filter_map(|thread| {
+            let path = thread.ok()?.path().join("children");
+            fs::read_to_string(path).ok()
+        });
+        lists
+            .flat_map(|list| {
+                let pids = list.split_whitespace().map(str::parse);
+                pids.filter_map(Result::ok).collect::<Vec<u32>>()
+            })
             .collect()
     }
 }

@@ -30,28 +30,39 @@ pub struct Published {
     pub first: Option<u64>,
     /// When the last was acknowledged.
     pub last: u64,
+    /// How late the latest was sent after its time, in nanoseconds; 0 for a
+    /// publisher that is not paced.
+    pub late: u64,
 }
 
-/// Publishes what `publisher` has to.
+/// Connects a publisher.
 ///
 /// # Errors
-/// What the system says, or the server's refusal.
-pub fn publish(run: &Run, publisher: usize) -> io::Result<Published> {
+/// What the system says.
+pub fn connect(run: &Run) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(run.publish.address)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// Publishes what `publisher` has to, also if it ends early.
+///
+/// # Errors
+/// What the system says, or the server's refusal.
+pub fn publish(run: &Run, publisher: usize, stream: TcpStream) -> (Published, io::Result<()>) {
     let mut connection = Connection {
         run,
         publisher,
         stream: BufReader::new(stream),
         published: Published::default(),
     };
-    match run.feed {
-        Feed::Post => connection.posts()?,
-        Feed::Ndjson => connection.ndjson()?,
-    }
-    Ok(connection.published)
+    let outcome = match run.feed {
+        Feed::Post => connection.posts(),
+        Feed::Ndjson => connection.ndjson(),
+    };
+    (connection.published, outcome)
 }
 
 struct Connection<'a> {
@@ -65,7 +76,6 @@ impl Connection<'_> {
     fn posts(&mut self) -> io::Result<()> {
         for number in 0..self.run.spread.each {
             let topic = number % self.run.spread.topics;
-            self.wait_for_turn(number);
             let data = self.data(number);
             let request = format!(
                 "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{}\r\n{data}",
@@ -74,13 +84,13 @@ impl Connection<'_> {
                 data.len(),
                 self.run.headers(),
             );
-            self.stream.get_mut().write_all(request.as_bytes())?;
-            self.answer()?;
+            self.send(request.as_bytes())?;
+            let stays = self.answer()?;
             self.published.events += 1;
             self.published.last = self.run.now();
             self.run.published.fetch_add(1, Ordering::Relaxed);
-            if self.run.over.load(Ordering::Relaxed) {
-                break;
+            if !stays {
+                self.stream = BufReader::new(connect(self.run)?);
             }
         }
         Ok(())
@@ -94,19 +104,17 @@ impl Connection<'_> {
             self.run.publish.host,
             self.run.headers(),
         );
-        self.stream.get_mut().write_all(head.as_bytes())?;
+        self.send(head.as_bytes())?;
         let mut lines = String::new();
         for number in 0..self.run.spread.each {
             let before = lines.len();
-            if self.run.rate > 0.0 {
-                self.wait_for_turn(number);
-            }
             let data = self.data(number);
             match &self.run.topic {
                 // The server needs it, so the event names it.
                 Some(topic) => {
                     let topic = topic.replace("{}", &(number % self.run.spread.topics).to_string());
-                    lines.push_str(&format!("{{\"topic\":\"{topic}\",\"data\":\"{data}\"}}\n"));
+                    let topic = serde_json::Value::from(topic);
+                    lines.push_str(&format!("{{\"topic\":{topic},\"data\":\"{data}\"}}\n"));
                 }
                 None => lines.push_str(&format!("{{\"data\":\"{data}\"}}\n")),
             }
@@ -119,7 +127,7 @@ impl Connection<'_> {
         if !lines.is_empty() {
             self.chunk(&mut lines)?;
         }
-        self.stream.get_mut().write_all(b"0\r\n\r\n")?;
+        self.send(b"0\r\n\r\n")?;
         self.answer()?;
         self.published.events = self.run.spread.each;
         self.published.last = self.run.now();
@@ -129,27 +137,36 @@ impl Connection<'_> {
     fn chunk(&mut self, lines: &mut String) -> io::Result<()> {
         let chunk = format!("{:x}\r\n{lines}\r\n", lines.len());
         lines.clear();
-        self.stream.get_mut().write_all(chunk.as_bytes())
+        self.send(chunk.as_bytes())
     }
 
-    /// A paced publisher sends its event `number` at its time, all publishers
-    /// together at the rate asked for; and not more slowly if one was late.
-    fn wait_for_turn(&self, number: u64) {
-        if self.run.rate <= 0.0 {
-            return;
-        }
+    /// Sends; where the server takes no more, what it has said is the reason.
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let sent = self.stream.get_mut().write_all(bytes);
+        sent.or_else(|error| self.answer().and(Err(error)))
+    }
+
+    /// When a paced publisher sends its event `number`, all publishers together
+    /// at the rate asked for, in nanoseconds since the run began.
+    fn due(&self, number: u64) -> Option<u64> {
         let publishers = self.run.spread.publishers as f64;
         let at = (number as f64 * publishers + self.publisher as f64) / self.run.rate;
-        let due = self.run.start() + (at * 1e9) as u64;
-        let now = self.run.now();
-        if due > now {
-            std::thread::sleep(Duration::from_nanos(due - now));
-        }
+        (self.run.rate > 0.0).then(|| self.run.start() + (at * 1e9) as u64)
     }
 
+    /// The next event, at its time. One that is late says the time at which it
+    /// should have been sent: what the server made its publisher wait for would
+    /// be missing from the latency otherwise (coordinated omission).
     fn data(&mut self, number: u64) -> String {
-        let sent = self.run.now();
-        self.published.first.get_or_insert(sent);
+        let due = self.due(number);
+        let now = self.run.now();
+        if let Some(due) = due.filter(|due| *due > now) {
+            std::thread::sleep(Duration::from_nanos(due - now));
+        }
+        let now = self.run.now();
+        let sent = due.unwrap_or(now);
+        self.published.late = self.published.late.max(now.saturating_sub(sent));
+        self.published.first.get_or_insert(now);
         self.run.payload.write(Told {
             publisher: self.publisher,
             number,
@@ -157,8 +174,8 @@ impl Connection<'_> {
         })
     }
 
-    /// Reads the answer's head and body.
-    fn answer(&mut self) -> io::Result<()> {
+    /// Reads the answer's head and body; whether another request may follow.
+    fn answer(&mut self) -> io::Result<bool> {
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
         let status: u16 = line
@@ -166,7 +183,7 @@ impl Connection<'_> {
             .nth(1)
             .and_then(|status| status.parse().ok())
             .ok_or_else(|| other("the publish URL's answer is not HTTP".into()))?;
-        let (mut length, mut chunked) = (0, false);
+        let (mut length, mut chunked, mut stays) = (0, false, line.starts_with("HTTP/1.1"));
         loop {
             line.clear();
             self.stream.read_line(&mut line)?;
@@ -177,6 +194,7 @@ impl Connection<'_> {
                     length = value.trim().parse().map_err(|_| broken())?;
                 }
                 Some(("transfer-encoding", value)) => chunked = value.trim() == "chunked",
+                Some(("connection", value)) => stays &= !value.contains("close"),
                 Some(_) => {}
             }
         }
@@ -186,16 +204,18 @@ impl Connection<'_> {
             )));
         }
         if !chunked {
-            return io::copy(&mut self.stream.by_ref().take(length), &mut io::sink()).map(|_| ());
+            io::copy(&mut self.stream.by_ref().take(length), &mut io::sink())?;
+            return Ok(stays);
         }
         loop {
             line.clear();
             self.stream.read_line(&mut line)?;
-            let len = u64::from_str_radix(line.trim_end(), 16).map_err(|_| broken())?;
-            let mut chunk = self.stream.by_ref().take(len + 2);
+            let size = line.split(';').next().unwrap_or("").trim();
+            let len = u64::from_str_radix(size, 16).map_err(|_| broken())?;
+            let mut chunk = self.stream.by_ref().take(len.saturating_add(2));
             io::copy(&mut chunk, &mut io::sink())?;
             if len == 0 {
-                return Ok(());
+                return Ok(stays);
             }
         }
     }

@@ -21,6 +21,8 @@ pub struct Report {
     pub expected: u64,
     /// The server before the subscribers came, when they were there, and at the end.
     pub usage: Option<[Usage; 3]>,
+    /// How many subscribers there were when the memory with them was read.
+    pub held_with: usize,
     /// What went wrong, the first few of each kind.
     pub faults: Vec<String>,
 }
@@ -51,21 +53,33 @@ impl Report {
             / 1e9
     }
 
-    fn cpu_micros_per_delivery(&self) -> Option<f64> {
+    /// From the first publish to the last acknowledgement.
+    fn publish_seconds(&self) -> f64 {
+        let first = self.published.first.unwrap_or(0);
+        self.published.last.saturating_sub(first) as f64 / 1e9
+    }
+
+    /// From the subscribers' being there to the end of deliveries.
+    fn cpu_seconds(&self) -> Option<f64> {
         let [_, before, after] = self.usage?;
-        let used = after.cpu.saturating_sub(before.cpu);
-        (self.tally.deliveries > 0).then(|| used.as_secs_f64() * 1e6 / self.tally.deliveries as f64)
+        Some(after.cpu.saturating_sub(before.cpu).as_secs_f64())
+    }
+
+    fn cpu_micros_per_delivery(&self) -> Option<f64> {
+        let used = self.cpu_seconds()?;
+        (self.tally.deliveries > 0).then(|| used * 1e6 / self.tally.deliveries as f64)
     }
 
     fn memory_per_connection(&self) -> Option<u64> {
         let [before, with, _] = self.usage?;
         let more = with.memory.saturating_sub(before.memory);
-        Some(more / (self.held.max(1) as u64))
+        Some(more / (self.held_with.max(1) as u64))
     }
 
     /// For a person.
     pub fn to_text(&self) -> String {
         let seconds = self.seconds().max(f64::MIN_POSITIVE);
+        let publishing = self.publish_seconds().max(f64::MIN_POSITIVE);
         let millis = |quantile| self.tally.latency.value_at_quantile(quantile) as f64 / 1000.0;
         let mut lines = vec![
             format!(
@@ -73,9 +87,10 @@ impl Report {
                 self.held, self.connections, self.connect_seconds
             ),
             format!(
-                "published    {} in {seconds:.2} s, {:.0}/s",
+                "published    {} in {publishing:.2} s, {:.0}/s, up to {:.2} ms behind time",
                 self.published.events,
-                self.published.events as f64 / seconds
+                self.published.events as f64 / publishing,
+                self.published.late as f64 / 1e6
             ),
             format!(
                 "deliveries   {} of {}, {:.0}/s, {:.1} MB/s",
@@ -99,8 +114,11 @@ impl Report {
                 self.tally.disorder
             ),
         ];
-        if let Some(micros) = self.cpu_micros_per_delivery() {
-            lines.push(format!("server CPU   {micros:.2} µs per delivery"));
+        if let (Some(micros), Some(all)) = (self.cpu_micros_per_delivery(), self.cpu_seconds()) {
+            // The system counts in steps of 10 ms.
+            lines.push(format!(
+                "server CPU   {micros:.2} µs per delivery, {all:.2} s in all"
+            ));
         }
         if let (Some(bytes), Some([_, with, after])) = (self.memory_per_connection(), self.usage) {
             lines.push(format!(
@@ -122,13 +140,16 @@ impl Report {
     pub fn to_json(&self) -> Value {
         let quantile = |quantile| self.tally.latency.value_at_quantile(quantile) as f64 / 1000.0;
         let seconds = self.seconds().max(f64::MIN_POSITIVE);
+        let publishing = self.publish_seconds().max(f64::MIN_POSITIVE);
         json!({
             "connections": self.connections,
             "held": self.held,
             "connect_seconds": self.connect_seconds,
             "published": self.published.events,
             "seconds": seconds,
-            "published_per_second": self.published.events as f64 / seconds,
+            "publish_seconds": publishing,
+            "published_per_second": self.published.events as f64 / publishing,
+            "published_late_ms": self.published.late as f64 / 1e6,
             "deliveries": self.tally.deliveries,
             "expected": self.expected,
             "deliveries_per_second": self.tally.deliveries as f64 / seconds,
@@ -144,6 +165,7 @@ impl Report {
             "duplicates": self.tally.duplicates,
             "disorder": self.tally.disorder,
             "foreign": self.tally.foreign,
+            "server_cpu_seconds": self.cpu_seconds(),
             "server_cpu_us_per_delivery": self.cpu_micros_per_delivery(),
             "server_bytes_per_connection": self.memory_per_connection(),
             "server_bytes": self.usage.map(|usage| usage.map(|usage| usage.memory)),

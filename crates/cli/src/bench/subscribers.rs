@@ -70,7 +70,7 @@ impl Subscribers {
             for event in &events {
                 let stream = &mut self.streams[event.token().0];
                 let was_open = stream.open;
-                let outcome = stream.read(run, &mut buffer, &mut tally);
+                let outcome = stream.read(run, event.is_read_closed(), &mut buffer, &mut tally);
                 if stream.open && !was_open {
                     run.open.fetch_add(1, Ordering::Relaxed);
                 }
@@ -90,8 +90,15 @@ impl Subscribers {
 }
 
 impl Stream {
-    /// Reads all there is.
-    fn read(&mut self, run: &Run, buffer: &mut [u8], tally: &mut Tally) -> Result<(), Fault> {
+    /// Reads all there is; to the end, if that is known to have come: it is not
+    /// told again.
+    fn read(
+        &mut self,
+        run: &Run,
+        to_end: bool,
+        buffer: &mut [u8],
+        tally: &mut Tally,
+    ) -> Result<(), Fault> {
         loop {
             match self.socket.read(buffer) {
                 Ok(0) => return Err(Fault::Ended),
@@ -100,7 +107,7 @@ impl Stream {
                     self.response
                         .take(&buffer[..len], now, &run.payload, tally)?;
                     self.open = self.response.is_open();
-                    if len < buffer.len() {
+                    if len < buffer.len() && !to_end {
                         // The next byte makes the socket readable again.
                         return Ok(());
                     }

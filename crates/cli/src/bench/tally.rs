@@ -37,7 +37,7 @@ pub struct Tally {
     spread: Spread,
     /// Events of this run, each subscriber's first copy.
     pub deliveries: u64,
-    /// Bytes of the streams, with what HTTP adds to them.
+    /// Bytes of the streams, over HTTP/1.1 with the heads and chunks around them.
     pub bytes: u64,
     /// Events that a subscriber had before.
     pub duplicates: u64,
@@ -47,7 +47,8 @@ pub struct Tally {
     pub foreign: u64,
     /// When the last came, in nanoseconds since the run began.
     pub last: u64,
-    /// From publish to receipt, in microseconds.
+    /// From publish, or when a paced publisher was to publish, to receipt, in
+    /// microseconds.
     pub latency: Histogram<u64>,
 }
 
@@ -77,8 +78,8 @@ impl Tally {
         }
     }
 
-    /// Counts an event that came at `now`. What is skipped counts as lost
-    /// unless it comes later.
+    /// Counts an event that came at `now`. What is skipped counts as lost; if
+    /// it comes later, as out of order too.
     pub fn count(&mut self, subscriber: &mut Received, told: Told, now: u64) {
         let Spread { topics, each, .. } = self.spread;
         let Some(next) = subscriber.next.get_mut(told.publisher) else {

@@ -1,6 +1,10 @@
 //! Where to subscribe and publish.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+/// How long an address may take to answer, if there are others.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// An http URL, resolved; `{}` in it stands for a topic's number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +42,9 @@ impl Target {
             true => host.to_owned(),
             false => format!("{host}:80"),
         };
-        let address = full
-            .to_socket_addrs()
-            .ok()
-            .and_then(|mut addresses| addresses.next())
-            .ok_or("the URL's host can't be resolved")?;
+        let addresses = full.to_socket_addrs().map(Iterator::collect);
+        let address = choose(addresses.unwrap_or_default());
+        let address = address.ok_or("the URL's host can't be resolved")?;
         Ok(Self {
             address,
             host: host.to_owned(),
@@ -53,6 +55,16 @@ impl Target {
     /// The path and query for topic number `topic`.
     pub fn path(&self, topic: u64) -> String {
         self.path.replace("{}", &topic.to_string())
+    }
+}
+
+/// Of several addresses (`localhost` has two), the first that answers.
+fn choose(addresses: Vec<SocketAddr>) -> Option<SocketAddr> {
+    let first = *addresses.first()?;
+    let answers = |address: &SocketAddr| TcpStream::connect_timeout(address, PATIENCE).is_ok();
+    match addresses.len() {
+        1 => Some(first),
+        _ => addresses.into_iter().find(answers).or(Some(first)),
     }
 }
 
