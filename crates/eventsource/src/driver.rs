@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tidings_codec::{Item, Limits, TooLarge};
 
@@ -40,7 +40,12 @@ pub(crate) enum Told {
 
 /// After how many inputs that told nothing the other tasks of an executor have
 /// their turn: a body that is always ready must not keep them waiting.
-const INPUTS_PER_POLL: u32 = 64;
+pub(crate) const INPUTS_PER_POLL: u32 = 64;
+
+/// How long what has come for a reader that was busy may take to get to it,
+/// when the server's time is over already: what carries it may read on only
+/// when it is asked, and on another thread.
+const LATE_READER: Duration = Duration::from_secs(1);
 
 /// Polls the connections of one stream, one at a time. It holds one chunk of a
 /// body and the decoder's buffers, and reads on only when it is polled: a slow
@@ -53,6 +58,8 @@ pub(crate) struct Driver {
     chunk: Bytes,
     chunk_at: Duration,
     timer: Option<(Duration, Sleep)>,
+    /// Since when what is being done is waited for; `None` if it wasn't asked yet.
+    waits_from: Option<Duration>,
     event_type: Text,
     /// How many events were told.
     events: u64,
@@ -103,6 +110,7 @@ impl Driver {
             chunk: Bytes::new(),
             chunk_at: Duration::ZERO,
             timer: None,
+            waits_from: None,
             event_type: Text::EMPTY,
             events: 0,
             view,
@@ -222,13 +230,38 @@ impl Driver {
     /// Waits for what is being done, or for its time to be over. `None`: a
     /// chunk has come, or the request is on its way.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Option<Input>> {
-        let input = match &mut self.doing {
+        if let Poll::Ready(input) = self.poll_doing(cx) {
+            self.waits_from = None;
+            return Poll::Ready(input);
+        }
+        let waits_from = match self.waits_from {
+            Some(time) => time,
+            None => *self.waits_from.insert(self.means.runtime.now()),
+        };
+        ready!(self.poll_timer(waits_from, cx));
+        let now = self.means.runtime.now();
+        if self.was_away(waits_from, now) {
+            self.waits_from = Some(now);
+            ready!(self.poll_timer(now, cx));
+        }
+        self.waits_from = None;
+        Poll::Ready(Some(Input::Timer))
+    }
+
+    /// Whether the reader was not there any more when the server's time was over.
+    fn was_away(&self, waits_from: Duration, now: Duration) -> bool {
+        let deadline = self.machine.deadline();
+        deadline.is_some_and(|time| waits_from < time && now > time.saturating_add(LATE_READER))
+    }
+
+    fn poll_doing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Input>> {
+        match &mut self.doing {
             Doing::Idle(options) => {
                 let now = self.means.runtime.now();
                 let (machine, then) = Machine::new((**options).clone(), now);
                 self.machine = machine;
                 self.begin(then);
-                return Poll::Ready(None);
+                Poll::Ready(None)
             }
             Doing::Preparing(prepared) => {
                 prepared.as_mut().poll(cx).map(|prepared| match prepared {
@@ -260,18 +293,18 @@ impl Driver {
                 None => Some(Input::End),
             }),
             Doing::Waiting(_) | Doing::Stopped => Poll::Pending,
-        };
-        if input.is_ready() {
-            return input;
         }
-        self.poll_timer(cx).map(|()| Some(Input::Timer))
     }
 
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_timer(&mut self, waits_from: Duration, cx: &mut Context<'_>) -> Poll<()> {
         let until = match self.doing {
             Doing::Waiting(until) => Some(until),
             Doing::Idle(_) | Doing::Stopped => None,
-            _ => self.machine.deadline(),
+            _ => match self.machine.deadline() {
+                // The reader has come late, not the server.
+                Some(time) if time <= waits_from => Some(waits_from.saturating_add(LATE_READER)),
+                time => time,
+            },
         };
         let Some(until) = until else {
             self.timer = None;
@@ -286,10 +319,10 @@ impl Driver {
                 &mut none.insert((until, sleep)).1
             }
         };
-        std::task::ready!(timer.as_mut().poll(cx));
+        ready!(timer.as_mut().poll(cx));
         self.timer = None;
         if self.means.runtime.now() < until {
-            return self.poll_timer(cx);
+            return self.poll_timer(waits_from, cx);
         }
         Poll::Ready(())
     }

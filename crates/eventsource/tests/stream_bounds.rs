@@ -4,6 +4,7 @@ mod stream;
 
 use bytes::Bytes;
 use futures_util::stream as streams;
+use futures_util::{FutureExt as _, StreamExt as _};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::future::poll_fn;
 use std::pin::pin;
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use stream::{SECOND, Shown, World, shown};
 use tidings_eventsource::protocol::{Head, Policy, Request};
-use tidings_eventsource::transport::{Answer, Response, Sending, Transport};
+use tidings_eventsource::transport::{Answer, Body, Response, Sending, Transport};
 use tidings_eventsource::{Builder, EventStream, Runtime, VirtualRuntime};
 
 /// A stream whose server makes it wait in every way there is.
@@ -90,19 +91,17 @@ impl Transport for Endless {
             taken.fetch_add(1, Ordering::Relaxed);
             Ok(chunk.clone())
         });
-        let mut headers = HeaderMap::new();
-        let event_stream = HeaderValue::from_static("text/event-stream");
-        headers.insert("content-type", event_stream);
-        Box::pin(async {
-            Ok(Response {
-                head: Head {
-                    status: StatusCode::OK,
-                    headers,
-                },
-                body: Box::pin(body),
-            })
-        })
+        answered(Box::pin(body))
     }
+}
+
+fn answered(body: Body) -> Sending {
+    let mut headers = HeaderMap::new();
+    let event_stream = HeaderValue::from_static("text/event-stream");
+    headers.insert("content-type", event_stream);
+    let status = StatusCode::OK;
+    let head = Head { status, headers };
+    Box::pin(async { Ok(Response { head, body }) })
 }
 
 fn endless(chunk: &'static str) -> (Builder, Arc<AtomicUsize>, VirtualRuntime) {
@@ -131,8 +130,15 @@ fn nothing_is_read_ahead_of_who_reads() {
 
 #[test]
 fn a_body_without_events_lets_others_run() {
-    // Nothing in it is told, and it never waits.
-    let (builder, taken, runtime) = endless(": all is well\n\n");
+    // Nothing in it is told, or what is told is passed over; it never waits.
+    check_gives_way(": all is well\n\n");
+    check_gives_way("retry: 1\n");
+    check_gives_way("id: 1\ndata: the same\n\n");
+}
+
+fn check_gives_way(chunk: &'static str) {
+    let (builder, taken, runtime) = endless(chunk);
+    let builder = builder.last_event_id("1").deduplicate(1);
     let mut events = builder.open().expect("valid");
     runtime.block_on(async {
         let mut next = pin!(events.next());
@@ -154,4 +160,78 @@ fn close_is_heard_in_a_body_without_events() {
     runtime.block_on(async {
         assert!(events.next().await.is_none());
     });
+}
+
+/// A server that has always sent something already, three times; but who
+/// carries it begins only when it is asked, and takes a while.
+struct Carried(VirtualRuntime);
+
+impl Transport for Carried {
+    fn send(&self, _: Request) -> Sending {
+        let runtime = self.0.clone();
+        let body = streams::unfold(1, move |count| {
+            let while_it_carries = runtime.sleep(SECOND / 4);
+            async move {
+                while_it_carries.await;
+                let chunk = format!("data: {count}\n\n").into();
+                (count < 4).then_some((Ok(chunk), count + 1))
+            }
+        });
+        answered(Box::pin(body.chain(streams::pending())))
+    }
+}
+
+#[test]
+fn d14_bytes_that_wait_for_a_busy_reader_are_no_silence() {
+    let runtime = VirtualRuntime::new(1);
+    let transport = Carried(runtime.clone());
+    let builder = Builder::new("http://hub.example/", transport, runtime.clone());
+    let mut notices = builder.open().expect("valid").notices();
+    let told = runtime.block_on(async {
+        let mut told = Vec::new();
+        for _ in 0..5 {
+            runtime.sleep(SECOND * 3600).await;
+            let asked = runtime.now();
+            let notice = shown(&notices.next().await.expect("no end"));
+            let took = (runtime.now() - asked).as_secs_f64();
+            told.push(format!("{took} {notice}"));
+        }
+        told
+    });
+    let (last, before) = told.split_last().expect("five");
+    assert_eq!(
+        before,
+        [
+            "0 open http://hub.example/",
+            r#"0.25 message "1" "#,
+            r#"0.25 message "2" "#,
+            r#"0.25 message "3" "#,
+        ]
+    );
+    // Nothing came then.
+    assert!(last.starts_with("1 reconnecting in "), "{last}");
+    assert!(last.ends_with("silent for 45 s"), "{last}");
+}
+
+#[test]
+fn d14_a_reader_that_looks_in_rarely_finds_bytes_and_silence_too() {
+    let runtime = VirtualRuntime::new(1);
+    let transport = Carried(runtime.clone());
+    let builder = Builder::new("http://hub.example/", transport, runtime.clone());
+    let mut notices = builder.open().expect("valid").notices();
+    let told = runtime.block_on(async {
+        let mut told = Vec::new();
+        while told.len() < 5 {
+            // It waits for nothing: what is carried has come by the next time.
+            if let Some(notice) = notices.next().now_or_never() {
+                told.push(shown(&notice.expect("no end")));
+            }
+            runtime.sleep(SECOND * 50).await;
+        }
+        told
+    });
+    let (last, before) = told.split_last().expect("five");
+    let expected = ["1", "2", "3"].map(|count| format!("message {count:?} "));
+    assert_eq!(before[1..], expected);
+    assert!(last.ends_with("silent for 45 s"), "{last}");
 }

@@ -266,6 +266,16 @@ fn a_gap_is_an_event_among_events() {
 }
 
 #[test]
+fn a_gap_is_told_whatever_id_it_stands_at() {
+    check_ids(
+        |builder| builder.deduplicate(10),
+        "id: 1\ndata: a\n\n",
+        "event: tidings:gap\ndata\nid: 1\n\nid: 1\ndata: a\n\n",
+        &["message \"a\" #1", "tidings:gap \"\" #1"],
+    );
+}
+
+#[test]
 fn json_tells_what_is_missing_and_what_is_wrong_and_goes_on() {
     let world = World::new([Answer::stream()
         .chunk("data: {\"n\":1}\n\ndata: secret\n\n")

@@ -14,7 +14,7 @@ use reader::Reader;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 /// The events of an event stream, over as many connections as it takes.
 ///
@@ -106,14 +106,10 @@ impl Stream for EventStream {
     type Item = Result<Event, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            match ready!(self.reader.poll_notice(cx)) {
-                Some(Ok(Notice::Event(event))) => return Poll::Ready(Some(Ok(event))),
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
-            }
-        }
+        self.reader.poll_picked(cx, |notice| match notice {
+            Notice::Event(event) => Some(event),
+            _ => None,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use futures_core::stream::FusedStream;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use url::Url;
 
@@ -68,15 +68,14 @@ impl Stream for Notices {
     type Item = Result<Notice, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let notice = ready!(self.reader.poll_notice(cx));
-        Poll::Ready(notice.map(|notice| {
-            notice.map(|notice| match notice {
+        self.reader.poll_picked(cx, |notice| {
+            Some(match notice {
                 Notice::Event(event) => {
                     Gap::from_event(event).map_or_else(Notice::Event, Notice::Gap)
                 }
                 other => other,
             })
-        }))
+        })
     }
 }
 

@@ -1,5 +1,5 @@
 use super::Notice;
-use crate::driver::{Driver, Told};
+use crate::driver::{Driver, INPUTS_PER_POLL, Told};
 use crate::duplicates::Duplicates;
 use crate::protocol;
 use crate::resume::Resume;
@@ -41,10 +41,13 @@ impl Reader {
         self.over
     }
 
-    pub(super) fn poll_notice(
+    /// The next notice that `pick` makes something of. What it passes over is
+    /// bounded like what the driver passes over: others have their turn.
+    pub(super) fn poll_picked<T>(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Notice, Error>>> {
+        pick: impl Fn(Notice) -> Option<T>,
+    ) -> Poll<Option<Result<T, Error>>> {
         if self.over {
             return Poll::Ready(None);
         }
@@ -53,29 +56,34 @@ impl Reader {
         {
             return Poll::Ready(Some(Err(error)));
         }
-        loop {
+        for _ in 0..INPUTS_PER_POLL {
             let Poll::Ready(told) = self.driver.poll_told(cx) else {
                 return self.pending();
             };
             let Some(told) = told else {
                 return self.end();
             };
-            if let Some(item) = self.item(told) {
-                self.over = matches!(&item, Err(error) if !error.is_passing());
-                return Poll::Ready(Some(item));
+            let Some(item) = self.item(told) else {
+                continue;
+            };
+            self.over = matches!(&item, Err(error) if !error.is_passing());
+            if let Some(picked) = item.map(&pick).transpose() {
+                return Poll::Ready(Some(picked));
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// All that came is told: so far is the stream.
-    fn pending(&mut self) -> Poll<Option<Result<Notice, Error>>> {
+    fn pending<T>(&mut self) -> Poll<Option<Result<T, Error>>> {
         match self.save_reached() {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Some(Err(error))),
         }
     }
 
-    fn end(&mut self) -> Poll<Option<Result<Notice, Error>>> {
+    fn end<T>(&mut self) -> Poll<Option<Result<T, Error>>> {
         self.over = true;
         let saved = self
             .save_reached()
@@ -120,8 +128,10 @@ impl Reader {
             self.driver.close();
             return None;
         }
+        // What a hub says of a gap is news whatever ID it stands at.
         if let Some(duplicates) = &mut options.duplicates
             && duplicates.has_seen(&event)
+            && event.gap_reason().is_none()
         {
             return None;
         }
