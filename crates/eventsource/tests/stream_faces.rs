@@ -3,6 +3,8 @@
 mod stream;
 
 use futures_util::stream::FusedStream;
+use http::HeaderValue;
+use http::header::COOKIE;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use stream::{SECOND, World, all};
@@ -173,6 +175,12 @@ fn sends_what_it_was_told_to() {
         .header("X-Tenant", "7")
         .header("x-tenant", "8")
         .bearer("secret")
+        .secret_header("x-api-key", "secret")
+        .headers(
+            [(COOKIE, HeaderValue::from_static("a=secret"))]
+                .into_iter()
+                .collect(),
+        )
         .body("application/json", "{}")
         .open()
         .expect("valid");
@@ -187,6 +195,8 @@ fn sends_what_it_was_told_to() {
             ("cache-control", "no-cache"),
             ("x-tenant", "8"),
             ("authorization", "Bearer secret"),
+            ("x-api-key", "secret"),
+            ("cookie", "a=secret"),
             ("content-type", "application/json"),
         ] {
             let values: Vec<_> = request.headers.get_all(name).iter().collect();

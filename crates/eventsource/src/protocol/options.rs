@@ -1,11 +1,12 @@
 use super::{Cors, Policy};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
+use std::fmt;
 use tidings_codec::{EventId, Limits};
 use url::Url;
 
 /// What to fetch, and how.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// Where each first attempt and each reconnect goes (R6). A user and a
     /// password in it become basic authorization, which leaves the URL.
@@ -53,5 +54,17 @@ impl Options {
             comments: false,
             seed: 0,
         }
+    }
+}
+
+/// Without what may be secret: the URL, the headers and the body.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("method", &self.method)
+            .field("policy", &self.policy)
+            .field("limits", &self.limits)
+            .field("cors", &self.cors)
+            .finish_non_exhaustive()
     }
 }

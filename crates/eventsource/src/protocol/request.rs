@@ -4,9 +4,12 @@ use super::Options;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, ORIGIN, PRAGMA};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, COOKIE, ORIGIN, PRAGMA, PROXY_AUTHORIZATION,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::percent_decode_str;
+use std::fmt;
 use tidings_codec::EventId;
 use url::Url;
 
@@ -14,7 +17,7 @@ pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event
 
 /// One request as it goes to the server: nothing is added but what carries it
 /// (`Host`, `Content-Length`, `Accept-Encoding`, cookies if it says so).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     /// The method.
     pub method: Method,
@@ -68,6 +71,7 @@ impl Request {
                 None => headers.remove(ORIGIN),
             };
         }
+        mark_credentials(&mut headers);
         let mut request = Self {
             method: options.method.clone(),
             url,
@@ -83,6 +87,7 @@ impl Request {
     pub(super) fn with_user_in_header(mut self) -> Self {
         let (url, user) = without_user(&self.url);
         self.url = url;
+        mark_credentials(&mut self.headers);
         self.authorize(user);
         self
     }
@@ -95,6 +100,32 @@ impl Request {
             && !self.headers.contains_key(AUTHORIZATION)
         {
             self.headers.insert(AUTHORIZATION, user);
+        }
+    }
+}
+
+/// Without what may be secret: the query, the body, and headers that are
+/// credentials or [marked as sensitive](HeaderValue::set_sensitive).
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut url = self.url.clone();
+        url.set_query(None);
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &without_user(&url).0.as_str())
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Marks what is a credential by its name, so that nothing that prints a request
+/// shows it.
+fn mark_credentials(headers: &mut HeaderMap) {
+    for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+        if let http::header::Entry::Occupied(mut values) = headers.entry(name) {
+            values
+                .iter_mut()
+                .for_each(|value| value.set_sensitive(true));
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::resume::Resume;
 use crate::transport::Transport;
 use crate::{BoxError, Error, IdStore, InvalidRequest, Runtime};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::fmt;
 use std::future::Future;
@@ -74,21 +74,36 @@ impl Builder {
     /// Sends a header with each attempt, replacing one of the same name.
     /// `Accept` and `Cache-Control` have their values from the standard (R2, R3)
     /// unless given here; `Last-Event-ID` belongs to the protocol, see
-    /// [`Builder::last_event_id`]. Credentials (`Authorization`, `Cookie`) are
-    /// not sent on to another origin by a redirect.
-    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+    /// [`Builder::last_event_id`].
+    ///
+    /// `Authorization`, `Proxy-Authorization`, `Cookie` and `Host` don't follow a
+    /// redirect to another origin. Any other header does: what is a secret, like
+    /// an API key, is for [`Builder::secret_header`].
+    pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.header_value(name, value.as_ref(), false)
+    }
+
+    /// Sends a header whose value is a secret, like `X-Api-Key`: as
+    /// [`Builder::header`], but it doesn't follow a redirect to another origin,
+    /// nor does what prints a request show it.
+    pub fn secret_header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.header_value(name, value.as_ref(), true)
+    }
+
+    fn header_value(mut self, name: &str, value: &[u8], is_secret: bool) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes());
-        let value = HeaderValue::from_bytes(value.as_ref());
+        let value = HeaderValue::from_bytes(value);
         let (Ok(name), Ok(mut value)) = (name, value) else {
             return self.refuse(InvalidRequest::Header);
         };
-        // So that nothing that prints a request shows it.
-        value.set_sensitive([AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].contains(&name));
+        value.set_sensitive(is_secret);
         self.headers.insert(name, value);
         self
     }
 
-    /// Sends several headers, replacing those of the same names.
+    /// Sends several headers, replacing those of the same names. Values that are
+    /// [marked as sensitive](HeaderValue::set_sensitive) are secrets as those of
+    /// [`Builder::secret_header`] are.
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         self.headers.extend(headers);
         self
@@ -199,6 +214,10 @@ impl Builder {
     /// as to give it a fresh token. It runs before attempts, not before the
     /// requests that redirects lead to. An error of its own counts as a failed
     /// attempt ([`Error::Hook`]).
+    ///
+    /// What it sets follows redirects as what [`Builder::headers`] sets does: a
+    /// secret that isn't in `Authorization` or `Cookie` must be
+    /// [marked as sensitive](HeaderValue::set_sensitive).
     pub fn before_attempt<F, R>(mut self, hook: F) -> Self
     where
         F: Fn(Request) -> R + Send + Sync + 'static,

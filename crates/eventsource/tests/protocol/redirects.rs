@@ -345,6 +345,11 @@ fn a_user_in_the_url_is_authorization_and_nowhere_else() {
         !format!("{:?}", world.requests[0]).contains("dXNA"),
         "it is marked as sensitive"
     );
+    let shown = format!("{:?}", world.machine);
+    assert!(
+        !shown.contains("p%C3%A4ss") && !shown.contains("dXNA"),
+        "{shown}"
+    );
 }
 
 #[test]
