@@ -28,7 +28,7 @@ pub struct Machine {
     reconnection_time: Duration,
     waits: Waits,
     silence: Silence,
-    /// Since the start, or a restart.
+    /// Or what was too large to be one. Since the start, or a restart.
     had_event: bool,
 }
 
@@ -138,6 +138,7 @@ impl Machine {
         let item = self.decoder.next(bytes);
         match &item {
             Some(Item::Event(_)) => (stream.brought_event, self.had_event) = (true, true),
+            Some(Item::TooLarge(_)) => self.had_event = true,
             Some(Item::Retry(millis)) => {
                 // F8: at once; T6: for every connection from now on.
                 let (least, most) = self.options.policy.retry_range;

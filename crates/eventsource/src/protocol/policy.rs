@@ -159,7 +159,9 @@ impl Policy {
         }
     }
 
-    /// For a backend that follows a stream for good.
+    /// For a backend that follows a stream for good: a server may take 30 s for
+    /// its head and be silent for 45 s. One that sends fewer heartbeats needs
+    /// another [`Policy::idle`].
     pub fn resilient() -> Self {
         Self {
             retries: Retries::Transient,
@@ -177,7 +179,9 @@ impl Policy {
 
     /// For an answer that ends: of a language model, of a job. A clean end is
     /// the end; what fails is tried again only before the first event, so that
-    /// nothing is said twice.
+    /// nothing is said twice, four times in all and within 120 s. A server may be
+    /// silent as long as with [`Policy::resilient`], before the first event too:
+    /// for a model that thinks for longer than 45 s, set [`Policy::idle`].
     pub fn once() -> Self {
         Self {
             retries: Retries::BeforeFirstEvent,

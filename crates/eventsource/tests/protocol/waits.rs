@@ -315,6 +315,15 @@ fn once_tries_again_only_before_the_first_event() {
 }
 
 #[test]
+fn once_does_not_ask_again_for_what_was_too_large() {
+    let mut options = with(Policy::once());
+    options.limits.max_event = 4;
+    let mut world = World::new(options, [stream().send("data:12345\n\n").cut()]);
+    let last = world.run().trace.last().unwrap();
+    assert!(last.ends_with(" failed: the connection broke"), "{last}");
+}
+
+#[test]
 fn once_gives_up_after_four_attempts() {
     let mut world = World::new(with(Policy::once()), std::iter::repeat_n(refused(), 9));
     world.run();
