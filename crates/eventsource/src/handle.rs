@@ -13,6 +13,11 @@ use std::time::Duration;
 
 /// A view of a stream, and what can be done to it from another task. Cheap to
 /// clone; doesn't keep the stream alive.
+///
+/// What is asked for happens when the stream is polled next: whoever waits for
+/// it is woken, and who is busy with an event finds it done, the state changed
+/// and the connection dropped, only after asking for the next. Dropping the
+/// stream itself ends it at once.
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -252,13 +257,16 @@ impl Shared {
 
     /// Has `cx` woken when the user wants something; at once if they do already.
     pub(crate) fn wake_for_commands(&self, cx: &Context<'_>) {
-        let mut inner = self.lock();
-        if self.commanded.load(Ordering::Relaxed) {
+        let waker = cx.waker().clone();
+        let (is_commanded, _before) = {
+            let mut inner = self.lock();
+            let is_commanded = self.commanded.load(Ordering::Relaxed);
+            (is_commanded, inner.driver.replace(waker))
+        };
+        // Woken, and the one before dropped, only here, where nothing is locked:
+        // either may do anything.
+        if is_commanded {
             cx.waker().wake_by_ref();
-        }
-        match &mut inner.driver {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
         }
     }
 

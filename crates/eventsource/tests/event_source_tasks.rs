@@ -6,6 +6,7 @@ mod event_source;
 
 use event_source::{Page, SECOND, check};
 use http::header::ACCESS_CONTROL_ALLOW_CREDENTIALS;
+use std::thread;
 use std::time::Duration;
 use tidings_codec::Limits;
 use tidings_eventsource::event_source::Listeners;
@@ -208,6 +209,20 @@ fn b5_events_behind_a_close_are_suppressed() {
         listeners,
         [Answer::stream().chunk(stream).chunk(stream).end()],
         &["0 open Open", "0 message Open a", "0 message Closed b"],
+    );
+}
+
+#[test]
+fn a6_b5_another_thread_closes_it_while_a_listener_runs() {
+    let closing = Listeners::new().on("message", |source, _| {
+        thread::scope(|threads| {
+            threads.spawn(|| source.close());
+        });
+    });
+    check(
+        closing,
+        [Answer::stream().chunk("data: a\n\ndata: b\n\n")],
+        &["0 open Open", "0 message Closed a"],
     );
 }
 
