@@ -37,6 +37,13 @@ impl Duplicates {
         }
     }
 
+    /// Remembers nothing any more.
+    pub(crate) fn forget(&mut self) {
+        self.order.clear();
+        self.known.clear();
+        self.bytes = 0;
+    }
+
     /// Remembers an ID, and says whether it is new.
     pub(crate) fn remember(&mut self, id: &Text) -> bool {
         if !self.known.insert(id.clone()) {

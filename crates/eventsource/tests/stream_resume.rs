@@ -276,6 +276,25 @@ fn a_gap_is_told_whatever_id_it_stands_at() {
 }
 
 #[test]
+fn d15_behind_a_gap_to_another_history_its_ids_are_new() {
+    for (reason, is_other) in [("foreign", true), ("unknown", true), ("expired", false)] {
+        let gap = format!("{{\"reason\":\"{reason}\"}}");
+        let again = format!("event: tidings:gap\ndata: {gap}\nid: 0\n\nid: 1\ndata: a\n\n");
+        let told = format!("tidings:gap {gap:?} #0");
+        let mut expected = vec!["message \"a\" #1", &told];
+        if is_other {
+            expected.push("message \"a\" #1");
+        }
+        check_ids(
+            |builder| builder.deduplicate(10),
+            "id: 1\ndata: a\n\n",
+            &again,
+            &expected,
+        );
+    }
+}
+
+#[test]
 fn json_tells_what_is_missing_and_what_is_wrong_and_goes_on() {
     let world = World::new([Answer::stream()
         .chunk("data: {\"n\":1}\n\ndata: secret\n\n")

@@ -182,6 +182,10 @@ impl Policy {
     /// nothing is said twice, four times in all and within 120 s. A server may be
     /// silent as long as with [`Policy::resilient`], before the first event too:
     /// for a model that thinks for longer than 45 s, set [`Policy::idle`].
+    ///
+    /// A body that only the end of its connection delimits ends cleanly wherever
+    /// the connection ends: an answer with an end marker should be read until that
+    /// (`Builder::until_data`).
     pub fn once() -> Self {
         Self {
             retries: Retries::BeforeFirstEvent,

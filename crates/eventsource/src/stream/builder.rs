@@ -167,7 +167,10 @@ impl Builder {
 
     /// Drops events whose own ID is among the last `ids` different ones, for
     /// servers that give the last event once more to who resumes after it. At
-    /// most 1 MiB of IDs are remembered. Without this nothing is dropped.
+    /// most 1 MiB of IDs are remembered, and none behind a gap to another history
+    /// ([`GapReason::Foreign`](crate::GapReason::Foreign) or `Unknown`); a server
+    /// that begins its IDs anew without saying so needs `0`. Without this nothing
+    /// is dropped.
     pub fn deduplicate(mut self, ids: usize) -> Self {
         self.remembered_ids = ids;
         self

@@ -3,7 +3,7 @@ use crate::driver::{Driver, INPUTS_PER_POLL, Told};
 use crate::duplicates::Duplicates;
 use crate::protocol;
 use crate::resume::Resume;
-use crate::{Error, Event, Handle};
+use crate::{Error, Event, GapReason, Handle};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -128,12 +128,16 @@ impl Reader {
             self.driver.close();
             return None;
         }
-        // What a hub says of a gap is news whatever ID it stands at.
-        if let Some(duplicates) = &mut options.duplicates
-            && duplicates.has_seen(&event)
-            && event.gap_reason().is_none()
-        {
-            return None;
+        let gap = event.gap_reason();
+        if let Some(duplicates) = &mut options.duplicates {
+            if matches!(gap, Some(GapReason::Foreign | GapReason::Unknown)) {
+                // Another history, whose IDs may be those of the one before.
+                duplicates.forget();
+            }
+            // What a hub says of a gap is news whatever ID it stands at.
+            if duplicates.has_seen(&event) && gap.is_none() {
+                return None;
+            }
         }
         if let Some(resume) = &options.resume {
             resume.give(&event);
