@@ -147,17 +147,20 @@ impl Drop for Curl {
 
 #[test]
 fn curl_publishes_an_event_stream_as_it_comes() {
-    check_publishes("--http1.1");
+    check_publishes("--http1.1", true);
 }
 
 #[test]
 fn curl_publishes_an_event_stream_over_http2() {
-    check_publishes("--http2-prior-knowledge");
+    // curl may hold what its socket didn't take at once until it has read more,
+    // so that waiting for it would be waiting for ever.
+    check_publishes("--http2-prior-knowledge", false);
 }
 
-/// `curl -T -`: each event is seen while the upload goes on.
+/// `curl -T -`, whose events are all published; and each is seen before the next
+/// is sent, if they are to be `awaited`.
 #[track_caller]
-fn check_publishes(version: &str) {
+fn check_publishes(version: &str, awaited: bool) {
     let cutter = Cutter::new(&[]);
     let hub = behind(&cutter);
     let mut watch = hub.watch(&format!("/t/{TOPIC}")).opened();
@@ -165,14 +168,22 @@ fn check_publishes(version: &str) {
         version,
         &format!("http://{}/t/{TOPIC}?keep=id", hub.address()),
     );
-    for row in rows() {
-        stdin.write_all(&encoded(&row)).expect("curl reads");
-        stdin.flush().expect("curl reads");
+    let mut check_seen = |row: &Row| {
         let seen = watch.next().expect("an event");
         let id = row.id.unwrap_or(&seen.id).to_owned();
         check_same(&mut Seen(Some(seen)), &[row.seen(id)]);
+    };
+    for row in rows() {
+        stdin.write_all(&encoded(&row)).expect("curl reads");
+        stdin.flush().expect("curl reads");
+        if awaited {
+            check_seen(&row);
+        }
     }
     drop(stdin);
+    if !awaited {
+        rows().iter().for_each(check_seen);
+    }
     let mut answer = String::new();
     let mut stdout = curl.0.stdout.take().expect("piped");
     stdout.read_to_string(&mut answer).expect("an answer");

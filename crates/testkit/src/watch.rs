@@ -1,8 +1,9 @@
 //! A watcher: reads an event stream as a browser would.
 
-use crate::http::{Answer, Http};
+use crate::http::{Answer, Http, PATIENCE};
 use std::io;
 use std::net::SocketAddr;
+use std::time::Instant;
 use tidings_codec::{Decoder, Item};
 
 /// An event as a listener sees it.
@@ -93,8 +94,9 @@ impl Watch {
     /// The next event; `None` at the end of the stream.
     ///
     /// # Errors
-    /// What the system says; `WouldBlock` if nothing comes for 30 s.
+    /// What the system says; `WouldBlock` if no event comes for 30 s.
     pub fn try_next(&mut self) -> io::Result<Option<Received>> {
+        let begun = Instant::now();
         loop {
             let mut rest = &self.bytes[..];
             let mut found = None;
@@ -119,6 +121,10 @@ impl Watch {
             }
             if !self.read()? {
                 return Ok(None);
+            }
+            // Heartbeats alone would keep it waiting for ever.
+            if begun.elapsed() > PATIENCE {
+                return Err(io::ErrorKind::WouldBlock.into());
             }
         }
     }
@@ -216,7 +222,7 @@ impl Iterator for Watch {
     /// The next event; `None` at the end of the stream, however it ended.
     ///
     /// # Panics
-    /// If nothing comes for 30 s.
+    /// If no event comes for 30 s.
     fn next(&mut self) -> Option<Received> {
         match self.try_next() {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => None,
