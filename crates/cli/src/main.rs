@@ -1,5 +1,7 @@
 //! The binary `tidings`.
 
+#[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
+mod allocator;
 mod args;
 mod bench;
 mod config;

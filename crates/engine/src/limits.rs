@@ -35,7 +35,7 @@ pub const PAGES_BYTES: usize = 64 << 20;
 /// What a subscription costs in memory beside its selectors and its buffer, in
 /// bytes, rounded up: state, index entries, and hyper's connection with the two
 /// buffers of 8 KiB that it keeps.
-pub const SUBSCRIPTION_BYTES: u64 = 20 * 1024;
+pub const SUBSCRIPTION_BYTES: u64 = 28 * 1024;
 /// An envelope is at most this many times as long as its event: JSON writes
 /// U+0001 as `\u0001`, six bytes for one.
 pub const ENVELOPE_FACTOR: u64 = 6;
