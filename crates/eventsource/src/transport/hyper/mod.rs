@@ -14,15 +14,18 @@ use super::{
 use crate::protocol::{Head, Request};
 use bytes::Bytes;
 use connect::Connector;
-use futures_util::{TryStreamExt, stream};
+use futures_core::Stream;
 use http::{HeaderValue, Uri, header};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyDataStream, BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
 use proxy::Proxies;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 /// HTTP/1.1 and HTTP/2 over TCP and TLS. Cheap to clone; clones share
 /// connections.
@@ -117,11 +120,7 @@ impl Inner {
             status: head.status,
             headers: head.headers,
         };
-        // Ends after an error, which hyper may repeat.
-        let body = stream::try_unfold(body.into_data_stream(), |mut body| async {
-            let chunk = body.try_next().await.map_err(|error| from_hyper(&error))?;
-            Ok(chunk.map(|bytes| (bytes, body)))
-        });
+        let body = Chunks(Some(body.into_data_stream()));
         let body = coding::decoded(&head.headers, Box::pin(body));
         Ok(Response { head, body })
     }
@@ -154,6 +153,24 @@ impl Inner {
         *to_send.uri_mut() = uri;
         *to_send.headers_mut() = headers;
         Ok(to_send)
+    }
+}
+
+/// A body that ends after an error, which hyper may repeat.
+struct Chunks(Option<BodyDataStream<Incoming>>);
+
+impl Stream for Chunks {
+    type Item = Result<Bytes, TransportError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(body) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        let chunk = ready!(Pin::new(body).poll_next(cx));
+        if !matches!(chunk, Some(Ok(_))) {
+            self.0 = None;
+        }
+        Poll::Ready(chunk.map(|chunk| chunk.map_err(|error| from_hyper(&error))))
     }
 }
 
