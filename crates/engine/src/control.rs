@@ -1,7 +1,7 @@
 //! What a stream says beside its events, as bytes: where it starts, that it
 //! lives, when to come back, and what is missing.
 
-use crate::WireId;
+use crate::{Gap, Position, WireId};
 use bytes::Bytes;
 use tidings_codec::{Block, EventType, put_comment, put_id, put_retry};
 
@@ -25,9 +25,22 @@ pub enum GapReason {
     Foreign,
     /// They were found damaged in the store.
     Corrupt,
+    /// The reader was slower than the events, and the topic's policy is to go
+    /// on with what is new.
+    Slow,
 }
 
 impl GapReason {
+    /// Why a store whose events up to `horizon` may have expired misses those
+    /// of `gap`.
+    pub fn of_missing(gap: Gap, horizon: Position) -> Self {
+        if horizon >= gap.to {
+            Self::Expired
+        } else {
+            Self::Corrupt
+        }
+    }
+
     /// The reason as the gap event says it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,6 +48,7 @@ impl GapReason {
             Self::Unknown => "unknown",
             Self::Foreign => "foreign",
             Self::Corrupt => "corrupt",
+            Self::Slow => "slow",
         }
     }
 }
@@ -98,7 +112,7 @@ fn end_block(mut out: Vec<u8>) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{LogId, Position};
+    use crate::LogId;
     use tidings_codec::{Decoder, Item};
 
     const ID: WireId = WireId {
@@ -149,6 +163,7 @@ mod tests {
             (GapReason::Unknown, "unknown"),
             (GapReason::Foreign, "foreign"),
             (GapReason::Corrupt, "corrupt"),
+            (GapReason::Slow, "slow"),
         ] {
             let (events, retries, id) = read(&gap(reason, ID));
             let [(event_type, data)] = &events[..] else {

@@ -1,5 +1,6 @@
 //! The bytes of an event, made once and shared by all who receive it.
 
+use crate::batch::{Form, Framing};
 use crate::{Entry, LogId, Position, Timestamp, Topic, WireId};
 use bytes::Bytes;
 use serde::Serialize;
@@ -85,6 +86,16 @@ impl Frame {
     /// The envelope as one chunk of HTTP/1.1's chunked transfer coding.
     pub fn envelope_chunk(&self) -> Bytes {
         self.enveloped().chunk.bytes.clone()
+    }
+
+    /// The block or its chunk, in the form that a stream has.
+    pub fn bytes(&self, form: Form, framing: Framing) -> Bytes {
+        match (form, framing) {
+            (Form::Plain, Framing::Bare) => self.payload(),
+            (Form::Plain, Framing::Chunked) => self.chunk(),
+            (Form::Envelope, Framing::Bare) => self.envelope(),
+            (Form::Envelope, Framing::Chunked) => self.envelope_chunk(),
+        }
     }
 
     /// The event as one line of JSON: `{"topic","event","id","time","data"}`.

@@ -6,6 +6,7 @@
 // The order of a hash map is random: nothing may depend on it.
 #![deny(clippy::iter_over_hash_type)]
 
+pub mod batch;
 mod calendar;
 pub mod control;
 pub mod event;
@@ -19,11 +20,15 @@ pub mod position;
 pub mod publish;
 pub mod selector;
 pub mod since;
+pub mod slow;
 pub mod start;
+pub mod stream;
 pub mod subscriptions;
 pub mod tail;
 pub mod topic;
+pub mod wheel;
 
+pub use batch::{Batch, Form, Framing};
 pub use event::{Entry, Event, IdempotencyKey};
 pub use frame::Frame;
 pub use index::Index;
@@ -31,10 +36,13 @@ pub use limits::Limits;
 pub use log::{Budget, Cursor, Gap, Read};
 pub use position::{LogId, Position, Timestamp, WireId};
 pub use selector::{InvalidSelector, Selection, Selector};
+pub use slow::SlowPolicy;
 pub use start::{Asked, History, Start};
+pub use stream::{Next, Stream};
 pub use subscriptions::{SubscriptionKey, Subscriptions};
 pub use tail::Tail;
 pub use topic::{InvalidTopic, Topic};
+pub use wheel::Wheel;
 
 /// Gives a map's memory back once it is mostly empty.
 fn shrink_map<K: Eq + std::hash::Hash, V>(map: &mut std::collections::HashMap<K, V>) {

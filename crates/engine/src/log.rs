@@ -20,6 +20,19 @@ pub struct Budget {
     pub bytes: usize,
 }
 
+impl Budget {
+    /// As much as there is.
+    pub const ALL: Self = Self::frames(usize::MAX);
+
+    /// So many frames, however large.
+    pub const fn frames(frames: usize) -> Self {
+        Self {
+            frames,
+            bytes: usize::MAX,
+        }
+    }
+}
+
 /// The outcome of a read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read {

@@ -1,7 +1,9 @@
 //! One lane's share of the subscriptions: cursors over the log, and which of
 //! them have something to read.
 
-use crate::{Budget, Cursor, Frame, Gap, Index, Position, Read, Selection, Tail, shrink_slab};
+use crate::{
+    Batch, Budget, Cursor, Frame, Gap, Index, Position, Read, Selection, Tail, shrink_slab,
+};
 use slab::Slab;
 use std::sync::Arc;
 
@@ -41,6 +43,20 @@ pub struct Subscriptions {
     /// The most slots since memory was last given back.
     peak: usize,
     end: Position,
+    /// What was last read, for the next one that stands at the same place.
+    last: Option<Shared>,
+}
+
+/// A read that others may need too.
+#[derive(Debug)]
+struct Shared {
+    selection: Selection,
+    from: Cursor,
+    budget: Budget,
+    /// The lane's position then.
+    end: Position,
+    to: Cursor,
+    batch: Arc<Batch>,
 }
 
 /// Names a subscription; one that was removed is never mistaken for a later
@@ -51,11 +67,31 @@ pub struct SubscriptionKey {
     stamp: u32,
 }
 
+/// How far a lane has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Followed {
+    /// Whether it stands at the tail's end.
+    pub at_end: bool,
+    /// The bytes of the frames that it looked at.
+    pub bytes: usize,
+}
+
 #[derive(Debug)]
 struct Subscription {
     stamp: u32,
     selection: Selection,
     state: State,
+    lag: Lag,
+}
+
+/// How many bytes came for a subscription that it has not been given.
+#[derive(Debug, Clone, Copy)]
+enum Lag {
+    /// It is on its way through history that it asked for, and has not caught
+    /// up yet: that is no lag.
+    Replaying,
+    /// Since it was last caught up.
+    Bytes(u64),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +112,7 @@ impl Subscriptions {
             stamp: 0,
             peak: 0,
             end,
+            last: None,
         }
     }
 
@@ -105,10 +142,15 @@ impl Subscriptions {
             stamp: self.stamp,
         };
         self.index.insert(&selection, key);
+        let state = State::at(cursor.after, self.end);
         entry.insert(Subscription {
             stamp: self.stamp,
             selection,
-            state: State::at(cursor.after, self.end),
+            lag: match state {
+                State::CaughtUp { .. } => Lag::Bytes(0),
+                State::Behind { .. } => Lag::Replaying,
+            },
+            state,
         });
         self.peak = self.peak.max(self.slots.len());
         key
@@ -137,12 +179,14 @@ impl Subscriptions {
         let slots = &mut self.slots;
         self.index.matches(frame.topic(), |key| {
             // The index holds no key without its slot.
-            let state = &mut slots[key.slot as usize].state;
-            if let State::CaughtUp { read } = *state
-                && read < position
-            {
+            let subscription = &mut slots[key.slot as usize];
+            if subscription.state.read() >= position {
+                return;
+            }
+            subscription.lag.grow(frame.payload_len());
+            if let State::CaughtUp { .. } = subscription.state {
                 // Nothing selected lies between where it was and this frame.
-                *state = State::Behind {
+                subscription.state = State::Behind {
                     read: Position(position.0 - 1),
                 };
                 ready.push(key);
@@ -150,47 +194,133 @@ impl Subscriptions {
         });
     }
 
-    /// Moves the lane over at most `max_frames` frames that `tail` has after
-    /// its position, as [`advance`](Self::advance) does. If the tail no longer
+    /// Moves the lane over the frames that `tail` has after its position, as
+    /// far as `budget` allows, as [`advance`](Self::advance) does. If the tail no longer
     /// reaches back to the lane, all caught-up subscriptions become ready, to
-    /// look for themselves. Answers whether the lane is at the tail's end.
+    /// look for themselves.
     pub fn follow(
         &mut self,
         tail: &Tail,
-        max_frames: usize,
+        budget: Budget,
         ready: &mut Vec<SubscriptionKey>,
-    ) -> bool {
+    ) -> Followed {
+        let mut bytes = 0;
         match tail.after(Cursor { after: self.end }) {
-            Ok(frames) => frames
-                .take(max_frames)
-                .for_each(|frame| self.advance(frame, ready)),
+            Ok(frames) => {
+                for frame in frames.take(budget.frames) {
+                    if bytes >= budget.bytes {
+                        break;
+                    }
+                    bytes += frame.payload_len();
+                    self.advance(frame, ready);
+                }
+            }
             Err(Gap { .. }) => self.jump(tail.end(), ready),
         }
-        self.end >= tail.end()
+        Followed {
+            at_end: self.end >= tail.end(),
+            bytes,
+        }
     }
 
-    /// Appends to `out` what `key` has to read, as far as `budget` allows. See
-    /// [`Tail::read`] for the outcomes; a key that was removed is caught up.
-    /// `tail` must not be behind what the lane has followed.
+    /// What `key` has to read, as far as `budget` allows. See [`Tail::read`]
+    /// for the outcomes; a key that was removed is caught up. `tail` must not
+    /// be behind what the lane has followed.
+    ///
+    /// Subscriptions of the same selection that stand at the same place are
+    /// given the same [`Batch`], if they read one after another.
     pub fn read(
         &mut self,
         key: SubscriptionKey,
         tail: &Tail,
         budget: Budget,
-        out: &mut Vec<Arc<Frame>>,
-    ) -> Read {
+    ) -> (Read, Arc<Batch>) {
         debug_assert!(tail.end() >= self.end, "the lane is ahead of the tail");
+        let Some((from, selection)) = self.behind(key) else {
+            return (Read::CaughtUp, Arc::default());
+        };
+        if let Some(shared) = &self.last
+            && shared.from == from
+            && shared.end == self.end
+            && shared.budget == budget
+            && shared.selection == *selection
+        {
+            let (to, batch) = (shared.to, Arc::clone(&shared.batch));
+            self.given(key, to, &batch);
+            return (Read::Frames, batch);
+        }
+        let (mut to, mut frames) = (from, Vec::new());
+        let read = tail.read(&mut to, selection, budget, &mut frames);
+        let (selection, batch) = (selection.clone(), Arc::new(Batch::new(frames)));
+        if read == Read::Frames && !batch.is_empty() {
+            self.last = Some(Shared {
+                selection,
+                from,
+                budget,
+                end: self.end,
+                to,
+                batch: Arc::clone(&batch),
+            });
+        }
+        self.given(key, to, &batch);
+        (read, batch)
+    }
+
+    /// As [`Subscriptions::read`], but of each topic only the newest event.
+    pub fn read_newest(
+        &mut self,
+        key: SubscriptionKey,
+        tail: &Tail,
+        budget: Budget,
+    ) -> (Read, Arc<Batch>) {
+        let Some((from, selection)) = self.behind(key) else {
+            return (Read::CaughtUp, Arc::default());
+        };
+        let (mut to, mut frames) = (from, Vec::new());
+        let read = tail.read_newest(&mut to, selection, budget, &mut frames);
+        let batch = Arc::new(Batch::new(frames));
+        self.given(key, to, &batch);
+        (read, batch)
+    }
+
+    /// Takes back what was read and could not be given on: all but the first
+    /// `kept` frames of `batch`, the last that `key` was given.
+    pub fn give_back(&mut self, key: SubscriptionKey, batch: &Batch, kept: usize) {
+        let Some(first) = batch.frames().get(kept) else {
+            return;
+        };
+        let (end, bytes) = (self.end, batch.frames()[kept..].iter());
+        let bytes: usize = bytes.map(|frame| frame.payload_len()).sum();
+        if let Some(subscription) = self.get_mut(key) {
+            subscription.state = State::at(Position(first.position().0 - 1), end);
+            subscription.lag.grow(bytes);
+        }
+    }
+
+    /// Forgets what was read last. A lane that has nothing to do holds no
+    /// frames that the tail has dropped.
+    pub fn rest(&mut self) {
+        self.last = None;
+    }
+
+    /// Where a subscription that is behind stands, and what it watches.
+    fn behind(&self, key: SubscriptionKey) -> Option<(Cursor, &Selection)> {
+        let subscription = self.get(key)?;
+        match subscription.state {
+            State::Behind { read } => Some((Cursor { after: read }, &subscription.selection)),
+            State::CaughtUp { .. } => None,
+        }
+    }
+
+    /// Moves the cursor behind a batch that was read for the subscription.
+    pub(crate) fn given(&mut self, key: SubscriptionKey, cursor: Cursor, batch: &Batch) {
         let end = self.end;
-        let Some(subscription) = self.get_mut(key) else {
-            return Read::CaughtUp;
-        };
-        let State::Behind { read } = subscription.state else {
-            return Read::CaughtUp;
-        };
-        let mut cursor = Cursor { after: read };
-        let outcome = tail.read(&mut cursor, &subscription.selection, budget, out);
-        subscription.state = State::at(cursor.after, end);
-        outcome
+        if let Some(subscription) = self.get_mut(key) {
+            subscription.state = State::at(cursor.after, end);
+            subscription
+                .lag
+                .shrink(batch.payload_len(), subscription.state);
+        }
     }
 
     /// What the subscription watches; `None` if it was removed.
@@ -218,6 +348,7 @@ impl Subscriptions {
         let end = self.end;
         if let Some(subscription) = self.get_mut(key) {
             subscription.state = State::at(cursor.after, end);
+            subscription.lag.shrink(0, subscription.state);
         }
         true
     }
@@ -233,6 +364,16 @@ impl Subscriptions {
     pub fn lag(&self, key: SubscriptionKey) -> u64 {
         self.cursor(key)
             .map_or(0, |cursor| self.end.0.saturating_sub(cursor.after.0))
+    }
+
+    /// How many bytes of events came for the subscription, since it was last
+    /// caught up, that it has not been given. A subscription that is still
+    /// reading the history it asked for has no lag. 0 if it was removed.
+    pub fn lag_bytes(&self, key: SubscriptionKey) -> u64 {
+        match self.get(key).map(|subscription| subscription.lag) {
+            Some(Lag::Bytes(bytes)) => bytes,
+            Some(Lag::Replaying) | None => 0,
+        }
     }
 
     /// Moves the lane to `end` without having seen the events in between.
@@ -268,7 +409,38 @@ impl Subscriptions {
     }
 }
 
+impl SubscriptionKey {
+    /// The number of its place, which nobody else has while it is there: the
+    /// smallest that was free, so that others can be found in a vector by it.
+    pub fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
+impl Lag {
+    fn grow(&mut self, bytes: usize) {
+        if let Self::Bytes(lag) = self {
+            *lag += bytes as u64;
+        }
+    }
+
+    /// After `bytes` were given, which brought the subscription to `state`.
+    fn shrink(&mut self, bytes: usize, state: State) {
+        match (&mut *self, state) {
+            (_, State::CaughtUp { .. }) => *self = Self::Bytes(0),
+            (Self::Bytes(lag), State::Behind { .. }) => *lag = lag.saturating_sub(bytes as u64),
+            (Self::Replaying, State::Behind { .. }) => {}
+        }
+    }
+}
+
 impl State {
+    fn read(self) -> Position {
+        match self {
+            Self::CaughtUp { read } | Self::Behind { read } => read,
+        }
+    }
+
     /// Of a subscription that has everything up to `read`, in a lane at `end`.
     fn at(read: Position, end: Position) -> Self {
         if read < end {

@@ -158,6 +158,40 @@ impl Tail {
         budget: Budget,
         out: &mut Vec<Arc<Frame>>,
     ) -> Read {
+        self.read_which(Which::All, cursor, selection, budget, out)
+    }
+
+    /// As [`Tail::read`], but passes over frames that a later one of the same
+    /// topic follows.
+    pub fn read_newest(
+        &self,
+        cursor: &mut Cursor,
+        selection: &Selection,
+        budget: Budget,
+        out: &mut Vec<Arc<Frame>>,
+    ) -> Read {
+        self.read_which(Which::Newest, cursor, selection, budget, out)
+    }
+
+    /// Whether an event of the topic is held that comes after `position`.
+    pub fn has_newer(&self, topic: &Topic, position: Position) -> bool {
+        self.newest(topic).is_some_and(|newest| newest > position)
+    }
+
+    fn newest(&self, topic: &Topic) -> Option<Position> {
+        let serial = self.topics.get(topic)?.back()?;
+        let frame = &self.frames[(serial - self.first_serial) as usize];
+        Some(frame.position())
+    }
+
+    fn read_which(
+        &self,
+        which: Which,
+        cursor: &mut Cursor,
+        selection: &Selection,
+        budget: Budget,
+        out: &mut Vec<Arc<Frame>>,
+    ) -> Read {
         if cursor.after < self.start {
             return Read::Gap(Gap { to: self.start });
         }
@@ -169,9 +203,9 @@ impl Tail {
         let (exact, patterns) = selection.parts();
         let pending = self.frames.len() - from;
         let reached = if patterns.is_empty() && pending > SCAN_AT_ONCE.max(exact.len()) {
-            self.read_lists(from, exact, budget, out)
+            self.read_lists(which, from, exact, budget, out)
         } else {
-            self.read_scanning(from, selection, 1 + patterns.len(), budget, out)
+            self.read_scanning(which, from, selection, budget, out)
         };
         cursor.after = reached.unwrap_or(self.end);
         if reached.is_none() && out.len() == given_before {
@@ -184,12 +218,13 @@ impl Tail {
     /// Looks at each frame. Answers where it stopped, `None` at the end.
     fn read_scanning(
         &self,
+        which: Which,
         from: usize,
         selection: &Selection,
-        work_per_frame: usize,
         budget: Budget,
         out: &mut Vec<Arc<Frame>>,
     ) -> Option<Position> {
+        let work_per_frame = 1 + selection.parts().1.len();
         let mut spent = Spent::default();
         let mut work = 0;
         for frame in self.frames.range(from..) {
@@ -198,7 +233,9 @@ impl Tail {
             }
             let topic = frame.topic();
             work += work_per_frame * (1 + topic.as_str().len() / TOPIC_BYTES_PER_WORK);
-            if !selection.matches(topic) {
+            if !selection.matches(topic)
+                || which == Which::Newest && self.has_newer(topic, frame.position())
+            {
                 continue;
             }
             if !spent.take(frame, budget) {
@@ -213,6 +250,7 @@ impl Tail {
     /// `None` at the end.
     fn read_lists(
         &self,
+        which: Which,
         from: usize,
         exact: &[Selector],
         budget: Budget,
@@ -228,7 +266,11 @@ impl Tail {
             let Some(serials) = self.topics.get(topic) else {
                 continue;
             };
-            let at = serials.partition_point(|serial| *serial < from);
+            let at = match which {
+                Which::All => serials.partition_point(|serial| *serial < from),
+                Which::Newest if serials.back() < Some(&from) => continue,
+                Which::Newest => serials.len() - 1,
+            };
             let mut rest = serials.range(at..);
             if let Some(serial) = rest.next() {
                 heads.push(Reverse((*serial, lists.len())));
@@ -273,6 +315,14 @@ impl Tail {
             serials.shrink_to(2 * serials.len());
         }
     }
+}
+
+/// Which of the selected frames a read gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    /// Each topic's last.
+    Newest,
 }
 
 /// The place before a frame: nothing selected lies between it and the frame.

@@ -88,16 +88,17 @@ fn a_frame_larger_than_the_bound_reaches_who_is_caught_up() {
     for position in 1..=3 {
         assert!(tail.push(frame(position, "big", 100_000)));
         assert_eq!(tail.len(), 1);
-        let (mut ready, mut out) = (Vec::new(), Vec::new());
-        assert!(lane.follow(&tail, usize::MAX, &mut ready));
+        let mut ready = Vec::new();
+        assert!(lane.follow(&tail, Budget::ALL, &mut ready).at_end);
         assert_eq!(ready, [caught_up]);
         let small = Budget {
             frames: 1,
             bytes: 1,
         };
-        assert_eq!(lane.read(caught_up, &tail, small, &mut out), Read::Frames);
-        assert_eq!(out.len(), 1);
-        assert_eq!(lane.read(caught_up, &tail, small, &mut out), Read::CaughtUp);
+        let (read, batch) = lane.read(caught_up, &tail, small);
+        assert_eq!(read, Read::Frames);
+        assert_eq!(batch.frames().len(), 1);
+        assert_eq!(lane.read(caught_up, &tail, small).0, Read::CaughtUp);
     }
     assert!(tail.push(frame(4, "small", 1)));
     assert!(tail.bytes() <= 1_000);
@@ -113,11 +114,10 @@ fn a_lane_that_the_tail_has_left_behind_lets_everybody_look() {
         tail.push(frame(position, "a", 1));
     }
     let mut ready = Vec::new();
-    assert!(lane.follow(&tail, 1, &mut ready));
+    assert!(lane.follow(&tail, Budget::frames(1), &mut ready).at_end);
     assert_eq!(ready, [unconcerned]);
     assert_eq!(lane.lag(unconcerned), 3);
-    let mut out = Vec::new();
-    let read = lane.read(unconcerned, &tail, ALL, &mut out);
+    let (read, _) = lane.read(unconcerned, &tail, ALL);
     assert_eq!(read, Read::Gap(Gap { to: Position(2) }));
     assert!(lane.set_cursor(unconcerned, at(3)));
     assert!(!lane.is_behind(unconcerned) && !lane.is_behind(ahead));

@@ -2,23 +2,29 @@
 
 use crate::drain::Drain;
 use crate::http::{Code, Problem};
-use crate::lane;
+use crate::lanes::Lanes;
 use crate::live::Live;
 use crate::metrics::Metrics;
-use bytes::Bytes;
+use crate::pulled;
 use prometheus_client::metrics::counter::Counter;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
-use tidings_engine::control::{self, GapReason};
 use tidings_engine::limits::{PAGES_BYTES, RETRY_SPREAD};
-use tidings_engine::subscriptions::SubscriptionKey;
-use tidings_engine::{Cursor, Entry, Gap, Limits, LogId, Position, Selection, Timestamp, WireId};
+use tidings_engine::stream::Terms;
+use tidings_engine::{
+    Budget, Entry, Limits, LogId, Position, Selection, SlowPolicy, Timestamp, WireId,
+};
 use tidings_store::{AppendError, Appended, Reader, Store, Writer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, oneshot};
 
 const KIB: usize = 1024;
+/// How many threads read the store for streams at once.
+const STORE_READS: usize = 8;
+/// How far a reader that is slow may lag.
+const LAG_BYTES: u64 = 8 << 20;
+/// For how long a socket may take nothing.
+const STALL: Duration = Duration::from_secs(30);
 /// How soon damage that was found is reported.
 const FINDINGS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -48,7 +54,8 @@ pub struct Hub {
     streams: Arc<Semaphore>,
     /// Room for pages of history, in KiB.
     pages: Arc<Semaphore>,
-    next_lane: AtomicUsize,
+    /// Hands that read the store for streams.
+    store_reads: Semaphore,
 }
 
 /// Why events were not taken in.
@@ -71,9 +78,10 @@ impl Hub {
         let (log, reader) = (store.log_id(), store.reader());
         let end = reader.last();
         let lanes = std::thread::available_parallelism().map_or(1, usize::from);
+        let (lanes, idle) = Lanes::new(lanes)?;
         let live = Arc::new(Live::new(settings.limits.tail_bytes, end, lanes));
-        for number in 0..lanes {
-            tokio::spawn(lane::follow(Arc::clone(&live), number));
+        for number in 0..live.sets().len() {
+            tokio::spawn(pulled::follow(Arc::clone(&live), number));
         }
         let metrics = Metrics::new();
         let deliver = {
@@ -88,7 +96,7 @@ impl Hub {
         let bodies = Semaphore::new(settings.limits.publish_body_bytes.div_ceil(KIB));
         tokio::spawn(report_findings(reader.clone(), metrics.findings.clone()));
         let drain = Drain::new(settings.drain_window);
-        Ok(Arc::new(Self {
+        let hub = Arc::new(Self {
             settings,
             log,
             live,
@@ -99,8 +107,10 @@ impl Hub {
             bodies,
             streams,
             pages: Arc::new(Semaphore::new(Self::page_permits(PAGES_BYTES))),
-            next_lane: AtomicUsize::new(0),
-        }))
+            store_reads: Semaphore::new(STORE_READS),
+        });
+        Lanes::run(idle, &Arc::downgrade(&hub))?;
+        Ok(hub)
     }
 
     /// Makes entries durable, all or none, and answers where they stand.
@@ -108,6 +118,13 @@ impl Hub {
     /// # Errors
     /// [`PublishError`]; only after `Unknown` can they be in the log.
     pub async fn publish(&self, entries: Vec<Entry>) -> Result<Vec<Appended>, PublishError> {
+        let patience = self.settings.publish_timeout;
+        if tokio::time::timeout(patience, self.live.room())
+            .await
+            .is_err()
+        {
+            return Err(PublishError::Busy);
+        }
         let (done, answer) = oneshot::channel();
         let done = Box::new(move |result| {
             // A publisher that has gone away needs no answer.
@@ -171,31 +188,36 @@ impl Hub {
         Arc::clone(&self.streams).try_acquire_owned().ok()
     }
 
-    /// Why a selection has a gap in the log.
-    pub fn gap_reason(&self, selection: &Selection, gap: Gap) -> GapReason {
-        let expired = self.reader.horizon(selection) >= gap.to;
-        if expired {
-            GapReason::Expired
-        } else {
-            GapReason::Corrupt
+    /// What a stream may be given at once, and how far its reader may lag.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            budget: Budget {
+                frames: usize::MAX,
+                bytes: self.settings.limits.subscription_buffer_bytes,
+            },
+            lag_bytes: LAG_BYTES,
         }
     }
 
-    /// Adds a subscription to the next lane.
-    pub fn subscribe(&self, selection: &Selection, cursor: Cursor) -> (usize, SubscriptionKey) {
-        let lane = self.next_lane.fetch_add(1, Ordering::Relaxed) % self.live.lanes().len();
-        (
-            lane,
-            self.live.lanes()[lane].insert(selection.clone(), cursor),
-        )
+    /// For how long a socket may take nothing before its stream ends.
+    pub fn stall(&self) -> Duration {
+        STALL
+    }
+
+    /// What becomes of a reader of `selection` that is too slow.
+    pub fn slow_policy(&self, _selection: &Selection) -> SlowPolicy {
+        SlowPolicy::default()
+    }
+
+    /// Who may read the store for streams at once.
+    pub fn store_reads(&self) -> &Semaphore {
+        &self.store_reads
     }
 
     /// Lets streams end and refuses new ones softly.
     pub fn begin_drain(&self) {
         self.drain.begin();
-        for lane in self.live.lanes() {
-            lane.wake_all();
-        }
+        self.live.wake_all();
     }
 
     /// A reconnection time for one stream, in milliseconds: random, because
@@ -205,10 +227,9 @@ impl Hub {
         fastrand::u64(base..=base.saturating_mul(RETRY_SPREAD.into()))
     }
 
-    /// The block that tells of a gap which the stream leaves at `to`.
-    pub fn gap_block(&self, reason: GapReason, to: Position) -> Bytes {
-        self.metrics.count_gap(reason);
-        control::gap(reason, self.wire_id(to))
+    /// The log's identity.
+    pub fn log_id(&self) -> LogId {
+        self.log
     }
 
     /// The hub's id for a position.

@@ -7,13 +7,14 @@ mod health;
 mod http;
 pub mod http1;
 mod hub;
-mod lane;
+mod lanes;
 mod listener;
 mod live;
 mod metrics;
 mod native;
+mod pulled;
 mod serve;
-mod stream;
-mod window;
+mod ticks;
+mod watch;
 
 pub use serve::{ServeError, serve};

@@ -1,27 +1,48 @@
 //! What is shared by the writer, the lanes and the connections: the tail of
 //! the log and the news that it has moved.
 
-use crate::lane::Lane;
+use crate::hub::Hub;
+use crate::lanes::Lanes;
+use crate::pulled::Set;
+use crate::watch::Watch;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tidings_engine::tail::Tail;
-use tidings_engine::{Frame, Position};
-use tokio::sync::watch;
+use tidings_engine::{Frame, Position, Stream};
+use tokio::sync::{Notify, watch};
 
-/// The tail of the log and the lanes that follow it.
+/// The tail of the log and who follows it.
 pub struct Live {
     tail: RwLock<Tail>,
     head: watch::Sender<Position>,
-    lanes: Box<[Lane]>,
+    sets: Box<[Set]>,
+    next_set: AtomicUsize,
+    lanes: Lanes,
+    /// Bytes that ever came into the tail.
+    delivered: AtomicU64,
+    /// By how many bytes the lanes may be behind before publishers wait.
+    max_ahead: u64,
+    /// Publishers that wait, and what tells them to look again.
+    waiting: AtomicUsize,
+    room: Notify,
 }
 
 impl Live {
-    /// A tail of at most `tail_bytes` behind a log that ends at `end`, and
-    /// `lanes` lanes.
-    pub fn new(tail_bytes: usize, end: Position, lanes: usize) -> Self {
+    /// A tail of at most `tail_bytes` behind a log that ends at `end`, with
+    /// `lanes`, and as many sets of pulled streams.
+    pub fn new(tail_bytes: usize, end: Position, lanes: Lanes) -> Self {
         Self {
             tail: RwLock::new(Tail::new(tail_bytes, end)),
             head: watch::Sender::new(end),
-            lanes: (0..lanes.max(1)).map(|_| Lane::new(end)).collect(),
+            sets: (0..lanes.len().max(1)).map(|_| Set::new(end)).collect(),
+            next_set: AtomicUsize::new(0),
+            lanes,
+            delivered: AtomicU64::new(0),
+            // A lane that the tail leaves behind would have everyone read the
+            // store at once.
+            max_ahead: tail_bytes as u64 / 2,
+            waiting: AtomicUsize::new(0),
+            room: Notify::new(),
         }
     }
 
@@ -34,7 +55,10 @@ impl Live {
             }
             tail.end()
         };
+        let bytes: usize = frames.iter().map(|frame| frame.payload_len()).sum();
+        self.delivered.fetch_add(bytes as u64, Ordering::AcqRel);
         self.head.send_replace(end);
+        self.lanes.knock();
     }
 
     /// The tail, to read.
@@ -53,7 +77,68 @@ impl Live {
     }
 
     /// The lanes.
-    pub fn lanes(&self) -> &[Lane] {
+    pub fn lanes(&self) -> &Lanes {
         &self.lanes
+    }
+
+    /// The sets of pulled streams.
+    pub fn sets(&self) -> &[Set] {
+        &self.sets
+    }
+
+    /// Begins a stream that will be pulled; answers with its set's number.
+    pub fn begin_pulled(&self, hub: &Hub, watch: &Watch) -> (usize, Stream) {
+        let set = self.next_set.fetch_add(1, Ordering::Relaxed) % self.sets.len();
+        let mut state = self.sets[set].state();
+        (set, watch.begin(hub, &mut state.subscriptions))
+    }
+
+    /// Wakes everyone: something else than the log has changed.
+    pub fn wake_all(&self) {
+        self.sets.iter().for_each(Set::wake_all);
+        self.lanes.knock();
+    }
+
+    /// Bytes that ever came into the tail.
+    pub fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Acquire)
+    }
+
+    /// Resolves when the lanes keep up: a hub that is fed faster than it can
+    /// hand on lets its publishers wait, not its watchers fall behind.
+    pub async fn room(&self) {
+        if self.has_room() {
+            return;
+        }
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let _waiting = Waiting(&self.waiting);
+        loop {
+            let room = self.room.notified();
+            if self.has_room() {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// A lane has followed the log a step further.
+    pub fn followed(&self) {
+        if self.waiting.load(Ordering::SeqCst) > 0 && self.has_room() {
+            self.room.notify_waiters();
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        let behind = self.delivered().saturating_sub(self.lanes.followed());
+        behind <= self.max_ahead
+    }
+}
+
+/// A publisher that waits, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

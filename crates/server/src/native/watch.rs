@@ -4,13 +4,13 @@ use super::{history, page, start};
 use crate::http::query::Query;
 use crate::http::{Code, Problem, Reply, ReplyBody, accept, respond};
 use crate::hub::Hub;
-use crate::stream::{Form, Stream};
+use crate::watch::Watch;
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{Method, Response, Version, request};
 use std::sync::Arc;
 use tidings_engine::control;
-use tidings_engine::{InvalidSelector, Selection, Selector};
+use tidings_engine::{Form, InvalidSelector, Selection, Selector};
 
 /// `GET /t/{topic}`: one topic, or one pattern.
 ///
@@ -99,11 +99,15 @@ async fn stream(
     let Ok(start) = start::find(hub, asked, &selection).await else {
         return Ok(soft_refusal(hub, head.version));
     };
-    let stream = Stream::new(Arc::clone(hub), permit, selection, start, told, form);
-    Ok(event_stream(
-        head.version,
-        ReplyBody::Stream(Box::new(stream)),
-    ))
+    let watch = Watch {
+        selection,
+        start,
+        told,
+        form,
+        permit,
+    };
+    let body = ReplyBody::Watch(Arc::clone(hub), Box::new(watch));
+    Ok(event_stream(head.version, body))
 }
 
 /// The head of every event stream.

@@ -6,7 +6,8 @@ use super::watcher::Watcher;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tidings_engine::{
-    Cursor, Entry, Frame, LogId, Position, Selection, Subscriptions, Tail, Timestamp, WireId,
+    Budget, Cursor, Entry, Frame, LogId, Position, Selection, Subscriptions, Tail, Timestamp,
+    WireId,
 };
 use tidings_store::{AppendError, Appended, Identity, OpenError, Options, Reader, Storage, Store};
 
@@ -117,10 +118,13 @@ impl Hub {
     /// A lane looks at what is new and wakes its streams.
     pub fn follow(&mut self, lane: usize, most: usize, watchers: &mut [Watcher]) -> bool {
         let mut ready = Vec::new();
-        let at_end = self.lanes[lane].follow(&self.tail, most, &mut ready);
+        let budget = Budget::frames(most);
+        let at_end = self.lanes[lane]
+            .follow(&self.tail, budget, &mut ready)
+            .at_end;
         for key in ready {
             for stream in watchers.iter_mut().filter_map(Watcher::stream) {
-                stream.awake |= stream.lane == lane && stream.key == key;
+                stream.awake |= stream.lane == lane && stream.key() == key;
             }
         }
         at_end
@@ -137,7 +141,7 @@ impl Hub {
     }
 
     pub fn unsubscribe(&mut self, stream: &Stream) {
-        self.lanes[stream.lane].remove(stream.key);
+        self.lanes[stream.lane].remove(stream.key());
     }
 
     pub fn wire_id(&self, position: Position) -> WireId {

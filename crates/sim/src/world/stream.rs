@@ -1,44 +1,29 @@
-//! A hub's end of one stream: the loop of the server's `Stream`, without the
-//! waiting. What the server does in one poll is one call here; what it leaves
-//! to a thread that may take its time is a step of its own.
+//! A hub's end of one connection: the engine's stream, and what a socket that
+//! is full has not taken. What the server leaves to a thread that may take its
+//! time is a step of its own.
 
 use super::hub::Hub;
 use bytes::Bytes;
-use std::sync::Arc;
-use tidings_engine::control::{self, GapReason};
 use tidings_engine::start::Start;
-use tidings_engine::subscriptions::SubscriptionKey;
-use tidings_engine::{Budget, Cursor, Frame, Gap, Position, Read, Selection};
+use tidings_engine::stream::{StoreRead, Terms};
+use tidings_engine::{
+    Budget, Cursor, Form, Framing, Next, Position, Selection, SlowPolicy, Stream as Core,
+    SubscriptionKey, Subscriptions,
+};
 
 /// One stream.
 pub struct Stream {
     pub lane: usize,
-    pub key: SubscriptionKey,
     /// Whether it is to be pulled: it is not caught up, or has been woken.
     pub awake: bool,
+    core: Core,
     selection: Selection,
-    envelope: bool,
-    budget: Budget,
-    /// What has to be said before anything else that the log has.
-    notice: Option<Bytes>,
-    /// Up to where events may be gone without a word.
-    told: Position,
-    stated: Position,
-    store_read: Option<StoreRead>,
-}
-
-enum StoreRead {
-    Asked(Cursor),
-    Done(Done),
-    Failed,
-}
-
-struct Done {
-    before: Cursor,
-    cursor: Cursor,
-    frames: Vec<Arc<Frame>>,
-    read: Read,
-    horizon: Position,
+    form: Form,
+    terms: Terms,
+    /// Of a frame that the connection has taken in part.
+    rest: Bytes,
+    /// Where the store is to be read.
+    asked: Option<Cursor>,
 }
 
 /// What a pull gave.
@@ -58,174 +43,96 @@ impl Stream {
         hub: &mut Hub,
         selection: Selection,
         (start, told): (Start, Position),
-        envelope: bool,
+        form: Form,
         budget: Budget,
         retry_ms: u64,
     ) -> Self {
         let (lane, key) = hub.subscribe(&selection, start.cursor);
+        let log = hub.reader.log_id();
         Self {
             lane,
-            key,
             awake: true,
-            envelope,
-            budget,
-            notice: Some(opening(hub, start, retry_ms)),
-            told,
-            stated: start.cursor.after,
-            store_read: None,
+            core: Core::new((log, key), start, told, SlowPolicy::Disconnect, retry_ms),
+            form,
+            terms: Terms {
+                budget,
+                lag_bytes: budget.bytes as u64 * 8,
+            },
+            rest: Bytes::new(),
+            asked: None,
             selection,
         }
     }
 
-    /// The next bytes.
-    pub fn pull(&mut self, hub: &mut Hub) -> Pulled {
-        loop {
-            if let Some(bytes) = self.notice.take() {
-                return Pulled::Bytes(bytes);
-            }
-            let mut frames = Vec::new();
-            let read = match self.store_read.take() {
-                Some(StoreRead::Failed) => return Pulled::End,
-                Some(StoreRead::Done(done)) => {
-                    match self.after_store_read(hub, done, &mut frames) {
-                        Some(read) => read,
-                        None => continue,
-                    }
-                }
-                asked => {
-                    self.store_read = asked;
-                    match self.read_tail(hub, &mut frames) {
-                        Some(read) => read,
-                        None => return Pulled::Later,
-                    }
-                }
-            };
-            return match read {
-                Read::Frames if frames.is_empty() => Pulled::Later,
-                Read::Frames => Pulled::Bytes(self.encode(&frames)),
-                Read::Gap(gap) => Pulled::Bytes(self.tell_gap(hub, gap)),
-                Read::CaughtUp => {
-                    self.awake = false;
-                    Pulled::Idle
-                }
-            };
-        }
+    pub fn key(&self) -> SubscriptionKey {
+        self.core.key()
     }
 
-    /// `None` if the store is or has to be asked.
-    fn read_tail(&mut self, hub: &mut Hub, frames: &mut Vec<Arc<Frame>>) -> Option<Read> {
-        if self.store_read.is_some() {
-            return None;
+    /// What a connection gets that takes `room` bytes now. It may be given more
+    /// of the hub's own blocks.
+    pub fn pull(&mut self, hub: &mut Hub, room: usize) -> Pulled {
+        if !self.rest.is_empty() {
+            let len = room.min(self.rest.len());
+            return Pulled::Bytes(self.rest.split_to(len));
         }
-        let read = hub.lanes[self.lane].read(self.key, &hub.tail, self.budget, frames);
-        if let Read::Gap(_) = read {
-            self.store_read = Some(StoreRead::Asked(self.cursor(hub)));
-            return None;
-        }
-        Some(read)
-    }
-
-    /// `None` if there is nothing to give.
-    fn after_store_read(
-        &mut self,
-        hub: &mut Hub,
-        done: Done,
-        frames: &mut Vec<Arc<Frame>>,
-    ) -> Option<Read> {
-        if done.before.after < done.horizon && self.told < done.horizon {
-            self.told = done.horizon;
-            if !matches!(done.read, Read::Gap(_)) {
-                let id = hub.wire_id(done.before.after);
-                self.notice = Some(control::gap(GapReason::Expired, id));
+        let lane = &mut hub.lanes[self.lane];
+        match self.core.next(lane, &hub.tail, self.terms) {
+            Next::Block(bytes) | Next::Gap(_, bytes) => Pulled::Bytes(bytes),
+            Next::Events(batch) => {
+                let mut bytes = batch.bytes(self.form, Framing::Bare);
+                if bytes.len() > room {
+                    bytes.truncate(room);
+                    let (rest, kept) = batch.rest(self.form, Framing::Bare, room);
+                    lane.give_back(self.core.key(), &batch, kept);
+                    self.core.was_full();
+                    self.rest = rest;
+                }
+                Pulled::Bytes(bytes)
             }
+            Next::Later | Next::Waiting => Pulled::Later,
+            Next::ReadStore(cursor) => {
+                self.asked = Some(cursor);
+                Pulled::Later
+            }
+            Next::Idle => {
+                self.awake = false;
+                Pulled::Idle
+            }
+            Next::End(_) => Pulled::End,
         }
-        *frames = done.frames;
-        hub.lanes[self.lane].set_cursor(self.key, done.cursor);
-        // At the end of the store the tail takes over.
-        (done.read != Read::CaughtUp).then_some(done.read)
     }
 
     /// The timer fires: a heartbeat, unless there is something better.
-    pub fn pull_or_beat(&mut self, hub: &mut Hub) -> Pulled {
-        match self.pull(hub) {
-            Pulled::Idle => Pulled::Bytes(self.heartbeat(hub)),
+    pub fn pull_or_beat(&mut self, hub: &mut Hub, room: usize) -> Pulled {
+        match self.pull(hub, room) {
+            Pulled::Idle => Pulled::Bytes(self.core.heartbeat(&hub.lanes[self.lane])),
             other => other,
         }
     }
 
     /// What the server's other thread does, some time after it was asked.
     pub fn read_store(&mut self, hub: &Hub) {
-        let Some(StoreRead::Asked(before)) = self.store_read else {
+        let Some(before) = self.asked.take() else {
             return;
         };
         let (mut cursor, mut frames) = (before, Vec::new());
-        let read = hub
-            .reader
-            .read(&mut cursor, &self.selection, self.budget, &mut frames);
-        let horizon = hub.reader.horizon(&self.selection);
-        self.store_read = Some(match read {
-            Ok(read) => StoreRead::Done(Done {
-                before,
-                cursor,
-                frames,
-                read,
-                horizon,
-            }),
-            Err(_) => StoreRead::Failed,
+        let (selection, budget) = (&self.selection, self.terms.budget);
+        let read = hub.reader.read(&mut cursor, selection, budget, &mut frames);
+        self.core.answer(StoreRead {
+            before,
+            cursor,
+            frames,
+            read: read.ok(),
+            horizon: hub.reader.horizon(selection),
         });
     }
 
     /// Whether it is caught up but has something to read: nobody woke it.
     pub fn sleeps_behind(&self, hub: &Hub) -> bool {
-        !self.awake && hub.lanes[self.lane].is_behind(self.key)
+        !self.awake && self.lane(hub).is_behind(self.core.key())
     }
 
-    fn encode(&mut self, frames: &[Arc<Frame>]) -> Bytes {
-        self.stated = frames.last().map_or(self.stated, |frame| frame.position());
-        let blocks = frames.iter().map(|frame| match self.envelope {
-            false => frame.payload(),
-            true => frame.envelope(),
-        });
-        let notice = self.notice.take();
-        let blocks = notice.into_iter().chain(blocks);
-        blocks.collect::<Vec<_>>().concat().into()
+    fn lane<'a>(&self, hub: &'a Hub) -> &'a Subscriptions {
+        &hub.lanes[self.lane]
     }
-
-    fn tell_gap(&mut self, hub: &mut Hub, gap: Gap) -> Bytes {
-        hub.lanes[self.lane].set_cursor(self.key, Cursor { after: gap.to });
-        self.stated = gap.to;
-        let expired = hub.reader.horizon(&self.selection) >= gap.to;
-        let reason = if expired {
-            GapReason::Expired
-        } else {
-            GapReason::Corrupt
-        };
-        control::gap(reason, hub.wire_id(gap.to))
-    }
-
-    fn heartbeat(&mut self, hub: &Hub) -> Bytes {
-        let reached = self.cursor(hub).after;
-        let moved = reached > self.stated;
-        self.stated = reached;
-        control::heartbeat(moved.then(|| hub.wire_id(reached)))
-    }
-
-    fn cursor(&self, hub: &Hub) -> Cursor {
-        let lane = &hub.lanes[self.lane];
-        lane.cursor(self.key)
-            .unwrap_or(Cursor { after: lane.end() })
-    }
-}
-
-/// Begins a stream: with the position it goes on from, or with the gap that
-/// has the same id. Not with both: who loses the connection between them would
-/// never hear of the gap.
-fn opening(hub: &Hub, start: Start, retry_ms: u64) -> Bytes {
-    let id = hub.wire_id(start.cursor.after);
-    let Some(reason) = start.gap else {
-        return control::opening(retry_ms, id);
-    };
-    [control::retry(retry_ms), control::gap(reason, id)]
-        .concat()
-        .into()
 }

@@ -9,14 +9,14 @@ use std::collections::VecDeque;
 use tidings_codec::EventId;
 use tidings_engine::since::Since;
 use tidings_engine::start::{Asked, Start};
-use tidings_engine::{Budget, Cursor, Position, Selection, Selector, Timestamp};
+use tidings_engine::{Budget, Cursor, Form, Position, Selection, Selector, Timestamp};
 
 /// One watcher, over all its connections.
 pub struct Watcher {
     texts: Vec<String>,
     selection: Selection,
     since: Option<Since>,
-    envelope: bool,
+    form: Form,
     budget: Budget,
     /// How many bytes may wait for it.
     window: usize,
@@ -53,21 +53,23 @@ impl Watcher {
             .iter()
             .filter_map(|text| Selector::new(text).ok())
             .collect();
-        let envelope = rng.u8(0..4) == 0;
+        let form = match rng.u8(0..4) {
+            0 => Form::Envelope,
+            _ => Form::Plain,
+        };
         Self {
             texts: texts.iter().map(|text| (*text).to_owned()).collect(),
             selection: Selection::new(selectors),
             since,
-            envelope,
+            form,
             budget: Budget {
                 frames: rng.usize(1..9),
                 bytes: rng.usize(1..1_000),
             },
             window: rng.usize(1..2_000),
-            reader: if envelope {
-                ChainReader::of_envelopes()
-            } else {
-                ChainReader::new()
+            reader: match form {
+                Form::Envelope => ChainReader::of_envelopes(),
+                Form::Plain => ChainReader::new(),
             },
             connection: Connection::None,
         }
@@ -122,6 +124,8 @@ impl Watcher {
             self.step(hub, rng, now, moment);
             return false;
         }
+        // A few bytes at a time would take for ever.
+        self.window = usize::MAX;
         self.read_store(hub);
         self.pull(hub, false);
         self.read(usize::MAX, moment);
@@ -188,7 +192,7 @@ impl Watcher {
 
     fn open(&mut self, hub: &mut Hub, start: (Start, Position), rng: &mut Rng) {
         let (selection, retry_ms) = (self.selection.clone(), rng.u64(500..5_000));
-        let stream = Stream::new(hub, selection, start, self.envelope, self.budget, retry_ms);
+        let stream = Stream::new(hub, selection, start, self.form, self.budget, retry_ms);
         self.connection = Connection::Open(stream, VecDeque::new());
     }
 
@@ -197,13 +201,14 @@ impl Watcher {
         let Connection::Open(stream, pipe) = &mut self.connection else {
             return;
         };
-        if pipe.len() >= self.window || !(stream.awake || timer) {
+        let room = self.window.saturating_sub(pipe.len());
+        if room == 0 || !(stream.awake || timer) {
             return;
         }
         let pulled = if timer {
-            stream.pull_or_beat(hub)
+            stream.pull_or_beat(hub, room)
         } else {
-            stream.pull(hub)
+            stream.pull(hub, room)
         };
         match pulled {
             Pulled::Bytes(bytes) => pipe.extend(bytes),

@@ -1,0 +1,318 @@
+//! One watcher's stream, without the waiting: what is to be written next,
+//! decided from the log, from what the store answers, and from how the reader
+//! keeps up. Live delivery, replay and a slow reader are the same function.
+//!
+//! # How a shell drives it
+//! 1. Ask [`Stream::next`] whenever the connection can take bytes, until it
+//!    answers [`Next::Idle`] or [`Next::Waiting`].
+//! 2. On [`Next::ReadStore`] read the store, where that keeps nobody waiting,
+//!    and hand the outcome over with [`Stream::answer`]; then ask again.
+//! 3. [`Next::Idle`]: the lane reports the subscription when there is more
+//!    ([`Subscriptions::follow`]). [`Stream::heartbeat`] in between.
+//! 4. A connection that could not take all of a batch keeps the rest of one
+//!    frame, hands the others back ([`Subscriptions::give_back`]) and says so
+//!    with [`Stream::was_full`].
+
+use crate::control::{self, GapReason};
+use crate::{
+    Batch, Budget, Cursor, Frame, LogId, Position, Read, SlowPolicy, Start, SubscriptionKey,
+    Subscriptions, Tail, WireId,
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A stream: one subscription, and what of the log its reader has been told.
+#[derive(Debug)]
+pub struct Stream {
+    key: SubscriptionKey,
+    log: LogId,
+    slow: SlowPolicy,
+    /// What has to be said before anything that the log has.
+    opening: Option<Opening>,
+    /// Up to where events may be gone without a word: whoever reads this
+    /// stream knows, or has never asked for them.
+    told: Position,
+    /// The position that whoever reads this stream knows to be behind it.
+    stated: Position,
+    store: Asked,
+    /// Its reader did not take what it was given, and has not caught up since.
+    full: bool,
+}
+
+#[derive(Debug)]
+struct Opening {
+    retry_ms: u64,
+    gap: Option<GapReason>,
+}
+
+/// What a stream and the store have said to each other.
+#[derive(Debug)]
+enum Asked {
+    Nothing,
+    Waiting,
+    Answered(Box<StoreRead>),
+}
+
+/// What a read of the store gave.
+#[derive(Debug)]
+pub struct StoreRead {
+    /// Where it began.
+    pub before: Cursor,
+    /// Where it ended.
+    pub cursor: Cursor,
+    /// What it gave.
+    pub frames: Vec<Arc<Frame>>,
+    /// How it ended; `None` if the store can't be read.
+    pub read: Option<Read>,
+    /// Up to here events of the selection may be gone, as the store said
+    /// *after* the read: whatever that passed over in silence is below this.
+    pub horizon: Position,
+}
+
+/// What a stream may be given at once, and how far its reader may lag.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Of one batch.
+    pub budget: Budget,
+    /// Beyond this many bytes of lag ([`Subscriptions::lag_bytes`]) the
+    /// [`SlowPolicy`] of a stream that was full applies.
+    pub lag_bytes: u64,
+}
+
+/// What a stream does next.
+#[derive(Debug)]
+pub enum Next {
+    /// A block of the hub's own is to be written.
+    Block(Bytes),
+    /// The block that tells of a gap.
+    Gap(GapReason, Bytes),
+    /// Events are to be written.
+    Events(Arc<Batch>),
+    /// It looked at much and found nothing: others have their turn, then it is
+    /// to be asked again.
+    Later,
+    /// The store is to be read from here on.
+    ReadStore(Cursor),
+    /// The store has not answered.
+    Waiting,
+    /// There is nothing until the lane reports the subscription.
+    Idle,
+    /// The stream ends.
+    End(Ending),
+}
+
+/// Why a stream ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Its reader lags too far behind, and is to come back.
+    TooSlow,
+    /// The store can't be read.
+    Unreadable,
+}
+
+impl Stream {
+    /// A stream of `key`, a subscription that was inserted at `start`'s cursor.
+    /// `told` is what the store answered for the selection's horizon before
+    /// `start` was found. `retry_ms` is the reconnection time that it begins
+    /// with.
+    pub fn new(
+        (log, key): (LogId, SubscriptionKey),
+        start: Start,
+        told: Position,
+        slow: SlowPolicy,
+        retry_ms: u64,
+    ) -> Self {
+        Self {
+            key,
+            log,
+            slow,
+            opening: Some(Opening {
+                retry_ms,
+                gap: start.gap,
+            }),
+            told,
+            stated: start.cursor.after,
+            store: Asked::Nothing,
+            full: false,
+        }
+    }
+
+    /// Its subscription.
+    pub fn key(&self) -> SubscriptionKey {
+        self.key
+    }
+
+    /// What is to be written next.
+    pub fn next(&mut self, subscriptions: &mut Subscriptions, tail: &Tail, terms: Terms) -> Next {
+        if let Some(opening) = self.opening.take() {
+            return self.open(opening);
+        }
+        match std::mem::replace(&mut self.store, Asked::Nothing) {
+            Asked::Nothing => {}
+            Asked::Waiting => {
+                self.store = Asked::Waiting;
+                return Next::Waiting;
+            }
+            Asked::Answered(done) => {
+                if let Some(next) = self.after_store(subscriptions, tail, done) {
+                    return next;
+                }
+            }
+        }
+        if self.full && subscriptions.lag_bytes(self.key) > terms.lag_bytes {
+            match self.slow {
+                SlowPolicy::Disconnect => return Next::End(Ending::TooSlow),
+                SlowPolicy::Gap => {
+                    return self.tell_gap(subscriptions, GapReason::Slow, tail.end());
+                }
+                SlowPolicy::Latest => {}
+            }
+        }
+        let (read, batch) = if self.conflates() {
+            subscriptions.read_newest(self.key, tail, terms.budget)
+        } else {
+            subscriptions.read(self.key, tail, terms.budget)
+        };
+        match read {
+            Read::Frames => self.give(batch),
+            Read::CaughtUp => {
+                self.full = false;
+                Next::Idle
+            }
+            Read::Gap(_) => {
+                self.store = Asked::Waiting;
+                Next::ReadStore(self.cursor(subscriptions))
+            }
+        }
+    }
+
+    /// Takes what the store answered.
+    pub fn answer(&mut self, done: StoreRead) {
+        self.store = Asked::Answered(Box::new(done));
+    }
+
+    /// The connection could not take what it was given: its reader is slower
+    /// than the events, until it has caught up.
+    ///
+    /// Only such a stream is slow, however far it lags: if the hub itself can't
+    /// keep up, that is nobody's fault.
+    pub fn was_full(&mut self) {
+        self.full = true;
+    }
+
+    /// Whether its reader is slower than the events: since
+    /// [`Stream::was_full`] it has not caught up.
+    pub fn is_slow(&self) -> bool {
+        self.full
+    }
+
+    /// A comment, and the position if it has moved: so that a connection lost
+    /// on a quiet topic resumes exactly. To be written only where everything
+    /// that was given has been.
+    pub fn heartbeat(&mut self, subscriptions: &Subscriptions) -> Bytes {
+        let reached = self.cursor(subscriptions).after;
+        let moved = self.opening.is_none() && reached > self.stated;
+        if moved {
+            self.stated = reached;
+        }
+        control::heartbeat(moved.then(|| self.wire_id(reached)))
+    }
+
+    /// Begins with the position that the stream goes on from, or with the gap
+    /// that has the same id. Not with both: who loses the connection between
+    /// them would never hear of the gap.
+    fn open(&self, opening: Opening) -> Next {
+        let id = self.wire_id(self.stated);
+        let Some(reason) = opening.gap else {
+            return Next::Block(control::opening(opening.retry_ms, id));
+        };
+        let blocks = [control::retry(opening.retry_ms), control::gap(reason, id)];
+        Next::Gap(reason, blocks.concat().into())
+    }
+
+    /// Takes over what the store gave; `None` if there is nothing to give on.
+    fn after_store(
+        &mut self,
+        subscriptions: &mut Subscriptions,
+        tail: &Tail,
+        mut done: Box<StoreRead>,
+    ) -> Option<Next> {
+        let Some(read) = &done.read else {
+            return Some(Next::End(Ending::Unreadable));
+        };
+        if let Read::Gap(gap) = *read {
+            self.told = self.told.max(done.horizon);
+            let reason = GapReason::of_missing(gap, done.horizon);
+            return Some(self.tell_gap(subscriptions, reason, gap.to));
+        }
+        if done.before.after < done.horizon && self.told < done.horizon {
+            // Some of the selected topics are kept for less long than others:
+            // theirs are gone, what the others have still comes behind this.
+            self.told = done.horizon;
+            let block = control::gap(GapReason::Expired, self.wire_id(done.before.after));
+            self.store = Asked::Answered(done);
+            return Some(Next::Gap(GapReason::Expired, block));
+        }
+        let at_end = *read == Read::CaughtUp;
+        if self.conflates() {
+            keep_newest(&mut done.frames, tail);
+        }
+        let batch = Arc::new(Batch::new(done.frames));
+        subscriptions.given(self.key, done.cursor, &batch);
+        // At the end of the store the tail takes over.
+        (!at_end).then(|| self.give(batch))
+    }
+
+    /// Whether only the newest events are for its reader.
+    fn conflates(&self) -> bool {
+        self.full && self.slow == SlowPolicy::Latest
+    }
+
+    fn give(&mut self, batch: Arc<Batch>) -> Next {
+        let Some(last) = batch.last() else {
+            return Next::Later;
+        };
+        self.stated = last;
+        Next::Events(batch)
+    }
+
+    /// Says that events are missing, and goes on behind them.
+    fn tell_gap(
+        &mut self,
+        subscriptions: &mut Subscriptions,
+        reason: GapReason,
+        to: Position,
+    ) -> Next {
+        subscriptions.set_cursor(self.key, Cursor { after: to });
+        self.stated = to;
+        Next::Gap(reason, control::gap(reason, self.wire_id(to)))
+    }
+
+    fn cursor(&self, subscriptions: &Subscriptions) -> Cursor {
+        subscriptions.cursor(self.key).unwrap_or(Cursor {
+            after: subscriptions.end(),
+        })
+    }
+
+    fn wire_id(&self, position: Position) -> WireId {
+        WireId {
+            log: self.log,
+            position,
+        }
+    }
+}
+
+/// Leaves out what a later event of the same topic follows, here or in `tail`.
+fn keep_newest(frames: &mut Vec<Arc<Frame>>, tail: &Tail) {
+    let mut seen = std::collections::HashSet::new();
+    let mut newest: Vec<_> = frames
+        .drain(..)
+        .rev()
+        .filter(|frame| {
+            let newest = seen.insert(frame.topic().clone());
+            newest && !tail.has_newer(frame.topic(), frame.position())
+        })
+        .collect();
+    newest.reverse();
+    *frames = newest;
+}

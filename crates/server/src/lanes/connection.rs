@@ -1,0 +1,356 @@
+//! One connection of a lane.
+
+use super::Taken;
+use super::lane::Round;
+use super::socket::{Inbound, PIECES, Socket};
+use crate::ticks::Ticks;
+use bytes::Bytes;
+use std::time::Duration;
+use tidings_engine::stream::Ending;
+use tidings_engine::{Batch, Cursor, Form, Framing, Next, Stream, SubscriptionKey, control};
+use tokio::sync::OwnedSemaphorePermit;
+
+/// How long a peer that was told the end has to close its side: closing a
+/// socket that has unread bytes would take the last words from it.
+const LINGER: Duration = Duration::from_secs(2);
+/// How often what a peer sends then is looked at before it is cut off.
+const LINGER_READS: usize = 64;
+/// The last chunk of a body (RFC 9112, section 7.1).
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// A socket and the stream that it carries.
+pub struct Connection {
+    socket: Socket,
+    stream: Stream,
+    form: Form,
+    /// What was begun and is not yet written: of one frame, or blocks of the
+    /// hub's own.
+    rest: Bytes,
+    /// Whether it stands in the lane's queue.
+    pub queued: bool,
+    state: State,
+    /// The tick at which the socket last took something.
+    moved: u64,
+    /// The tick at which the stream ends, once the hub drains.
+    ends: Option<u64>,
+    /// The tick at which it is looked at next.
+    pub wakes: Option<u64>,
+    _permit: OwnedSemaphorePermit,
+    _place: Box<dyn Send>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The socket takes bytes.
+    Open,
+    /// It is full.
+    Full,
+    /// All is said; until this tick the peer may close its side.
+    Lingering(u64),
+}
+
+/// What is to be done for a connection after it had its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turned {
+    /// It has more to say.
+    More,
+    /// It waits: for its socket, for events, or for the store.
+    Waits,
+    /// It waits for the store to be read from here.
+    ReadStore(Cursor),
+    /// It is over.
+    Gone,
+}
+
+impl Connection {
+    /// Begins the stream of `taken`; the head of the response comes first.
+    pub fn new(taken: Taken, round: &mut Round<'_>) -> Self {
+        let Taken {
+            socket,
+            head,
+            watch,
+            place,
+        } = taken;
+        Self {
+            socket,
+            stream: watch.begin(round.hub, round.subscriptions),
+            form: watch.form,
+            rest: head,
+            queued: false,
+            state: State::Open,
+            moved: round.now,
+            ends: None,
+            wakes: None,
+            _permit: watch.permit,
+            _place: place,
+        }
+    }
+
+    /// Its subscription.
+    pub fn key(&self) -> SubscriptionKey {
+        self.stream.key()
+    }
+
+    /// Its socket.
+    pub fn socket(&mut self) -> &mut Socket {
+        &mut self.socket
+    }
+
+    /// Its stream, for what the store answered.
+    pub fn stream(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
+
+    /// The hub drains: the stream ends at a tick.
+    pub fn end_at(&mut self, tick: u64) {
+        self.ends.get_or_insert(tick);
+    }
+
+    /// Whether its socket is full.
+    pub fn is_full(&self) -> bool {
+        self.state == State::Full
+    }
+
+    /// The socket takes bytes again.
+    pub fn opened(&mut self) {
+        if self.is_full() {
+            self.state = State::Open;
+        }
+    }
+
+    /// The tick at which something has to be done though nothing happens.
+    pub fn deadline(&self, round: &Round<'_>) -> u64 {
+        let limits = &round.hub.settings().limits;
+        let due = match self.state {
+            State::Open => self.moved + Ticks::span(limits.heartbeat),
+            State::Full => self.moved + Ticks::span(round.hub.stall()),
+            State::Lingering(until) => return until,
+        };
+        self.ends.map_or(due, |ends| ends.min(due))
+    }
+
+    /// Writes what waits for the watcher, in one write.
+    pub fn turn(&mut self, round: &mut Round<'_>) -> Turned {
+        if self.state != State::Open {
+            return Turned::Waits;
+        }
+        let mut pieces = Pieces::default();
+        pieces.push(std::mem::take(&mut self.rest));
+        let (mut batch, mut turned) = (None, Turned::More);
+        while batch.is_none() && pieces.has_room() {
+            let tail = round.hub.live().tail();
+            let next = self.stream.next(round.subscriptions, &tail, round.terms);
+            drop(tail);
+            match next {
+                Next::Block(block) => pieces.push(chunk(&block)),
+                Next::Gap(reason, block) => {
+                    round.hub.metrics().count_gap(reason);
+                    pieces.push(chunk(&block));
+                }
+                Next::Events(events) => {
+                    pieces.push(events.bytes(self.form, Framing::Chunked));
+                    batch = Some(events);
+                }
+                Next::Later => break,
+                Next::ReadStore(cursor) => {
+                    turned = Turned::ReadStore(cursor);
+                    break;
+                }
+                Next::Waiting | Next::Idle => {
+                    turned = Turned::Waits;
+                    break;
+                }
+                Next::End(ending) => return self.end(ending, round, pieces),
+            }
+        }
+        match self.write(pieces, batch.as_deref(), round) {
+            Err(()) => Turned::Gone,
+            Ok(()) if turned == Turned::More && self.is_full() => Turned::Waits,
+            Ok(()) if batch.is_some() && self.is_caught_up(round) => Turned::Waits,
+            Ok(()) => turned,
+        }
+    }
+
+    /// Its time has come: a heartbeat, or an end.
+    pub fn strike(&mut self, round: &mut Round<'_>) -> Turned {
+        if self.deadline(round) > round.now {
+            return Turned::Waits;
+        }
+        if self.ends.is_some_and(|ends| ends <= round.now) {
+            return self.say_goodbye(round);
+        }
+        match self.state {
+            State::Lingering(_) => Turned::Gone,
+            State::Full => {
+                round.hub.metrics().count_stalled();
+                Turned::Gone
+            }
+            State::Open => {
+                let mut pieces = Pieces::default();
+                pieces.push(std::mem::take(&mut self.rest));
+                let block = self.stream.heartbeat(round.subscriptions);
+                pieces.push(chunk(&block));
+                match self.write(pieces, None, round) {
+                    Ok(()) => Turned::Waits,
+                    Err(()) => Turned::Gone,
+                }
+            }
+        }
+    }
+
+    /// The peer has sent something, or is gone.
+    pub fn hear(&mut self, round: &mut Round<'_>) -> Turned {
+        let lingers = matches!(self.state, State::Lingering(_));
+        for _ in 0..LINGER_READS {
+            match self.socket.read() {
+                Inbound::Nothing => return Turned::Waits,
+                Inbound::Something if lingers => {}
+                // Nobody speaks on a stream that ends with its connection.
+                Inbound::Something => return self.linger(round),
+                Inbound::End => return Turned::Gone,
+            }
+        }
+        Turned::Gone
+    }
+
+    /// Whether there is nothing to ask the stream for. One whose reader was
+    /// slow has to be asked, to notice that it no longer is.
+    fn is_caught_up(&self, round: &Round<'_>) -> bool {
+        !self.stream.is_slow() && !round.subscriptions.is_behind(self.key())
+    }
+
+    /// The stream ends because of its reader or of the store.
+    fn end(&mut self, ending: Ending, round: &mut Round<'_>, pieces: Pieces) -> Turned {
+        if ending == Ending::TooSlow {
+            round.hub.metrics().count_too_slow();
+        }
+        if self.write(pieces, None, round).is_err() {
+            return Turned::Gone;
+        }
+        self.say_goodbye(round)
+    }
+
+    /// Ends the stream with the time at which to come back, if the socket has
+    /// room for that.
+    fn say_goodbye(&mut self, round: &mut Round<'_>) -> Turned {
+        self.ends = None;
+        if self.state == State::Open {
+            let mut pieces = Pieces::default();
+            pieces.push(std::mem::take(&mut self.rest));
+            let retry = control::retry(round.hub.jittered_retry());
+            pieces.push(chunk(&retry));
+            pieces.push(Bytes::from_static(LAST_CHUNK));
+            if self.write(pieces, None, round).is_err() {
+                return Turned::Gone;
+            }
+        }
+        self.linger(round)
+    }
+
+    fn linger(&mut self, round: &Round<'_>) -> Turned {
+        self.socket.shut_down();
+        self.rest = Bytes::new();
+        self.state = State::Lingering(round.now + Ticks::span(LINGER));
+        Turned::Waits
+    }
+
+    /// Writes `pieces`, of which the last is that of `batch` if there is one.
+    /// Of what the socket does not take, it keeps the rest of one frame and
+    /// hands the frames behind it back.
+    fn write(
+        &mut self,
+        pieces: Pieces,
+        batch: Option<&Batch>,
+        round: &mut Round<'_>,
+    ) -> Result<(), ()> {
+        let total = pieces.len();
+        let written = match total {
+            0 => 0,
+            _ => self.socket.write(pieces.as_slice()).map_err(|_| ())?,
+        };
+        if written > 0 {
+            self.moved = round.now;
+        }
+        let events = batch.map_or(0, |batch| batch.frames().len());
+        let mut given = events;
+        if written < total {
+            self.state = State::Full;
+            self.stream.was_full();
+            let batch_bytes = batch.map_or(0, |_| pieces.last_len());
+            let before = total - batch_bytes;
+            let mut rest = pieces.from(written.min(before), before);
+            if let Some(batch) = batch {
+                let (cut, kept) =
+                    batch.rest(self.form, Framing::Chunked, written.saturating_sub(before));
+                round.subscriptions.give_back(self.key(), batch, kept);
+                // Nothing of the batch was begun while something stands before it.
+                rest = if rest.is_empty() { cut } else { rest };
+                given = kept;
+            }
+            self.rest = rest;
+        }
+        round.given.events += given as u64;
+        round.given.bytes += written as u64;
+        Ok(())
+    }
+}
+
+/// The pieces of one write.
+#[derive(Default)]
+struct Pieces {
+    pieces: [Bytes; PIECES],
+    count: usize,
+}
+
+impl Pieces {
+    /// Adds a piece, for which there has to be room. An empty one takes none.
+    fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.pieces[self.count] = piece;
+            self.count += 1;
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.count < PIECES
+    }
+
+    fn as_slice(&self) -> &[Bytes] {
+        &self.pieces[..self.count]
+    }
+
+    fn len(&self) -> usize {
+        self.as_slice().iter().map(Bytes::len).sum()
+    }
+
+    fn last_len(&self) -> usize {
+        self.as_slice().last().map_or(0, Bytes::len)
+    }
+
+    /// The bytes from `start` to `end`; a copy only where they are in several
+    /// pieces.
+    fn from(&self, mut start: usize, end: usize) -> Bytes {
+        let mut left = end - start;
+        let mut parts = Vec::new();
+        for piece in self.as_slice() {
+            let from = start.min(piece.len());
+            let to = (from + left).min(piece.len());
+            start -= from;
+            left -= to - from;
+            if from < to {
+                parts.push(piece.slice(from..to));
+            }
+        }
+        match parts.len() {
+            1 => parts.remove(0),
+            _ => parts.concat().into(),
+        }
+    }
+}
+
+/// A block of the hub's own as a chunk (RFC 9112, section 7.1).
+fn chunk(block: &[u8]) -> Bytes {
+    [format!("{:x}\r\n", block.len()).as_bytes(), block, b"\r\n"]
+        .concat()
+        .into()
+}

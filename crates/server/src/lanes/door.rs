@@ -1,0 +1,124 @@
+//! How others reach a lane.
+
+use super::Taken;
+use mio::Waker;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::{Mutex, PoisonError};
+use tidings_engine::SubscriptionKey;
+use tidings_engine::stream::StoreRead;
+
+/// What is brought to a lane.
+pub enum Brought {
+    /// A connection.
+    Connection(Taken),
+    /// What the store answered to one of its streams.
+    StoreRead(SubscriptionKey, StoreRead),
+}
+
+/// A lane's door: things are put behind it, and whoever is in is woken.
+pub struct Door {
+    inbox: Mutex<Vec<Brought>>,
+    waker: Waker,
+    asleep: AtomicBool,
+    closed: AtomicBool,
+    followed: AtomicU64,
+    connections: AtomicUsize,
+}
+
+impl Door {
+    /// A door whose lane is woken by `waker`.
+    pub fn new(waker: Waker) -> Self {
+        Self {
+            inbox: Mutex::default(),
+            waker,
+            asleep: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            followed: AtomicU64::new(0),
+            connections: AtomicUsize::new(0),
+        }
+    }
+
+    /// Brings a connection.
+    pub fn bring(&self, taken: Taken) {
+        self.connections.fetch_add(1, Ordering::AcqRel);
+        self.put(Brought::Connection(taken));
+    }
+
+    /// Brings what the store answered.
+    pub fn answer(&self, key: SubscriptionKey, done: StoreRead) {
+        self.put(Brought::StoreRead(key, done));
+    }
+
+    /// Tells the lane that something has changed.
+    pub fn knock(&self) {
+        // What has changed is visible before the lane is looked at: either it
+        // is seen to be asleep, or it sees the change before it falls asleep.
+        fence(Ordering::SeqCst);
+        if self.asleep.swap(false, Ordering::SeqCst) {
+            // A waker fails only where it has been woken already.
+            let _ = self.waker.wake();
+        }
+    }
+
+    /// Ends the lane.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.knock();
+    }
+
+    /// How many of the bytes that came into the tail the lane has seen.
+    pub fn followed(&self) -> u64 {
+        self.followed.load(Ordering::Acquire)
+    }
+
+    /// How many connections it has or will have.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Acquire)
+    }
+
+    /// The lane has seen so many bytes.
+    pub(super) fn set_followed(&self, bytes: u64) {
+        self.followed.store(bytes, Ordering::Release);
+    }
+
+    /// A connection is gone.
+    pub(super) fn forget(&self) {
+        self.connections.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether the lane is to end.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// The lane says that it is about to wait, and looks once more for what
+    /// has changed before it does.
+    pub(super) fn fall_asleep(&self) {
+        self.asleep.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// The lane doesn't wait any more.
+    pub(super) fn wake_up(&self) {
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// What was brought, in order.
+    pub(super) fn take(&self, into: &mut Vec<Brought>) {
+        std::mem::swap(into, &mut self.inbox());
+    }
+
+    /// Whether nothing was brought.
+    pub(super) fn is_empty(&self) -> bool {
+        self.inbox().is_empty()
+    }
+
+    fn put(&self, brought: Brought) {
+        self.inbox().push(brought);
+        self.knock();
+    }
+
+    fn inbox(&self) -> std::sync::MutexGuard<'_, Vec<Brought>> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

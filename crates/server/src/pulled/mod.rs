@@ -1,0 +1,175 @@
+//! Streams whose bytes somebody else pulls: hyper, for HTTP/2 and HTTP/1.0.
+//! They share a few sets of subscriptions; each set is a cursor over the log
+//! and wakes whom it finds something for.
+
+mod stream;
+mod window;
+
+pub use stream::Pulled;
+
+use crate::live::Live;
+use crate::ticks::{SLOTS, Ticks};
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Instant;
+use tidings_engine::subscriptions::{Followed, SubscriptionKey, Subscriptions};
+use tidings_engine::{Budget, Position, Wheel};
+use tokio::sync::Notify;
+
+/// How many events a set looks at before others have their turn.
+const STEP: Budget = Budget::frames(1024);
+
+/// One set.
+pub struct Set {
+    state: Mutex<State>,
+    ticks: Ticks,
+    /// There is a deadline before the one that is being waited for.
+    sooner: Notify,
+}
+
+/// What is under the lock.
+pub struct State {
+    /// The subscriptions.
+    pub subscriptions: Subscriptions,
+    /// Who waits for something new, by the slots of their keys.
+    wakers: Vec<Option<Waker>>,
+    deadlines: Wheel<SubscriptionKey>,
+    /// The tick that is being waited for.
+    looks_at: Option<u64>,
+}
+
+impl Set {
+    /// A set without subscriptions that stands at `end` of the log.
+    pub fn new(end: Position) -> Self {
+        let state = State {
+            subscriptions: Subscriptions::new(end),
+            wakers: Vec::new(),
+            deadlines: Wheel::new(0, SLOTS),
+            looks_at: None,
+        };
+        Self {
+            state: Mutex::new(state),
+            ticks: Ticks::new(),
+            sooner: Notify::new(),
+        }
+    }
+
+    /// What is under the lock.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock is one connection's; the state it leaves is
+        // whole, because every change to it is a single call.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has whoever waits for `key` woken at `tick` too. `state` is the set's.
+    pub fn wake_at(&self, state: &mut State, tick: u64, key: SubscriptionKey) {
+        state.deadlines.insert(tick, key);
+        if state.looks_at.is_none_or(|looks_at| tick < looks_at) {
+            self.sooner.notify_one();
+        }
+    }
+
+    /// The tick at which `instant` has come.
+    pub fn tick(&self, instant: Instant) -> u64 {
+        self.ticks.at(instant)
+    }
+
+    /// Wakes everyone who waits: something else than the log has changed.
+    pub fn wake_all(&self) {
+        let wakers = std::mem::take(&mut self.state().wakers);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Looks at the next events and wakes whose subscriptions they match.
+    fn follow(
+        &self,
+        live: &Live,
+        ready: &mut Vec<SubscriptionKey>,
+        wake: &mut Vec<Waker>,
+    ) -> Followed {
+        let followed = {
+            let mut state = self.state();
+            let followed = state.subscriptions.follow(&live.tail(), STEP, ready);
+            wake.extend(ready.drain(..).filter_map(|key| state.take_waker(key)));
+            followed
+        };
+        // Outside the lock: a woken connection reads at once.
+        wake.drain(..).for_each(Waker::wake);
+        followed
+    }
+
+    /// Wakes those whose time has come.
+    fn strike(&self, wake: &mut Vec<Waker>) {
+        {
+            let mut state = self.state();
+            let State {
+                deadlines, wakers, ..
+            } = &mut *state;
+            deadlines.advance(self.ticks.now(), |_, key| {
+                wake.extend(wakers.get_mut(key.slot()).and_then(Option::take));
+            });
+        }
+        wake.drain(..).for_each(Waker::wake);
+    }
+
+    /// Resolves when a deadline has come.
+    async fn next_deadline(&self) {
+        loop {
+            let soonest = {
+                let mut state = self.state();
+                state.looks_at = state.deadlines.soonest();
+                state.looks_at
+            };
+            let struck = async {
+                match soonest {
+                    Some(tick) => tokio::time::sleep(self.ticks.until(tick)).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = struck => return,
+                () = self.sooner.notified() => {}
+            }
+        }
+    }
+}
+
+impl State {
+    /// Has `waker` called when there is something for `key`, or at a tick of
+    /// [`Set::wake_at`].
+    pub fn wait(&mut self, key: SubscriptionKey, waker: &Waker) {
+        let slot = key.slot();
+        if self.wakers.len() <= slot {
+            self.wakers.resize_with(slot + 1, || None);
+        }
+        self.wakers[slot] = Some(waker.clone());
+    }
+
+    /// Forgets a subscription.
+    pub fn remove(&mut self, key: SubscriptionKey) {
+        self.take_waker(key);
+        self.subscriptions.remove(key);
+    }
+
+    fn take_waker(&mut self, key: SubscriptionKey) -> Option<Waker> {
+        self.wakers.get_mut(key.slot())?.take()
+    }
+}
+
+/// Follows the log for set number `number`, for as long as the hub lives.
+pub async fn follow(live: Arc<Live>, number: usize) {
+    let set = &live.sets()[number];
+    let mut head = live.head();
+    let (mut ready, mut wake) = (Vec::new(), Vec::new());
+    loop {
+        if !set.follow(&live, &mut ready, &mut wake).at_end {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        tokio::select! {
+            moved = head.changed() => if moved.is_err() { return },
+            () = set.next_deadline() => set.strike(&mut wake),
+        }
+    }
+}
