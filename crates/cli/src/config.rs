@@ -46,7 +46,8 @@ pub fn check(args: &FileArgs) -> Result<(), Failure> {
         Some(name) => format!("ok: {name}\n"),
         None => "ok: no file, only defaults and the environment\n".to_owned(),
     };
-    for warning in config.warnings() {
+    let of_files = tidings_server::check_tls(&config).map_err(|errors| invalid(&errors))?;
+    for warning in config.warnings().into_iter().chain(of_files) {
         let _ = writeln!(out, "warning: {warning}");
     }
     let _ = writeln!(

@@ -4,9 +4,9 @@ use crate::args::ServeArgs;
 use crate::{Failure, config, logging};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stdout};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use tidings_server::ServeError;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use tidings_server::config::{Config, StoreKind};
+use tidings_server::{Address, ServeError};
 
 /// Serves until a signal ends it.
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
@@ -15,7 +15,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let ready = |addresses: &[SocketAddr]| {
+    let ready = |addresses: &[Address]| {
         let mut out = stdout();
         let mut text = first_line(addresses);
         if out.is_terminal() {
@@ -30,8 +30,8 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     })
 }
 
-fn first_line(addresses: &[SocketAddr]) -> String {
-    let urls: Vec<String> = addresses.iter().map(|a| format!("http://{a}")).collect();
+fn first_line(addresses: &[Address]) -> String {
+    let urls: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     format!(
         "tidings {} listening on {}\n",
         env!("CARGO_PKG_VERSION"),
@@ -40,16 +40,16 @@ fn first_line(addresses: &[SocketAddr]) -> String {
 }
 
 /// What a newcomer does next.
-fn lines_to_copy(addresses: &[SocketAddr], config: &Config) -> String {
+fn lines_to_copy(addresses: &[Address], config: &Config) -> String {
     let Some(address) = addresses.first() else {
         return String::new();
     };
     // An unspecified address (0.0.0.0) is nowhere to connect to.
-    let ip = address.ip();
+    let ip = address.socket.ip();
     let local = ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST;
     let base = match local {
-        true => format!("http://localhost:{}", address.port()),
-        false => format!("http://{address}"),
+        true => format!("{}://localhost:{}", address.scheme(), address.socket.port()),
+        false => address.to_string(),
     };
     let history = match config.store {
         StoreKind::Disk => config.data.display().to_string(),
@@ -71,8 +71,14 @@ fn lines_to_copy(addresses: &[SocketAddr], config: &Config) -> String {
 mod tests {
     use super::*;
 
-    fn check(address: &str, base: &str) {
-        let text = lines_to_copy(&[address.parse().unwrap()], &Config::default());
+    fn address(socket: &str, secure: bool) -> Address {
+        let socket = socket.parse().unwrap();
+        Address { socket, secure }
+    }
+
+    fn check(socket: &str, base: &str) {
+        let secure = base.starts_with("https:");
+        let text = lines_to_copy(&[address(socket, secure)], &Config::default());
         assert!(text.contains(&format!("curl -N {base}/t/news\n")), "{text}");
     }
 
@@ -84,14 +90,15 @@ mod tests {
         check("0.0.0.0:80", "http://localhost:80");
         check("192.0.2.1:81", "http://192.0.2.1:81");
         check("[2001:db8::1]:81", "http://[2001:db8::1]:81");
+        check("127.0.0.1:8443", "https://localhost:8443");
     }
 
     #[test]
     fn the_first_line_has_every_address() {
-        let addresses = ["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()];
+        let addresses = [address("127.0.0.1:1", false), address("[::1]:2", true)];
         let line = first_line(&addresses);
         assert!(
-            line.ends_with(" listening on http://127.0.0.1:1, http://[::1]:2\n"),
+            line.ends_with(" listening on http://127.0.0.1:1, https://[::1]:2\n"),
             "{line}"
         );
     }

@@ -15,6 +15,8 @@ mod native;
 mod pulled;
 mod serve;
 mod ticks;
+mod tls;
 mod watch;
 
-pub use serve::{ServeError, serve};
+pub use serve::{Address, ServeError, serve};
+pub use tls::check as check_tls;

@@ -6,6 +6,8 @@ use crate::http::{Problem, Reply, respond};
 use crate::http1::{Gated, Requests};
 use crate::hub::Hub;
 use crate::native;
+use crate::serve::Address;
+use crate::tls;
 use http::{Method, Request, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -19,6 +21,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -65,6 +68,8 @@ struct Face {
     hub: Arc<Hub>,
     guard: Guard,
     cors: Arc<Cors>,
+    /// For HTTPS.
+    tls: Option<Arc<tls::Acceptor>>,
 }
 
 impl Listener {
@@ -79,6 +84,7 @@ impl Listener {
         open: bool,
         hosts: &[String],
         cors: &Arc<Cors>,
+        tls: Option<Arc<tls::Acceptor>>,
     ) -> io::Result<Self> {
         let socket = Socket::new(
             Domain::for_address(address),
@@ -92,6 +98,7 @@ impl Listener {
         let socket = TcpListener::from_std(socket.into())?;
         let guard = Guard {
             local: socket.local_addr()?,
+            secure: tls.is_some(),
             open,
             hosts: hosts.to_vec(),
         };
@@ -99,13 +106,17 @@ impl Listener {
             hub: Arc::clone(hub),
             guard,
             cors: Arc::clone(cors),
+            tls,
         });
         Ok(Self { socket, face })
     }
 
     /// The address, with the port that was taken.
-    pub fn address(&self) -> SocketAddr {
-        self.face.guard.local
+    pub fn address(&self) -> Address {
+        Address {
+            socket: self.face.guard.local,
+            secure: self.face.guard.secure,
+        }
     }
 
     /// Accepts and serves until the hub drains, and on until the last
@@ -188,6 +199,23 @@ async fn serve(stream: TcpStream, face: &Arc<Face>) {
     // Both are improvements only; a peer that is gone already refuses them.
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
+    let Some(tls) = &face.tls else {
+        return speak(stream, face).await;
+    };
+    match tls.accept(stream).await {
+        Ok(stream) => speak(stream, face).await,
+        Err(error) => {
+            tracing::debug!(%error, "no TLS connection");
+            face.hub.metrics().count_handshake_failure(error.reason());
+        }
+    }
+}
+
+/// Speaks HTTP with whoever is at the other end of `stream`.
+async fn speak<S>(stream: S, face: &Arc<Face>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let requests = Arc::new(Requests::default());
     let multiplexed = Arc::new(AtomicBool::new(false));
     let service = {

@@ -30,6 +30,7 @@ pub struct Metrics {
     pub soft_refusals: Counter,
     gaps: Family<Label, Counter>,
     problems: Family<Label, Counter>,
+    handshakes: Family<Label, Counter>,
     store: StoreGauges,
 }
 
@@ -70,6 +71,11 @@ impl Metrics {
                     "Gaps that streams were told of, by reason",
                 ),
                 problems: family(registry, "problems", "Requests refused, by code"),
+                handshakes: family(
+                    registry,
+                    "tls_handshake_failures",
+                    "TLS handshakes that came to nothing, by reason",
+                ),
                 store: StoreGauges {
                     bytes: {
                         let gauge = Gauge::default();
@@ -110,6 +116,11 @@ impl Metrics {
     /// Counts a refused request.
     pub fn count_problem(&self, code: &'static str) {
         self.problems.get_or_create(&[("code", code)]).inc();
+    }
+
+    /// Counts a TLS handshake that came to nothing.
+    pub fn count_handshake_failure(&self, reason: &'static str) {
+        self.handshakes.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// All of it as text.

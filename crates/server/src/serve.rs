@@ -4,6 +4,7 @@ use crate::config::{Config, ConfigErrors, StoreKind};
 use crate::http::cors::Cors;
 use crate::hub::{Hub, Settings, now};
 use crate::listener::Listener;
+use crate::tls;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -57,12 +58,39 @@ impl fmt::Display for ServeError {
 
 impl std::error::Error for ServeError {}
 
+/// Where a hub serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address {
+    /// The address, with the port that was taken.
+    pub socket: SocketAddr,
+    /// Whether it is asked over TLS.
+    pub secure: bool,
+}
+
+impl Address {
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        match self.secure {
+            true => "https",
+            false => "http",
+        }
+    }
+}
+
+/// The beginning of its URLs.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme(), self.socket)
+    }
+}
+
 /// Runs a hub until SIGTERM or SIGINT has drained it, or a second signal ends
-/// it at once. `ready` is called with the addresses once it serves.
+/// it at once; SIGHUP has the files of `[tls]` read again. `ready` is called
+/// with the addresses once it serves.
 ///
 /// # Errors
 /// [`ServeError`] if it can't start.
-pub fn serve(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), ServeError> {
+pub fn serve(config: &Config, ready: impl FnOnce(&[Address])) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -73,12 +101,13 @@ pub fn serve(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), S
     served
 }
 
-async fn run(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), ServeError> {
+async fn run(config: &Config, ready: impl FnOnce(&[Address])) -> Result<(), ServeError> {
     // Before anything else, so that no signal finds the process unprepared.
     let mut signals = Signals::new().map_err(ServeError::System)?;
     let limits = config
         .engine_limits(raise_descriptor_limit())
         .map_err(ServeError::Config)?;
+    let tls = load_tls(config)?;
     let connections = limits.subscriptions + SPARE_CONNECTIONS;
     let store = open_store(config)?;
     let hub = Hub::start(store, settings(config, limits)).map_err(ServeError::System)?;
@@ -87,20 +116,27 @@ async fn run(config: &Config, ready: impl FnOnce(&[SocketAddr])) -> Result<(), S
     ));
     let hosts: Vec<String> = config.hosts.iter().map(ToString::to_string).collect();
     let mut listeners = Vec::new();
-    for address in &config.listen {
-        let listener = Listener::bind(*address, &hub, config.open, &hosts, &cors);
-        listeners.push(listener.map_err(|error| ServeError::Listen(*address, error))?);
+    let plain = config.listen.iter().map(|address| (*address, None));
+    let secure = config
+        .tls
+        .listen
+        .iter()
+        .map(|address| (*address, tls.clone()));
+    for (address, tls) in plain.chain(secure) {
+        let listener = Listener::bind(address, &hub, config.open, &hosts, &cors, tls);
+        listeners.push(listener.map_err(|error| ServeError::Listen(address, error))?);
     }
-    let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
+    let addresses: Vec<Address> = listeners.iter().map(Listener::address).collect();
     let permits = Arc::new(Semaphore::new(connections));
     let mut running = JoinSet::new();
     for listener in listeners {
         running.spawn(listener.run(Arc::clone(&permits)));
     }
     ready(&addresses);
-    tracing::info!(?addresses, connections, "serving");
+    let urls: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    tracing::info!(addresses = ?urls, connections, "serving");
 
-    signals.next().await;
+    signals.end(tls.as_deref()).await;
     hub.begin_drain();
     tracing::info!(window = ?hub.drain().window(), "draining; a second signal ends at once");
     let all_gone = async { while running.join_next().await.is_some() {} };
@@ -127,10 +163,40 @@ async fn close(hub: &Arc<Hub>, signals: &mut Signals) {
     }
 }
 
-/// The signals that end a hub.
+/// What is wrong with the files of `[tls]` keeps a hub from starting.
+fn load_tls(config: &Config) -> Result<Option<Arc<tls::Acceptor>>, ServeError> {
+    let loaded = tls::Acceptor::load(config).map_err(ServeError::Config)?;
+    Ok(loaded.map(|(acceptor, warnings)| {
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        Arc::new(acceptor)
+    }))
+}
+
+/// Reads the files of `[tls]` again.
+fn reload(tls: Option<&tls::Acceptor>) {
+    match tls.map(tls::Acceptor::reload) {
+        None => tracing::info!("SIGHUP: there is nothing to read again"),
+        Some(Ok(warnings)) => {
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            tracing::info!("SIGHUP: the TLS certificate was read again");
+        }
+        Some(Err(errors)) => {
+            for error in errors.0 {
+                tracing::error!(%error, "SIGHUP: the TLS certificate stays as it was");
+            }
+        }
+    }
+}
+
+/// The signals that a hub heeds.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
     /// Held, so that a limit on file sizes makes writes fail, as a full disk
     /// does, instead of killing the process.
     _file_size: Signal,
@@ -141,10 +207,23 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
             _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 
+    /// The next that ends the hub; until then the others are heeded.
+    async fn end(&mut self, tls: Option<&tls::Acceptor>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => reload(tls),
+            }
+        }
+    }
+
+    /// The next that ends the hub.
     async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

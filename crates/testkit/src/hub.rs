@@ -160,7 +160,12 @@ impl Launch {
 }
 
 fn address_in(line: &str) -> Option<SocketAddr> {
-    let rest = &line[line.find("http://")? + "http://".len()..];
+    after(line, "://")
+}
+
+/// The address that follows the first `scheme` in `line`.
+fn after(line: &str, scheme: &str) -> Option<SocketAddr> {
+    let rest = &line[line.find(scheme)? + scheme.len()..];
     rest.split(|c: char| c.is_whitespace() || c == '/' || c == ',')
         .next()?
         .parse()
@@ -183,6 +188,14 @@ impl HubProcess {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for HTTPS.
+    ///
+    /// # Panics
+    /// If it doesn't.
+    pub fn tls_address(&self) -> SocketAddr {
+        after(&self.first, "https://").expect("an address for HTTPS")
     }
 
     /// The first line it printed.

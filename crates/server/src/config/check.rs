@@ -1,6 +1,7 @@
 //! Whether settings go together, what to warn of, and what they can cost.
 
 use super::{Config, Limit, StoreKind, format_duration};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Two settings that can't both hold.
@@ -15,19 +16,18 @@ pub(super) struct Contradiction {
 pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
     let mut found = Vec::new();
     let mut say = |key, what| found.push(Contradiction { key, what });
-    if config.listen.is_empty() {
+    if config.listen.is_empty() && config.tls.listen.is_empty() {
         say(
             "listen",
             "no address is given, such as \"127.0.0.1:8080\"".to_owned(),
         );
     }
-    let exposed = config
-        .listen
-        .iter()
-        .find(|address| !address.ip().is_loopback());
-    if let (Some(address), false) = (exposed, config.open) {
+    if let Some((key, what)) = half_of_tls(config) {
+        say(key, what.to_owned());
+    }
+    if let (Some((key, address)), false) = (config.exposed(), config.open) {
         say(
-            "listen",
+            key,
             format!(
                 "{address} can be reached from other machines, and everyone who reaches the hub \
                  could publish and watch. Listen on 127.0.0.1 instead, or say that this is meant: \
@@ -50,17 +50,49 @@ pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
     found
 }
 
+/// What is missing of `[tls]` where a part of it is given.
+fn half_of_tls(config: &Config) -> Option<(&'static str, &'static str)> {
+    let tls = &config.tls;
+    match (
+        !tls.listen.is_empty(),
+        tls.certificate.is_some(),
+        tls.key.is_some(),
+    ) {
+        (false, false, false) | (true, true, true) => None,
+        (_, false, _) => Some((
+            "tls.certificate",
+            "the file of the certificate chain is missing; TLS takes tls.listen, tls.certificate \
+             and tls.key",
+        )),
+        (_, true, false) => Some((
+            "tls.key",
+            "the file of the certificate's private key is missing; TLS takes tls.listen, \
+             tls.certificate and tls.key",
+        )),
+        (false, true, true) => Some((
+            "tls.listen",
+            "no address is given for HTTPS, such as \"127.0.0.1:8443\"",
+        )),
+    }
+}
+
 impl Config {
+    /// An address that other machines can reach, and the setting it stands in.
+    fn exposed(&self) -> Option<(&'static str, SocketAddr)> {
+        let of = |key, addresses: &[SocketAddr]| {
+            let mut addresses = addresses.iter();
+            let address = addresses.find(|address| !address.ip().is_loopback())?;
+            Some((key, *address))
+        };
+        of("listen", &self.listen).or_else(|| of("tls.listen", &self.tls.listen))
+    }
+
     /// What is allowed but deserves a second thought, one sentence each. The hub
     /// says them when it starts.
     pub fn warnings(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let exposed = self
-            .listen
-            .iter()
-            .find(|address| !address.ip().is_loopback());
-        match exposed {
-            Some(address) if self.open => found.push(format!(
+        match self.exposed() {
+            Some((_, address)) if self.open => found.push(format!(
                 "open = true on {address}: everyone who reaches this hub can publish and watch \
                  everything"
             )),

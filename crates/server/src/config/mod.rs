@@ -25,7 +25,7 @@ pub use environment::CONFIG_VARIABLE;
 pub use fault::{ConfigError, ConfigErrors, Place};
 pub use file::read_file;
 pub use print::default_toml;
-pub use settings::{Config, Cors, Drain, Limits, Log, Publish, Retention, Stream};
+pub use settings::{Config, Cors, Drain, Limits, Log, Publish, Retention, Stream, Tls};
 pub use topics::TopicRetention;
 pub use value::{
     ByteSize, HostName, InvalidQuantity, Limit, LogFormat, LogLevel, Origin, StoreKind,

@@ -35,6 +35,8 @@ settings! {
         hosts: Vec<HostName> = "";
     }
     tables {
+        /// HTTPS.
+        tls: Tls,
         /// Pages of other sites.
         cors: Cors,
         /// What watchers get.
@@ -49,6 +51,23 @@ settings! {
         drain: Drain,
         /// Log lines, on standard error.
         log: Log,
+    }
+}
+
+settings! {
+    /// `[tls]`: HTTPS. All three of its settings are given, or none.
+    Tls, table "tls" at config => config.tls, {
+        /// Where the hub listens for HTTPS, besides the addresses of listen,
+        /// which are for HTTP; listen = [] leaves HTTPS alone.
+        listen: Vec<SocketAddr> = "";
+
+        /// A file with the certificate chain as PEM: the hub's own certificate
+        /// first, then those that vouch for it. SIGHUP has it read again.
+        certificate: Option<PathBuf> = "";
+
+        /// A file with the private key of the certificate as PEM. SIGHUP has it
+        /// read again.
+        key: Option<PathBuf> = "";
     }
 }
 
@@ -191,6 +210,11 @@ settings! {
 /// printed.
 pub(super) const TABLES: &[(&str, &str, &[Key])] = &[
     ("", "The hub.", Config::KEYS),
+    (
+        "tls",
+        "HTTPS. All three of its settings are given, or none.",
+        Tls::KEYS,
+    ),
     ("cors", "Pages of other sites.", Cors::KEYS),
     ("stream", "What watchers get.", Stream::KEYS),
     ("publish", "How events are taken in.", Publish::KEYS),

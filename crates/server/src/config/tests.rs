@@ -79,7 +79,8 @@ fn the_printed_default_is_the_default() {
 fn every_setting_is_read_from_file_and_environment() {
     for key in settings::keys() {
         let value = match key.path {
-            "listen" => "127.0.0.1:1",
+            "listen" | "tls.listen" => "127.0.0.1:1",
+            "tls.certificate" | "tls.key" => "elsewhere.pem",
             "data" => "elsewhere",
             "store" => "memory",
             "open" => "true",
@@ -99,7 +100,17 @@ fn every_setting_is_read_from_file_and_environment() {
             path if path.ends_with("bytes") => "31MiB",
             _ => "61s",
         };
-        let from_env = load_with(None, &[(&key.variable(), value)], &[]).unwrap();
+        // Those of [tls] go together only.
+        let tls: Vec<(String, &str)> = settings::keys()
+            .filter(|other| key.section == "tls" && other.section == "tls")
+            .filter(|other| other.path != key.path)
+            .map(|other| (other.variable(), "127.0.0.1:2"))
+            .collect();
+        let mut others: Vec<(&str, &str)> = tls.iter().map(|(n, v)| (&n[..], *v)).collect();
+        let without = others.clone();
+        let variable = key.variable();
+        others.push((&variable, value));
+        let from_env = load_with(None, &others, &[]).unwrap();
         assert_ne!(from_env, Config::default(), "{} has no effect", key.path);
         let toml = (key.show)(&from_env);
         let text = match key.section {
@@ -107,7 +118,7 @@ fn every_setting_is_read_from_file_and_environment() {
             section => format!("[{section}]\n{} = {toml}", key.name),
         };
         assert_eq!(
-            load_with(Some(&text), &[], &[]).unwrap(),
+            load_with(Some(&text), &without, &[]).unwrap(),
             from_env,
             "{text}"
         );

@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 pub struct Guard {
     /// The address it listens on, with the port that was really taken.
     pub local: SocketAddr,
+    /// Whether it is asked over TLS.
+    pub secure: bool,
     /// Whether the hub was opened on purpose (`open = true`).
     pub open: bool,
     /// Further values of `Host`, with or without a port.
@@ -48,7 +50,7 @@ impl Guard {
             headers.contains_key(header::COOKIE) || headers.contains_key(header::AUTHORIZATION);
         let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
         if !reads || with_credentials {
-            check_origin(request.headers(), host.as_ref(), cors)?;
+            self.check_origin(request.headers(), host.as_ref(), cors)?;
         }
         Ok(())
     }
@@ -56,7 +58,9 @@ impl Guard {
     /// On a loopback address only names that can't be rebound are answered
     /// (bad-input row a24).
     fn check_host(&self, host: &Authority) -> Result<(), Problem> {
-        let port = host.port_u16().unwrap_or(80);
+        let port = host
+            .port_u16()
+            .unwrap_or(if self.secure { 443 } else { 80 });
         let name = host.host();
         let own = port == self.local.port()
             && (["localhost", "127.0.0.1", "[::1]"]
@@ -85,6 +89,49 @@ impl Guard {
         let detail = "the request came through a proxy, and this hub lets everyone publish and watch; \
                       if it may be public, set open = true";
         Err(Problem::new(Code::ProxyNotAllowed, detail))
+    }
+
+    /// A page may change something only if it is the hub's own or its origin is
+    /// allowed; this holds for "simple" requests too, which browsers send without
+    /// a preflight. Programs that aren't browsers send no `Origin`.
+    fn check_origin(
+        &self,
+        headers: &HeaderMap,
+        host: Option<&Authority>,
+        cors: &Cors,
+    ) -> Result<(), Problem> {
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let Some(origin) = origins.next() else {
+            return Ok(());
+        };
+        let is_own = |host| self.is_own(origin.as_bytes(), host);
+        if origins.next().is_none() && (cors.allows(origin) || host.is_some_and(is_own)) {
+            return Ok(());
+        }
+        let detail = "a page of another origin can't use this hub; list its origin in cors.origins";
+        Err(Problem::new(Code::OriginNotAllowed, detail))
+    }
+
+    /// Whether `origin` is that of the hub's own pages, asked for by `host`.
+    fn is_own(&self, origin: &[u8], host: &Authority) -> bool {
+        let Ok(origin) = std::str::from_utf8(origin) else {
+            return false;
+        };
+        let Some((scheme, authority)) = origin.split_once("://") else {
+            return false;
+        };
+        let default_port = match scheme {
+            // Whoever is asked over TLS has no pages without.
+            "http" if !self.secure => 80,
+            // Without TLS here, a proxy may have it.
+            "https" => 443,
+            _ => return false,
+        };
+        let Ok(authority) = authority.parse::<Authority>() else {
+            return false;
+        };
+        let port = |authority: &Authority| authority.port_u16().unwrap_or(default_port);
+        authority.host().eq_ignore_ascii_case(host.host()) && port(&authority) == port(host)
     }
 }
 
@@ -132,49 +179,23 @@ fn check_expectation(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// A page may change something only if it is the hub's own or its origin is
-/// allowed; this holds for "simple" requests too, which browsers send without
-/// a preflight. Programs that aren't browsers send no `Origin`.
-fn check_origin(headers: &HeaderMap, host: Option<&Authority>, cors: &Cors) -> Result<(), Problem> {
-    let mut origins = headers.get_all(header::ORIGIN).iter();
-    let Some(origin) = origins.next() else {
-        return Ok(());
-    };
-    if origins.next().is_none()
-        && (cors.allows(origin) || host.is_some_and(|host| is_own(origin.as_bytes(), host)))
-    {
-        return Ok(());
-    }
-    let detail = "a page of another origin can't use this hub; list its origin in cors.origins";
-    Err(Problem::new(Code::OriginNotAllowed, detail))
-}
-
-fn is_own(origin: &[u8], host: &Authority) -> bool {
-    let Ok(origin) = std::str::from_utf8(origin) else {
-        return false;
-    };
-    let Some((scheme, authority)) = origin.split_once("://") else {
-        return false;
-    };
-    let default_port = match scheme {
-        "http" => 80,
-        "https" => 443,
-        _ => return false,
-    };
-    let Ok(authority) = authority.parse::<Authority>() else {
-        return false;
-    };
-    let port = |authority: &Authority| authority.port_u16().unwrap_or(default_port);
-    authority.host().eq_ignore_ascii_case(host.host()) && port(&authority) == port(host)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn verdict(open: bool, method: &str, headers: &[(&str, &str)]) -> Result<(), Code> {
+        verdict_at(("127.0.0.1:8080", false), open, method, headers)
+    }
+
+    fn verdict_at(
+        (local, secure): (&str, bool),
+        open: bool,
+        method: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<(), Code> {
         let guard = Guard {
-            local: "127.0.0.1:8080".parse().unwrap(),
+            local: local.parse().unwrap(),
+            secure,
             open,
             hosts: vec!["hub.example".into(), "other.example:443".into()],
         };
@@ -281,6 +302,54 @@ mod tests {
         ] {
             assert_eq!(post(origin), Err(Code::OriginNotAllowed), "{origin}");
         }
+    }
+
+    #[test]
+    fn own_pages_and_ports_go_by_the_scheme() {
+        let check = |address: &str, secure, host: &str, origin: &str, expect| {
+            let headers = [("host", host), ("origin", origin)];
+            let verdict = verdict_at((address, secure), false, "POST", &headers);
+            assert_eq!(verdict, expect, "{address} {secure} {host} {origin}");
+        };
+        let (own, default) = ("127.0.0.1:8443", "127.0.0.1:443");
+        let refused = Err(Code::OriginNotAllowed);
+        check(
+            own,
+            true,
+            "localhost:8443",
+            "https://localhost:8443",
+            Ok(()),
+        );
+        check(
+            own,
+            true,
+            "localhost:8443",
+            "http://localhost:8443",
+            refused,
+        );
+        check(
+            own,
+            false,
+            "localhost:8443",
+            "https://localhost:8443",
+            Ok(()),
+        );
+        check(default, true, "localhost", "https://localhost", Ok(()));
+        check(default, true, "localhost:443", "https://localhost", Ok(()));
+        check(
+            default,
+            true,
+            "localhost:80",
+            "https://localhost",
+            Err(Code::WrongHost),
+        );
+        check(
+            "127.0.0.1:80",
+            true,
+            "localhost",
+            "https://localhost",
+            Err(Code::WrongHost),
+        );
     }
 
     #[test]

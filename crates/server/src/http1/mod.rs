@@ -22,4 +22,5 @@ mod requests;
 
 pub use body::{Broken, Chunked, Framing};
 pub(crate) use gated::Gated;
+pub(crate) use refusal::Refusal;
 pub(crate) use requests::Requests;

@@ -24,6 +24,8 @@ pub enum Refusal {
     TransferEncoding,
     /// Both of them.
     TwoFramings,
+    /// A request without TLS on a port that speaks nothing else.
+    NotTls,
 }
 
 impl Refusal {
@@ -64,6 +66,10 @@ impl Refusal {
             Self::TwoFramings => (
                 Code::BadRequest,
                 "a request has 'Content-Length' or 'Transfer-Encoding', not both",
+            ),
+            Self::NotTls => (
+                Code::BadRequest,
+                "this port speaks TLS; the URL must begin with https://",
             ),
         };
         Problem::new(code, detail).closing()

@@ -264,18 +264,21 @@ impl Connection {
         round: &mut Round<'_>,
     ) -> Result<(), ()> {
         let total = pieces.len();
-        let written = match total {
+        let owed = self.socket.owes();
+        let written = match total + owed {
             0 => 0,
             _ => self.socket.write(pieces.as_slice()).map_err(|_| ())?,
         };
-        if written > 0 {
+        if written > 0 || self.socket.owes() < owed {
             self.moved = round.now;
         }
         let events = batch.map_or(0, |batch| batch.frames().len());
         let mut given = events;
-        if written < total {
+        if written < total || self.socket.owes() > 0 {
             self.state = State::Full;
             self.stream.was_full();
+        }
+        if written < total {
             let batch_bytes = batch.map_or(0, |_| pieces.last_len());
             let before = total - batch_bytes;
             let mut rest = pieces.from(written.min(before), before);

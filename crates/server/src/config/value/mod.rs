@@ -121,6 +121,23 @@ impl Setting for bool {
     }
 }
 
+/// No path is "".
+impl Setting for Option<PathBuf> {
+    const WANTED: &'static str = PathBuf::WANTED;
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        match text {
+            "" => Ok(None),
+            text => PathBuf::from_text(text).map(Some),
+        }
+    }
+
+    fn to_toml(&self) -> String {
+        let none = || toml_string("");
+        self.as_ref().map_or_else(none, Setting::to_toml)
+    }
+}
+
 impl Setting for PathBuf {
     const WANTED: &'static str = "a path";
 
