@@ -336,8 +336,9 @@ impl Lane {
             return;
         };
         let due = connection.deadline(&work.round(&mut self.subscriptions));
+        let due = due.max(work.now + 1);
         if connection.wakes.is_none_or(|wakes| due < wakes) {
-            connection.wakes = Some(due.max(work.now + 1));
+            connection.wakes = Some(due);
             self.wheel.insert(due, key);
         }
     }
