@@ -51,6 +51,7 @@ fn no_file_holds_everything_about_one_thing() {
 const ARROWS: &[(&str, &[&str])] = &[
     ("codec", &[]),
     ("engine", &["codec"]),
+    ("mercure", &["codec", "engine"]),
     ("store", &["codec", "engine"]),
     ("server", &["codec", "engine", "store"]),
     ("eventsource", &["codec"]),
@@ -164,7 +165,12 @@ fn what_is_pure_touches_nothing_outside() {
         "hyper",
         "tokio",
     ];
-    for pure in ["codec/src", "engine/src", "eventsource/src/protocol"] {
+    for pure in [
+        "codec/src",
+        "engine/src",
+        "eventsource/src/protocol",
+        "mercure/src",
+    ] {
         let found = lines_with(&root().join("crates").join(pure), &OUTSIDE);
         assert!(found.is_empty(), "{pure} is pure: {found:#?}");
     }

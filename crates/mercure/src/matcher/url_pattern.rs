@@ -1,0 +1,431 @@
+//! URL patterns (the WHATWG URL Pattern standard), compiled so that they are
+//! small, bounded, and matched in linear time.
+
+use crate::base::Base;
+use regex::bytes::{Regex, RegexBuilder};
+use std::fmt;
+use url::Url;
+use urlpattern::matcher::InnerMatcher;
+use urlpattern::regexp::RegExp;
+use urlpattern::{RegexSyntax, UrlPattern as Parsed, UrlPatternInit, UrlPatternOptions};
+
+/// A valid URL pattern. Relative ones were resolved against the hub's URL.
+#[derive(Debug)]
+pub struct UrlPattern {
+    text: Box<str>,
+    protocol: Piece,
+    username: Piece,
+    password: Piece,
+    hostname: Piece,
+    port: Piece,
+    pathname: Piece,
+    search: Piece,
+    hash: Piece,
+}
+
+/// Why a text is no URL pattern that is taken. The compiler's own words are
+/// left out: they would quote the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidUrlPattern {
+    /// It breaks the syntax.
+    Syntax,
+    /// A part of it has a custom regular expression, or so many groups, that
+    /// its program would be larger than [`UrlPattern::PROGRAM_BYTES`].
+    TooComplex,
+}
+
+impl fmt::Display for InvalidUrlPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Syntax => "the URL pattern is not valid",
+            Self::TooComplex => {
+                "the URL pattern is too complex; use fewer groups or simpler expressions"
+            }
+        })
+    }
+}
+
+impl std::error::Error for InvalidUrlPattern {}
+
+/// What one part of a URL must be.
+#[derive(Debug)]
+enum Piece {
+    Anything,
+    Literal(Box<str>),
+    /// `prefix`, then what `inner` takes, then `suffix`.
+    Around {
+        prefix: Box<str>,
+        suffix: Box<str>,
+        inner: Inner,
+    },
+}
+
+#[derive(Debug)]
+enum Inner {
+    Anything,
+    /// At least one character, none of which is this (or any, if none is given).
+    Segment(Option<char>),
+    Program(Box<Regex>),
+}
+
+/// A topic as a URL; its parts are compared one by one.
+#[derive(Debug)]
+pub(super) struct TopicUrl {
+    url: Url,
+    port: String,
+    key: Box<str>,
+}
+
+impl UrlPattern {
+    /// The most memory that the program of one part of a pattern may take, in
+    /// bytes. It bounds the time of a match, too: that is at most proportional
+    /// to the program's size times the topic's length.
+    pub const PROGRAM_BYTES: usize = 16 * 1024;
+
+    /// Parses a pattern.
+    ///
+    /// # Errors
+    /// [`InvalidUrlPattern`].
+    pub fn new(text: &str, base: &Base) -> Result<Self, InvalidUrlPattern> {
+        let base = Some(base.hub().clone());
+        let mut init = UrlPatternInit::parse_constructor_string::<Later>(text, base)
+            .map_err(|_| InvalidUrlPattern::Syntax)?;
+        if init.protocol.is_some() {
+            // It isn't relative. The standard would still put the directory of
+            // the base before a path without a slash, such as that of a URN.
+            init.base_url = None;
+        }
+        let parsed = Parsed::<Later>::parse(init, UrlPatternOptions::default())
+            .map_err(|_| InvalidUrlPattern::Syntax)?;
+        Ok(Self {
+            text: text.into(),
+            protocol: Piece::of(parsed.protocol.matcher)?,
+            username: Piece::of(parsed.username.matcher)?,
+            password: Piece::of(parsed.password.matcher)?,
+            hostname: Piece::of(parsed.hostname.matcher)?,
+            port: Piece::of(parsed.port.matcher)?,
+            pathname: Piece::of(parsed.pathname.matcher)?,
+            search: Piece::of(parsed.search.matcher)?,
+            hash: Piece::of(parsed.hash.matcher)?,
+        })
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What the [key](TopicUrl::key) of every topic that matches begins with.
+    pub(super) fn prefix(&self) -> String {
+        let mut prefix = String::new();
+        for piece in [&self.protocol, &self.hostname, &self.port, &self.pathname] {
+            let (literal, whole) = piece.begins_with();
+            prefix.push_str(literal);
+            if !whole {
+                break;
+            }
+            prefix.push('\0');
+        }
+        prefix
+    }
+
+    pub(super) fn matches(&self, topic: &TopicUrl) -> bool {
+        let url = &topic.url;
+        // The parts that differ most between topics go first.
+        self.pathname.matches(url.path())
+            && self.hostname.matches(url.host_str().unwrap_or_default())
+            && self.protocol.matches(url.scheme())
+            && self.port.matches(&topic.port)
+            && self.search.matches(url.query().unwrap_or_default())
+            && self.hash.matches(url.fragment().unwrap_or_default())
+            && self.username.matches(url.username())
+            && self.password.matches(url.password().unwrap_or_default())
+    }
+}
+
+impl TopicUrl {
+    /// The topic as a URL, if it is one or, resolved against the hub's, becomes one.
+    pub(super) fn new(topic: &str, base: &Base) -> Option<Self> {
+        let url = base.resolve(topic)?;
+        let port = url.port().map(|port| port.to_string()).unwrap_or_default();
+        let key = [
+            url.scheme(),
+            url.host_str().unwrap_or_default(),
+            &port,
+            url.path(),
+            "",
+        ]
+        .join("\0");
+        Some(Self {
+            key: key.into(),
+            url,
+            port,
+        })
+    }
+
+    /// Scheme, host, port and path, each ended by a NUL, which none of them has.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+impl Piece {
+    fn of(matcher: urlpattern::matcher::Matcher<Later>) -> Result<Self, InvalidUrlPattern> {
+        let (prefix, suffix) = (matcher.prefix, matcher.suffix);
+        let inner = match matcher.inner {
+            InnerMatcher::Literal { literal } => {
+                return Ok(Self::Literal((prefix + &literal + &suffix).into()));
+            }
+            InnerMatcher::SingleCapture {
+                filter: None,
+                allow_empty: true,
+            } if prefix.is_empty() && suffix.is_empty() => return Ok(Self::Anything),
+            InnerMatcher::SingleCapture {
+                filter: None,
+                allow_empty: true,
+            } => Inner::Anything,
+            InnerMatcher::SingleCapture { filter, .. } => Inner::Segment(filter),
+            InnerMatcher::RegExp { regexp } => {
+                let regexp = regexp.map_err(|_| InvalidUrlPattern::Syntax)?;
+                Inner::Program(Box::new(regexp.compile()?))
+            }
+        };
+        Ok(Self::Around {
+            prefix: prefix.into(),
+            suffix: suffix.into(),
+            inner,
+        })
+    }
+
+    /// A literal beginning, and whether it is all there is.
+    fn begins_with(&self) -> (&str, bool) {
+        match self {
+            Self::Anything => ("", false),
+            Self::Literal(literal) => (literal, true),
+            Self::Around { prefix, .. } => (prefix, false),
+        }
+    }
+
+    fn matches(&self, part: &str) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Literal(literal) => **literal == *part,
+            Self::Around {
+                prefix,
+                suffix,
+                inner,
+            } => part
+                .strip_prefix(&**prefix)
+                .and_then(|rest| rest.strip_suffix(&**suffix))
+                .is_some_and(|rest| inner.matches(rest)),
+        }
+    }
+}
+
+impl Inner {
+    fn matches(&self, part: &str) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Segment(None) => !part.is_empty(),
+            Self::Segment(Some(delimiter)) => !part.is_empty() && !part.contains(*delimiter),
+            Self::Program(program) => program.is_match(part.as_bytes()),
+        }
+    }
+}
+
+/// A regular expression that is compiled when it is known to be needed: of
+/// the sixteen that a pattern is given, most are not.
+#[derive(Debug)]
+struct Later(String);
+
+impl Later {
+    fn compile(&self) -> Result<Regex, InvalidUrlPattern> {
+        // The parts of a URL are ASCII, so that bytes do, and programs stay
+        // small. Only `\p{…}` can't do without Unicode.
+        self.build(false).or_else(|error| match error {
+            InvalidUrlPattern::Syntax => self.build(true),
+            InvalidUrlPattern::TooComplex => Err(error),
+        })
+    }
+
+    fn build(&self, unicode: bool) -> Result<Regex, InvalidUrlPattern> {
+        RegexBuilder::new(&self.0)
+            .unicode(unicode)
+            .size_limit(UrlPattern::PROGRAM_BYTES)
+            .dfa_size_limit(8 * UrlPattern::PROGRAM_BYTES)
+            .nest_limit(32)
+            .build()
+            .map_err(|error| match error {
+                regex::Error::CompiledTooBig(_) => InvalidUrlPattern::TooComplex,
+                _ => InvalidUrlPattern::Syntax,
+            })
+    }
+}
+
+impl RegExp for Later {
+    fn syntax() -> RegexSyntax {
+        RegexSyntax::Rust
+    }
+
+    fn parse(pattern: &str, _flags: &str, _force_eval: bool) -> Result<Self, ()> {
+        Ok(Self(pattern.to_owned()))
+    }
+
+    /// Asked only while a pattern is parsed: whether its protocol can be one
+    /// of the special ones.
+    fn matches<'a>(&self, text: &'a str) -> Option<Vec<Option<&'a str>>> {
+        let regex = self.compile().ok()?;
+        regex.is_match(text.as_bytes()).then(Vec::new)
+    }
+
+    fn pattern_string(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base() -> Base {
+        Base::new("https://example.com").unwrap()
+    }
+
+    fn check(pattern: &str, matching: &[&str], others: &[&str]) {
+        let base = base();
+        let parsed = UrlPattern::new(pattern, &base).unwrap();
+        let test = |topic: &str| {
+            let Some(topic) = TopicUrl::new(topic, &base) else {
+                return false;
+            };
+            let matches = parsed.matches(&topic);
+            assert!(
+                !matches || topic.key().starts_with(&parsed.prefix()),
+                "the prefix of {pattern} leaves out what it matches"
+            );
+            matches
+        };
+        for topic in matching {
+            assert!(test(topic), "{pattern} should match {topic:?}");
+        }
+        for topic in others {
+            assert!(!test(topic), "{pattern} should not match {topic:?}");
+        }
+    }
+
+    #[test]
+    fn patterns() {
+        check(
+            "https://example.com/books/:id",
+            &[
+                "https://example.com/books/1",
+                "HTTPS://EXAMPLE.com:443/books/1",
+                "/books/1",
+            ],
+            &[
+                "https://example.com/books/",
+                "https://example.com/books/1/2",
+                "http://example.com/books/1",
+                "https://example.com:8443/books/1",
+                "books/1",
+            ],
+        );
+        check(
+            "https://*.example.org/*",
+            &["https://a.b.example.org/x/y"],
+            &["https://example.org/"],
+        );
+        check(
+            "https://example.com/:a/x/:b?",
+            &["https://example.com/1/x", "https://example.com/1/x/2"],
+            &["https://example.com/1/y"],
+        );
+        check(
+            "/(\\d+)",
+            &["/12", "https://example.com/1"],
+            &["/a", "/1/2", "/1a"],
+        );
+        check(
+            "/items/{:kind-}?:id",
+            &["/items/1", "/items/a-1"],
+            &["/items/"],
+        );
+        check(
+            "https://example.com/é",
+            &["https://example.com/%C3%A9", "/é"],
+            &["/e"],
+        );
+        check("/a/:b", &["/a/%2F"], &["/a//b"]);
+        check(
+            "urn\\:uuid\\:*",
+            &["urn:uuid:1"],
+            &["urn:isbn:1", "/urn:uuid:1"],
+        );
+    }
+
+    #[test]
+    fn relative_patterns_and_topics_are_resolved_against_the_hub() {
+        check(
+            "/.well-known/mercure/subscriptions/:type/:match/:subscriber",
+            &[
+                "/.well-known/mercure/subscriptions/exact/a%2Fb/urn%3Auuid%3A1",
+                "https://example.com/.well-known/mercure/subscriptions/exact/a/b",
+            ],
+            &[
+                "https://example.org/.well-known/mercure/subscriptions/exact/a/b",
+                "/.well-known/mercure/subscriptions/exact/a",
+            ],
+        );
+        check("foo/*", &["/.well-known/foo/bar", "foo/bar"], &["/foo/bar"]);
+    }
+
+    #[test]
+    fn topics_that_are_no_url_references_never_match() {
+        check(
+            "*://*/*",
+            &["https://a/"],
+            &["https://", "http://[", "https://a:99999/"],
+        );
+    }
+
+    #[test]
+    fn a5_hostile_patterns_are_refused_without_the_compiler_s_words() {
+        let base = base();
+        for (pattern, reason) in [
+            ("/(", InvalidUrlPattern::Syntax),
+            ("/{", InvalidUrlPattern::Syntax),
+            ("/:", InvalidUrlPattern::Syntax),
+            ("/([)", InvalidUrlPattern::Syntax),
+            ("/(?<x>a)", InvalidUrlPattern::Syntax),
+            ("/(a{1000}{1000})", InvalidUrlPattern::TooComplex),
+            ("/([a-z]{5000})", InvalidUrlPattern::TooComplex),
+            ("/(\\p{L}{100})", InvalidUrlPattern::TooComplex),
+        ] {
+            assert_eq!(
+                UrlPattern::new(pattern, &base).unwrap_err(),
+                reason,
+                "{pattern}"
+            );
+        }
+        assert!(
+            UrlPattern::new(&"/:x".repeat(1_000), &base).is_err(),
+            "names twice"
+        );
+        let many: String = (0..1_000).map(|i| format!("/:x{i}")).collect();
+        assert_eq!(
+            UrlPattern::new(&many, &base).unwrap_err(),
+            InvalidUrlPattern::TooComplex
+        );
+        let deep = "/".to_owned() + &"(".repeat(2_000) + "a" + &")".repeat(2_000);
+        assert!(UrlPattern::new(&deep, &base).is_err());
+    }
+
+    #[test]
+    fn a5_regex_bombs_take_linear_time() {
+        let topic = format!("/{}!", "a".repeat(4_000));
+        check("/(a+)+$", &[], &[&topic]);
+        check("/((?:a+)+)", &["/aaa"], &[&topic]);
+        check("/((?:a|aa)*b)", &["/aab"], &[&topic]);
+    }
+}
