@@ -66,6 +66,18 @@ impl Asked {
         self.last_event_id.is_none() && matches!(self.since, None | Some(Since::Latest))
     }
 
+    /// Whether the log may have to be read to find the start. What an id of the
+    /// hub's own says is known without.
+    pub fn needs_reading(&self, log: LogId, live: Position) -> bool {
+        let by_publisher = |id: &EventId| matches!(Place::of(id, log, live), Place::Publisher);
+        let by_since = match &self.since {
+            Some(Since::Ago(_) | Since::Last(_)) => true,
+            Some(Since::Id(id)) => by_publisher(id),
+            None | Some(Since::Latest | Since::Earliest) => false,
+        };
+        by_since || self.last_event_id.as_ref().is_some_and(by_publisher)
+    }
+
     /// Finds the start in a log whose events up to `live` have been delivered.
     ///
     /// An id that is unknown, expired or of another log is a gap; the stream
@@ -179,12 +191,17 @@ impl<H: History> Finder<'_, H> {
 mod tests {
     use super::*;
     use crate::WireId;
+    use std::cell::Cell;
     use std::convert::Infallible;
 
     /// Positions 11 to 20 are kept, 11 and 12 perhaps not all of them; event
     /// `n` came at time `n`; the publisher
     /// of 5 and of 15 called them `five` and `fifteen`.
-    struct Log;
+    #[derive(Default)]
+    struct Log {
+        /// Whether it had to be read.
+        read: Cell<bool>,
+    }
 
     const LOG: LogId = LogId(7);
     const LIVE: Cursor = Cursor {
@@ -209,6 +226,7 @@ mod tests {
         }
 
         fn locate(&self, id: &EventId, _: &Selection) -> Result<Option<Position>, Infallible> {
+            self.read.set(true);
             Ok(match id.as_str() {
                 "five" => Some(Position(5)),
                 "fifteen" => Some(Position(15)),
@@ -217,12 +235,14 @@ mod tests {
         }
 
         fn at_time(&self, time: Timestamp) -> Result<Cursor, Infallible> {
+            self.read.set(true);
             Ok(Cursor {
                 after: Position(time.0.saturating_sub(1).min(20)),
             })
         }
 
         fn last_n(&self, count: usize, _: &Selection) -> Result<Cursor, Infallible> {
+            self.read.set(true);
             Ok(Cursor {
                 after: Position(20_u64.saturating_sub(count as u64)),
             })
@@ -242,8 +262,9 @@ mod tests {
             last_event_id: last_event_id.map(|id| EventId::new(id).unwrap()),
             since: since.map(|since| Since::parse(since).unwrap()),
         };
+        let log = Log::default();
         let start = asked
-            .start(&Log, &Selection::everything(), LIVE, Timestamp(21))
+            .start(&log, &Selection::everything(), LIVE, Timestamp(21))
             .unwrap();
         let expect = Start {
             cursor: Cursor {
@@ -252,6 +273,10 @@ mod tests {
             gap,
         };
         assert_eq!(start, expect, "{last_event_id:?} {since:?}");
+        assert!(
+            !log.read.get() || asked.needs_reading(LOG, LIVE.after),
+            "{last_event_id:?} {since:?} is not known without reading"
+        );
     }
 
     #[test]

@@ -4,11 +4,15 @@ use crate::tls::{RECORD, Records, TlsSocket};
 use bytes::Bytes;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
+use socket2::SockRef;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 
 /// The most pieces of one write.
 pub const PIECES: usize = 4;
+/// How many bytes the kernel may keep of a socket that it can't send yet: more
+/// would only grow old there, and a watcher that reads nothing would hold it.
+const UNSENT: u32 = 128 * 1024;
 /// How many bytes are asked for at once of what a watcher sends.
 const READ: usize = 512;
 
@@ -34,13 +38,12 @@ pub enum Inbound {
 impl Socket {
     /// A socket without TLS, which has to be non-blocking.
     pub fn plain(socket: std::net::TcpStream) -> Self {
-        Self::Plain(mio::net::TcpStream::from_std(socket))
+        Self::Plain(owned(socket))
     }
 
     /// A socket that goes on with a TLS connection; it has to be non-blocking.
     pub fn tls(socket: std::net::TcpStream, records: Records) -> Self {
-        let socket = mio::net::TcpStream::from_std(socket);
-        Self::Tls(Box::new(TlsSocket::new(socket, records)))
+        Self::Tls(Box::new(TlsSocket::new(owned(socket), records)))
     }
 
     /// Lets the lane hear of it: of everything, once each time it changes.
@@ -102,6 +105,12 @@ impl Socket {
             }
         };
     }
+}
+
+fn owned(socket: std::net::TcpStream) -> mio::net::TcpStream {
+    // An improvement only; a peer that is gone already refuses it.
+    let _ = SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT);
+    mio::net::TcpStream::from_std(socket)
 }
 
 fn write_vectored(socket: &mut impl Write, pieces: &[Bytes]) -> io::Result<usize> {

@@ -64,6 +64,7 @@ pub async fn find(hub: &Arc<Hub>, asked: Asked, selection: &Selection) -> Result
     let live = Cursor {
         after: hub.live().end().max(hub.reader().last()),
     };
+    let needs_reading = asked.needs_reading(hub.log_id(), live.after);
     if asked.is_live() {
         return Ok(Start {
             cursor: live,
@@ -71,10 +72,14 @@ pub async fn find(hub: &Arc<Hub>, asked: Asked, selection: &Selection) -> Result
         });
     }
     let (reader, selection) = (hub.reader().clone(), selection.clone());
-    // A disk may take its time.
-    let found =
-        tokio::task::spawn_blocking(move || asked.start(&reader, &selection, live, hub::now()))
-            .await;
+    let find = move || asked.start(&reader, &selection, live, hub::now());
+    let found = if needs_reading {
+        // A disk may take its time, and has few hands.
+        let _permit = hub.store_reads().acquire().await;
+        tokio::task::spawn_blocking(find).await
+    } else {
+        Ok(find())
+    };
     match found {
         Ok(Ok(start)) => Ok(start),
         Ok(Err(error)) => {
