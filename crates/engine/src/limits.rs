@@ -1,8 +1,17 @@
 //! All bounds of a hub, in one place, with the arithmetic that joins them.
 
+mod worst_case;
+
+pub use worst_case::{
+    CONNECTION_BYTES, HTTP2_STREAM_BYTES, LANE_BYTES, SUBSCRIPTION_BYTES, TLS_BYTES,
+};
+
 use crate::{Event, Topic};
 use std::fmt;
 use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
 
 /// The longest `id` a publisher may bring, in bytes; also the longest
 /// `Last-Event-ID` that is looked at.
@@ -20,22 +29,28 @@ pub const LAST_N: u32 = 10_000;
 /// How far the hub's own reconnection times are spread: each connection gets
 /// its own between the base and this many times the base.
 pub const RETRY_SPREAD: u32 = 3;
-/// File descriptors a hub needs besides its subscriptions: 64 for the segments
-/// and index files that the store holds open, 32 for connections that publish
-/// or look while all subscriptions are taken, and 32 for listeners, the
-/// directory lock, the runtime's own, and files that are just being read.
-pub const SPARE_DESCRIPTORS: u64 = 128;
 /// Connections beyond those that may watch, so that a hub full of watchers can
 /// still be published to and looked at.
-pub const SPARE_CONNECTIONS: usize = 32;
+pub const SPARE_CONNECTIONS: usize = 64;
+/// File descriptors a hub needs besides its connections: 64 for the segments
+/// and index files that the store holds open, 32 for listeners, the directory
+/// lock, the runtime's own, and files that are just being read. Each lane needs
+/// [`LANE_DESCRIPTORS`] more.
+pub const OWN_DESCRIPTORS: u64 = 96;
+/// What a lane needs of its own, its epoll and what wakes it, rounded up.
+pub const LANE_DESCRIPTORS: u64 = 4;
 /// What the pages of history that are being made or written may take together,
 /// in bytes.
 pub const PAGES_BYTES: usize = 64 << 20;
 
-/// What a subscription costs in memory beside its selectors and its buffer, in
-/// bytes, rounded up: state, index entries, and hyper's connection with the two
-/// buffers of 8 KiB that it keeps.
-pub const SUBSCRIPTION_BYTES: u64 = 28 * 1024;
+/// The longest head of a request, in bytes; also the most that the header lists
+/// of HTTP/2 may come to.
+pub const HEAD_BYTES: usize = 128 * KIB;
+/// What a body may hold before it counts against
+/// [`Limits::publish_body_bytes`], in bytes.
+pub const BODY_FREE_BYTES: usize = 64 * KIB;
+/// What a publisher may send on an HTTP/2 stream that nobody has read, in bytes.
+pub const BODY_WINDOW_BYTES: usize = 256 * KIB;
 /// An envelope is at most this many times as long as its event: JSON writes
 /// U+0001 as `\u0001`, six bytes for one.
 pub const ENVELOPE_FACTOR: u64 = 6;
@@ -67,10 +82,20 @@ pub struct Limits {
     /// Bodies of publish requests that are being read, all publishers
     /// together. Default 64 MiB.
     pub publish_body_bytes: usize,
+    /// Bodies of publish requests that are being received at once, streamed ones
+    /// among them; one more is refused with 503. Default 1,024.
+    pub publish_bodies: usize,
     /// The log's tail in memory. Default 32 MiB.
     pub tail_bytes: usize,
+    /// Connections at once, watching or not; [`SPARE_CONNECTIONS`] of them never
+    /// watch. Default 20,064.
+    pub connections: usize,
     /// Subscriptions at once. Default 20,000.
     pub subscriptions: usize,
+    /// Subscriptions at once of one address that isn't loopback; `None`: as
+    /// many as there may be. Default 10,000, half of all, so that nobody alone
+    /// can keep everybody else out.
+    pub subscriptions_per_address: Option<usize>,
     /// Selectors of one subscription. Default 1,000.
     pub selectors_per_subscription: usize,
     /// Query part of a request. Default 60 KiB, the most that hyper's bound on
@@ -79,6 +104,14 @@ pub struct Limits {
     /// Frames that one subscription has read and not yet written. A single
     /// frame may be larger. Default 32 KiB.
     pub subscription_buffer_bytes: usize,
+    /// Bytes of a subscription's events that may have arrived since it was last
+    /// caught up and that it has not been given; past that it is slow, and its
+    /// [`SlowPolicy`](crate::slow::SlowPolicy) says what becomes of it. What it
+    /// replays of older history doesn't count. Default 8 MiB.
+    pub lag_bytes: usize,
+    /// How long a subscription may take no byte of what waits for it; then it is
+    /// slow too. Default 30 s.
+    pub stall: Duration,
     /// Time between heartbeats of a stream. Default 15 s.
     pub heartbeat: Duration,
     /// After so long without any byte, readers and proxies give a stream up;
@@ -92,9 +125,6 @@ pub struct Limits {
     pub memory_bytes: Option<u64>,
 }
 
-const KIB: usize = 1024;
-const MIB: usize = 1024 * KIB;
-
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -105,11 +135,16 @@ impl Default for Limits {
             batch_bytes: 8 * MIB,
             publish_queue_bytes: 64 * MIB,
             publish_body_bytes: 64 * MIB,
+            publish_bodies: 1_024,
             tail_bytes: 32 * MIB,
+            connections: 20_000 + SPARE_CONNECTIONS,
             subscriptions: 20_000,
+            subscriptions_per_address: Some(10_000),
             selectors_per_subscription: 1_000,
             query_bytes: 60 * KIB,
             subscription_buffer_bytes: 32 * KIB,
+            lag_bytes: 8 * MIB,
+            stall: Duration::from_secs(30),
             heartbeat: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(45),
             retry: Duration::from_secs(2),
@@ -197,24 +232,6 @@ impl Limits {
         Ok(())
     }
 
-    /// The most memory that events and subscriptions can take, in bytes. The
-    /// binary itself, its stacks and TLS come on top.
-    pub fn worst_case_bytes(&self) -> u64 {
-        self.worst_case()
-            .iter()
-            .fold(0, |sum, term| sum.saturating_add(term.bytes))
-    }
-
-    /// [`Limits::worst_case_bytes`], spelled out.
-    pub fn worst_case_arithmetic(&self) -> String {
-        let mut text = String::new();
-        for term in self.worst_case() {
-            let plus = if text.is_empty() { "" } else { " + " };
-            text += &format!("{plus}{} {} ({})", term.bytes, term.name, term.how);
-        }
-        format!("{text} = {} bytes", self.worst_case_bytes())
-    }
-
     /// Whether the limits can hold together.
     ///
     /// # Errors
@@ -256,6 +273,7 @@ impl Limits {
         for (name, value) in [
             ("publish_queue_bytes", self.publish_queue_bytes),
             ("tail_bytes", self.tail_bytes),
+            ("lag_bytes", self.lag_bytes),
         ] {
             at_least(
                 (name, value),
@@ -263,6 +281,7 @@ impl Limits {
                 "event_wire_bytes",
             )?;
         }
+        self.check_places()?;
         self.check_times()?;
         self.check_memory()
     }
@@ -271,76 +290,46 @@ impl Limits {
     ///
     /// # Errors
     /// [`InconsistentLimits`] if `descriptors`, the process's limit of open
-    /// files, is too low for [`Limits::subscriptions`].
-    pub fn check_descriptors(&self, descriptors: u64) -> Result<(), InconsistentLimits> {
-        let needed = (self.subscriptions as u64).saturating_add(SPARE_DESCRIPTORS);
+    /// files, is too low for [`Limits::connections`] beside what a hub with
+    /// `lanes` lanes opens itself.
+    pub fn check_descriptors(
+        &self,
+        descriptors: u64,
+        lanes: usize,
+    ) -> Result<(), InconsistentLimits> {
+        let own = own_descriptors(lanes);
+        let needed = (self.connections as u64).saturating_add(own);
         if descriptors >= needed {
             return Ok(());
         }
         Err(InconsistentLimits {
-            setting: "subscriptions",
+            setting: "connections",
             explanation: format!(
-                "the process may open {descriptors} files, but subscriptions {} + \
-                 {SPARE_DESCRIPTORS} for the hub itself = {needed}; raise the limit of open \
-                 files (ulimit -n, LimitNOFILE) or lower subscriptions",
-                self.subscriptions
+                "the process may open {descriptors} files, but connections {} + {own} for the \
+                 hub itself = {needed}; raise the limit of open files (ulimit -n, LimitNOFILE), \
+                 or lower connections and subscriptions",
+                self.connections
             ),
         })
     }
 
-    fn worst_case(&self) -> [Term; 6] {
-        let count = |n: usize| n as u64;
-        let tail = count(self.tail_bytes.max(self.event_wire_bytes));
-        let topics = count(
-            self.query_bytes.min(
-                self.selectors_per_subscription
-                    .saturating_mul(Topic::MAX_BYTES),
-            ),
-        );
-        // Selectors stand in the selection and, split, in the index.
-        let each = SUBSCRIPTION_BYTES.saturating_add(topics.saturating_mul(2));
-        let forms = 1 + ENVELOPE_FACTOR;
-        let of = |bytes, name, how| Term { bytes, name, how };
-        [
-            of(
-                tail.saturating_mul(forms),
-                "tail",
-                format!("tail_bytes {tail} × {forms}, with every envelope"),
-            ),
-            of(
-                count(self.publish_queue_bytes),
-                "publish queue",
-                "publish_queue_bytes".into(),
-            ),
-            of(
-                count(self.publish_body_bytes),
-                "publish bodies",
-                "publish_body_bytes".into(),
-            ),
-            of(count(PAGES_BYTES), "history pages", "fixed".into()),
-            of(
-                count(self.subscriptions).saturating_mul(each),
-                "subscriptions",
-                format!(
-                    "subscriptions {} × ({SUBSCRIPTION_BYTES} + 2 × {topics} of selectors)",
-                    self.subscriptions
-                ),
-            ),
-            of(
-                count(self.subscriptions).saturating_mul(count(self.subscription_buffer_bytes)),
-                "subscription buffers",
-                format!(
-                    "subscriptions {} × subscription_buffer_bytes {}",
-                    self.subscriptions, self.subscription_buffer_bytes
-                ),
-            ),
-        ]
+    fn check_places(&self) -> Result<(), InconsistentLimits> {
+        at_least(
+            ("connections", self.connections),
+            ("one watcher and those who publish", SPARE_CONNECTIONS + 1),
+            &format!("1 + {SPARE_CONNECTIONS} that don't watch"),
+        )
     }
 
     fn check_not_zero(&self) -> Result<(), InconsistentLimits> {
         for (setting, value) in [
             ("batch_events", self.batch_events),
+            ("publish_bodies", self.publish_bodies),
             ("subscriptions", self.subscriptions),
+            (
+                "subscriptions_per_address",
+                self.subscriptions_per_address.unwrap_or(usize::MAX),
+            ),
             (
                 "selectors_per_subscription",
                 self.selectors_per_subscription,
@@ -366,6 +355,12 @@ impl Limits {
                 ),
             });
         }
+        if self.stall.is_zero() {
+            return Err(InconsistentLimits {
+                setting: "stall",
+                explanation: "stall 0 ms would end every stream that waits at all".to_owned(),
+            });
+        }
         let longest = ms(self.retry).saturating_mul(RETRY_SPREAD.into());
         if ms(self.retry) < RETRY_MIN_MS.into() || longest > RETRY_MAX_MS.into() {
             return Err(InconsistentLimits {
@@ -386,9 +381,9 @@ impl Limits {
             Some(memory) if worst > memory => Err(InconsistentLimits {
                 setting: "memory_bytes",
                 explanation: format!(
-                    "at worst {}, but memory_bytes is {memory}: lower a limit or raise \
+                    "at worst {} = {worst} bytes, but memory_bytes is {memory}: lower a limit or raise \
                      memory_bytes",
-                    self.worst_case_arithmetic()
+                    self.worst_case_arithmetic().join(" + "),
                 ),
             }),
             _ => Ok(()),
@@ -396,15 +391,14 @@ impl Limits {
     }
 }
 
+/// File descriptors that a hub with `lanes` lanes needs besides its connections.
+pub fn own_descriptors(lanes: usize) -> u64 {
+    OWN_DESCRIPTORS.saturating_add(LANE_DESCRIPTORS.saturating_mul(lanes as u64))
+}
+
 /// How many bytes an event with this data takes on the wire at most.
 pub fn wire_bytes(data: &str) -> usize {
     tidings_codec::encoded_data_len(data) + EVENT_OVERHEAD_BYTES
-}
-
-struct Term {
-    bytes: u64,
-    name: &'static str,
-    how: String,
 }
 
 fn at_least(

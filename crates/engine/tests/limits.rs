@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 use tidings_engine::limits::{
-    DATA_LINE_BYTES, EVENT_OVERHEAD_BYTES, EventTooLarge, SPARE_DESCRIPTORS, wire_bytes,
+    CONNECTION_BYTES, DATA_LINE_BYTES, EVENT_OVERHEAD_BYTES, EventTooLarge, SPARE_CONNECTIONS,
+    SUBSCRIPTION_BYTES, own_descriptors, wire_bytes,
 };
 use tidings_engine::{Event, Limits, Timestamp, Topic};
 
@@ -51,22 +52,38 @@ fn wire_bytes_is_at_least_what_is_written() {
 fn the_defaults_hold_together() {
     let limits = Limits::default();
     assert_eq!(limits.check(), Ok(()));
-    assert_eq!(limits.check_descriptors(20_128), Ok(()));
     let sum: u64 = [
         7 * 32 * MIB as u64,
         64 * MIB as u64,
         64 * MIB as u64,
+        1_024 * (64 + 256) * 1_024,
         64 * MIB as u64,
-        20_000 * (28 * 1_024 + 2 * 60 * 1_024),
+        20_064 * CONNECTION_BYTES,
+        20_000 * (SUBSCRIPTION_BYTES + 2 * 60 * 1_024),
         20_000 * 32 * 1_024,
     ]
     .iter()
     .sum();
     assert_eq!(limits.worst_case_bytes(), sum);
-    assert!(
-        limits
-            .worst_case_arithmetic()
-            .ends_with(&format!("= {sum} bytes"))
+    // The text says the same: a number in front of each term.
+    let told = limits.worst_case_arithmetic();
+    let number = |line: &String| line.split(' ').next()?.parse::<u64>().ok();
+    assert_eq!(told.iter().filter_map(number).sum::<u64>(), sum, "{told:?}");
+}
+
+/// One more place, for a watcher with a connection of its own, costs what it
+/// is said to.
+#[test]
+fn a_place_costs_what_is_said() {
+    let limits = Limits::default();
+    let more = Limits {
+        connections: limits.connections + 1,
+        subscriptions: limits.subscriptions + 1,
+        ..limits.clone()
+    };
+    assert_eq!(
+        more.worst_case_bytes() - limits.worst_case_bytes(),
+        limits.place_bytes()
     );
 }
 
@@ -74,6 +91,7 @@ fn the_defaults_hold_together() {
 fn nothing_overflows() {
     let limits = Limits {
         tail_bytes: usize::MAX,
+        connections: usize::MAX,
         subscriptions: usize::MAX,
         query_bytes: usize::MAX,
         selectors_per_subscription: usize::MAX,
@@ -83,7 +101,7 @@ fn nothing_overflows() {
     };
     assert_eq!(limits.worst_case_bytes(), u64::MAX);
     assert!(limits.check().is_err());
-    assert!(limits.check_descriptors(u64::MAX - 1).is_err());
+    assert!(limits.check_descriptors(u64::MAX - 1, usize::MAX).is_err());
 }
 
 /// `change` makes the defaults inconsistent; the error names `setting` and
@@ -128,7 +146,24 @@ fn e8_inconsistent_limits_with_the_arithmetic() {
         &["8388608"],
     );
     check_inconsistent(|l| l.batch_events = 0, "batch_events", &["= 1"]);
+    check_inconsistent(|l| l.publish_bodies = 0, "publish_bodies", &["= 1"]);
     check_inconsistent(|l| l.subscriptions = 0, "subscriptions", &["= 1"]);
+    check_inconsistent(
+        |l| l.subscriptions_per_address = Some(0),
+        "subscriptions_per_address",
+        &["= 1"],
+    );
+    check_inconsistent(
+        |l| l.connections = SPARE_CONNECTIONS,
+        "connections",
+        &["1 + 64 that don't watch = 65"],
+    );
+    check_inconsistent(
+        |l| l.lag_bytes = MIB,
+        "lag_bytes",
+        &["event_wire_bytes = 2097152"],
+    );
+    check_inconsistent(|l| l.stall = Duration::ZERO, "stall", &["0 ms"]);
     check_inconsistent(
         |l| l.heartbeat = Duration::from_secs(45),
         "heartbeat",
@@ -155,14 +190,14 @@ fn e8_inconsistent_limits_with_the_arithmetic() {
 #[test]
 fn e8_too_few_descriptors() {
     let limits = Limits {
-        subscriptions: 1_000,
+        connections: 1_000,
         ..Limits::default()
     };
-    assert_eq!(SPARE_DESCRIPTORS, 128);
-    assert_eq!(limits.check_descriptors(1_128), Ok(()));
-    let text = limits.check_descriptors(1_127).unwrap_err().to_string();
+    assert_eq!(own_descriptors(2), 104);
+    assert_eq!(limits.check_descriptors(1_104, 2), Ok(()));
+    let text = limits.check_descriptors(1_103, 2).unwrap_err().to_string();
     assert!(
-        text.contains("1127 files") && text.contains("1000 + 128 for the hub itself = 1128"),
+        text.contains("1103 files") && text.contains("1000 + 104 for the hub itself = 1104"),
         "{text}"
     );
 }

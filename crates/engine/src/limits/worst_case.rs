@@ -1,0 +1,131 @@
+//! What limits can cost in memory when everything they allow is used at once.
+
+use super::{
+    BODY_FREE_BYTES, BODY_WINDOW_BYTES, ENVELOPE_FACTOR, HEAD_BYTES, KIB, Limits, PAGES_BYTES,
+};
+use crate::Topic;
+
+/// What a subscription of HTTP/1.1 costs beside its selectors and its buffer, in
+/// bytes, rounded up: its state in a lane, index entries, and its socket's place.
+pub const LANE_BYTES: u64 = 2 * 1024;
+/// The same of a further stream of an HTTP/2 connection: hyper's and h2's state
+/// of the stream, with its task.
+pub const HTTP2_STREAM_BYTES: u64 = 8 * 1024;
+/// What a subscription costs at most, whichever way it is carried.
+pub const SUBSCRIPTION_BYTES: u64 = max(LANE_BYTES, HTTP2_STREAM_BYTES);
+/// What TLS adds to a connection, in bytes: rustls' state, and a record of 16 KiB
+/// each way that is just being read or written.
+pub const TLS_BYTES: u64 = 48 * 1024;
+/// What a connection costs at most beside the streams and bodies on it, in
+/// bytes: hyper's state with its two buffers of 8 KiB, TLS, and a head that is
+/// being received or answered.
+pub const CONNECTION_BYTES: u64 = 28 * 1024 + TLS_BYTES + HEAD_BYTES as u64;
+
+/// One term of the sum.
+struct Term {
+    bytes: u64,
+    name: &'static str,
+    how: String,
+}
+
+impl Limits {
+    /// The most memory that events, connections and subscriptions can take, in
+    /// bytes. The binary itself and its stacks come on top.
+    pub fn worst_case_bytes(&self) -> u64 {
+        self.worst_case()
+            .iter()
+            .fold(0, |sum, term| sum.saturating_add(term.bytes))
+    }
+
+    /// [`Limits::worst_case_bytes`], spelled out: a line for each term.
+    pub fn worst_case_arithmetic(&self) -> Vec<String> {
+        let line = |term: &Term| format!("{} {} ({})", term.bytes, term.name, term.how);
+        self.worst_case().iter().map(line).collect()
+    }
+
+    /// What one more place costs at worst, in bytes: a subscription with a
+    /// connection of its own.
+    pub fn place_bytes(&self) -> u64 {
+        CONNECTION_BYTES
+            .saturating_add(self.each_subscription())
+            .saturating_add(self.subscription_buffer_bytes as u64)
+    }
+
+    fn each_subscription(&self) -> u64 {
+        // Selectors stand in the selection and, split, in the index.
+        SUBSCRIPTION_BYTES.saturating_add(self.selector_bytes().saturating_mul(2))
+    }
+
+    /// The longest selectors that one subscription can name, together.
+    fn selector_bytes(&self) -> u64 {
+        let each = self
+            .selectors_per_subscription
+            .saturating_mul(Topic::MAX_BYTES);
+        self.query_bytes.min(each) as u64
+    }
+
+    fn worst_case(&self) -> [Term; 8] {
+        let product = |count: usize, each: usize| (count as u64).saturating_mul(each as u64);
+        let of = |bytes, name, how| Term { bytes, name, how };
+        let tail = self.tail_bytes.max(self.event_wire_bytes);
+        let forms = 1 + ENVELOPE_FACTOR;
+        let body = BODY_FREE_BYTES + BODY_WINDOW_BYTES;
+        let (connections, subscriptions) = (self.connections, self.subscriptions);
+        [
+            of(
+                product(tail, forms as usize),
+                "tail",
+                format!("tail_bytes {tail} × {forms}, with every envelope"),
+            ),
+            of(
+                self.publish_queue_bytes as u64,
+                "publish queue",
+                "publish_queue_bytes".into(),
+            ),
+            of(
+                self.publish_body_bytes as u64,
+                "publish bodies",
+                "publish_body_bytes".into(),
+            ),
+            of(
+                product(self.publish_bodies, body),
+                "bodies just received",
+                format!(
+                    "publish_bodies {} × ({BODY_FREE_BYTES} + {BODY_WINDOW_BYTES} in HTTP/2's \
+                     window)",
+                    self.publish_bodies
+                ),
+            ),
+            of(PAGES_BYTES as u64, "history pages", "fixed".into()),
+            of(
+                product(connections, CONNECTION_BYTES as usize),
+                "connections",
+                format!(
+                    "connections {connections} × ({} KiB of TLS and HTTP + a head of {} KiB)",
+                    CONNECTION_BYTES / 1024 - (HEAD_BYTES / KIB) as u64,
+                    HEAD_BYTES / KIB
+                ),
+            ),
+            of(
+                (subscriptions as u64).saturating_mul(self.each_subscription()),
+                "subscriptions",
+                format!(
+                    "subscriptions {subscriptions} × ({SUBSCRIPTION_BYTES} + 2 × {} of selectors)",
+                    self.selector_bytes()
+                ),
+            ),
+            of(
+                product(subscriptions, self.subscription_buffer_bytes),
+                "subscription buffers",
+                format!(
+                    "subscriptions {subscriptions} × subscription_buffer_bytes {}",
+                    self.subscription_buffer_bytes
+                ),
+            ),
+        ]
+    }
+}
+
+const fn max(a: u64, b: u64) -> u64 {
+    if a > b { a } else { b }
+}
