@@ -5,7 +5,7 @@ use crate::{Failure, print};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use tidings_server::config::{
-    CONFIG_VARIABLE, Config, ConfigErrors, Flag, Limit, StoreKind, read_file,
+    CONFIG_VARIABLE, Config, ConfigErrors, Flag, Limit, Machine, OrAuto, StoreKind, read_file,
 };
 
 /// Loads the configuration from its file, the environment and `flags`. Also
@@ -39,8 +39,15 @@ pub fn invalid(errors: &ConfigErrors) -> Failure {
 /// what its limits can cost.
 pub fn check(args: &FileArgs) -> Result<(), Failure> {
     let (config, file) = load(args, &[])?;
-    // Whether there are files enough depends on the process that will serve.
-    let limits = config.engine_limits(u64::MAX);
+    // Whether there are files enough depends on the process that will serve;
+    // where it is for them to decide how many there may be, this one stands in.
+    let chosen =
+        config.limits.connections == OrAuto::Auto && config.limits.subscriptions == OrAuto::Auto;
+    let machine = match chosen {
+        true => Machine::here(),
+        false => Machine::BOUNDLESS,
+    };
+    let limits = config.engine_limits(machine);
     let limits = limits.map_err(|errors| invalid(&errors))?;
     let mut out = match file {
         Some(name) => format!("ok: {name}\n"),
@@ -52,10 +59,19 @@ pub fn check(args: &FileArgs) -> Result<(), Failure> {
     }
     let _ = writeln!(
         out,
-        "memory at worst: {}\n  {}",
-        about(limits.worst_case_bytes()),
-        limits.worst_case_arithmetic()
+        "connections: {}, streams: {}{}",
+        limits.connections,
+        limits.subscriptions,
+        if chosen {
+            ", if the hub may open as many files as this process"
+        } else {
+            ""
+        },
     );
+    let _ = writeln!(out, "memory at worst: {}", about(limits.worst_case_bytes()));
+    for term in limits.worst_case_arithmetic() {
+        let _ = writeln!(out, "  {term}");
+    }
     let kept = config.store_options().retention.total_bytes();
     let _ = match (config.store, kept) {
         (StoreKind::Disk, Some(bytes)) => writeln!(out, "history on disk: up to {}", about(bytes)),

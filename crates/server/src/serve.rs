@@ -1,6 +1,6 @@
 //! A whole hub, from a configuration to its last connection.
 
-use crate::config::{Config, ConfigErrors, StoreKind};
+use crate::config::{Config, ConfigErrors, Machine, StoreKind};
 use crate::http::cors::Cors;
 use crate::hub::{Hub, Settings, now};
 use crate::listener::Listener;
@@ -10,7 +10,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tidings_engine::limits::SPARE_CONNECTIONS;
 use tidings_engine::{Limits, LogId};
 use tidings_store::{DirStorage, Identity, MemoryStorage, OpenError, Storage, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -105,10 +104,10 @@ async fn run(config: &Config, ready: impl FnOnce(&[Address])) -> Result<(), Serv
     // Before anything else, so that no signal finds the process unprepared.
     let mut signals = Signals::new().map_err(ServeError::System)?;
     let limits = config
-        .engine_limits(raise_descriptor_limit())
+        .engine_limits(Machine::here())
         .map_err(ServeError::Config)?;
     let tls = load_tls(config)?;
-    let connections = limits.subscriptions + SPARE_CONNECTIONS;
+    let (connections, subscriptions) = (limits.connections, limits.subscriptions);
     let store = open_store(config)?;
     let hub = Hub::start(store, settings(config, limits)).map_err(ServeError::System)?;
     let cors = Arc::new(Cors::new(
@@ -134,7 +133,7 @@ async fn run(config: &Config, ready: impl FnOnce(&[Address])) -> Result<(), Serv
     }
     ready(&addresses);
     let urls: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    tracing::info!(addresses = ?urls, connections, "serving");
+    tracing::info!(addresses = ?urls, connections, subscriptions, "serving");
 
     signals.end(tls.as_deref()).await;
     hub.begin_drain();
@@ -232,22 +231,6 @@ impl Signals {
     }
 }
 
-/// Takes all the descriptors the system grants; answers how many.
-fn raise_descriptor_limit() -> u64 {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    let granted = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
-    // No number means no limit; a process can't have more than 2^31 anyway.
-    granted.unwrap_or(1 << 31).min(1 << 20)
-}
-
 fn open_store(config: &Config) -> Result<Store, ServeError> {
     let storage: Arc<dyn Storage> = match config.store {
         StoreKind::Disk => Arc::new(DirStorage::open(&config.data).map_err(ServeError::Data)?),
@@ -278,6 +261,8 @@ fn settings(config: &Config, limits: Limits) -> Settings {
     Settings {
         publish_timeout: config.publish.timeout,
         drain_window: config.drain.window,
+        open: config.open,
+        slow: config.slow_rules(),
         limits,
     }
 }

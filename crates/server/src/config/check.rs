@@ -1,6 +1,6 @@
 //! Whether settings go together, what to warn of, and what they can cost.
 
-use super::{Config, Limit, StoreKind, format_duration};
+use super::{Config, Limit, Machine, StoreKind, format_duration};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
             ),
         );
     }
-    if let Err(inconsistent) = config.limits_within(u64::MAX) {
+    if let Err(inconsistent) = config.limits_within(Machine::BOUNDLESS) {
         say(inconsistent.0, inconsistent.1);
     }
     let wire = config.limits.event_wire_bytes;

@@ -13,6 +13,7 @@ mod file;
 mod key;
 mod limits;
 mod print;
+mod rules;
 mod settings;
 mod store;
 mod topics;
@@ -24,12 +25,13 @@ mod tests;
 pub use environment::CONFIG_VARIABLE;
 pub use fault::{ConfigError, ConfigErrors, Place};
 pub use file::read_file;
+pub use limits::Machine;
 pub use print::default_toml;
 pub use settings::{Config, Cors, Drain, Limits, Log, Publish, Retention, Stream, Tls};
-pub use topics::TopicRetention;
+pub use topics::{TopicRetention, TopicStream};
 pub use value::{
-    ByteSize, HostName, InvalidQuantity, Limit, LogFormat, LogLevel, Origin, StoreKind,
-    Subscriptions, format_duration, parse_duration,
+    ByteSize, HostName, InvalidQuantity, Limit, LogFormat, LogLevel, OrAuto, Origin, StoreKind,
+    format_duration, parse_duration,
 };
 
 use fault::Fault;

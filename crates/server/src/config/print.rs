@@ -13,12 +13,18 @@ const HEAD: &str = "\
 # Durations: 500ms, 15s, 10m, 2h, 7d. Sizes: 500B, 64kB, 64KiB, 10MB, 10MiB, 1GiB.
 ";
 
-const TOPICS_EXAMPLE: &str = "\
+const RETENTION_TOPICS_EXAMPLE: &str = "\
 # [[retention.topics]]
 # selector = \"orders/**\"   # a topic, or a pattern: * one segment, ** the rest
 # age = \"30d\"              # age and events are those of [retention] if not given
 # bytes = \"500MiB\"
 # events = \"none\"
+";
+
+const STREAM_TOPICS_EXAMPLE: &str = "\
+# [[stream.topics]]
+# selector = \"cursors/*\"   # as in [[retention.topics]]
+# slow = \"latest\"
 ";
 
 /// The default configuration as TOML: it parses to [`Config::default`].
@@ -43,7 +49,8 @@ pub fn default_toml() -> String {
             // A table array can't be written twice, so its default, which is
             // empty, would stand in the way of the first that somebody adds.
             match key.path {
-                "retention.topics" => out.push_str(TOPICS_EXAMPLE),
+                "retention.topics" => out.push_str(RETENTION_TOPICS_EXAMPLE),
+                "stream.topics" => out.push_str(STREAM_TOPICS_EXAMPLE),
                 _ => {
                     let _ = writeln!(out, "{} = {}", key.name, (key.show)(&config));
                 }

@@ -1,13 +1,13 @@
 //! All settings of the hub.
 
 use super::key::{Key, settings};
-use super::topics::TopicRetention;
-use super::value::{
-    ByteSize, HostName, Limit, LogFormat, LogLevel, Origin, StoreKind, Subscriptions,
-};
+use super::topics::{TopicRetention, TopicStream};
+use super::value::{ByteSize, HostName, Limit, LogFormat, LogLevel, OrAuto, Origin, StoreKind};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
+use tidings_engine::slow::SlowPolicy;
 
 settings! {
     /// The configuration of a hub. [`Config::load`](super::Config::load) makes
@@ -95,6 +95,15 @@ settings! {
         /// What is known of the readers and proxies out there: they give a stream
         /// up after so much silence. Only checked: the heartbeat must come before.
         idle_timeout: Duration = "45s" from "2s" to "1d";
+
+        /// What becomes of a watcher that falls limits.lag behind, or takes nothing
+        /// for limits.stall. "disconnect": its stream ends, and it resumes where it
+        /// was. "gap": it goes on with what is new and is told that events are
+        /// missing. "latest": it gets the newest event of each topic.
+        slow: SlowPolicy = "disconnect";
+
+        /// The same for some topics. The first whose selector matches holds.
+        topics: Vec<TopicStream> = "";
     }
 }
 
@@ -143,13 +152,28 @@ settings! {
         /// together.
         publish_body_bytes: ByteSize = "64MiB" from "1KiB" to "64GiB";
 
+        /// Bodies of publish requests that are being received at once, streams of
+        /// events among them; one more is refused with 503.
+        publish_bodies: usize = "1024" from "1" to "1000000";
+
         /// Memory for the newest events, from which live watchers are served.
         /// A watcher that falls farther behind reads from the store.
         tail_bytes: ByteSize = "32MiB" from "1KiB" to "64GiB";
 
-        /// Streams at once. "auto": 20000, or as many as the limit of open files
-        /// leaves room for.
-        subscriptions: Subscriptions = "auto";
+        /// Connections at once. "auto": as many as the limit of open files and
+        /// memory_bytes leave room for. 64 of them never watch, so that a hub full
+        /// of watchers can be published to.
+        connections: OrAuto<NonZeroUsize> = "auto";
+
+        /// Streams at once. "auto": as many as there may be connections that watch.
+        /// One connection of HTTP/2 can carry many.
+        subscriptions: OrAuto<NonZeroUsize> = "auto";
+
+        /// Streams at once of one address that isn't loopback; of IPv6, of one /64.
+        /// "auto": half of all, so that nobody alone can keep everybody else out.
+        /// "none" is for a hub behind a proxy on another machine, whose watchers all
+        /// have the proxy's address.
+        subscriptions_per_address: OrAuto<Limit<NonZeroUsize>> = "auto";
 
         /// Topics and patterns that one stream may ask for.
         selectors_per_subscription: usize = "1000" from "1" to "100000";
@@ -160,6 +184,14 @@ settings! {
         /// What one stream has read and not yet written. A single event may be
         /// larger.
         subscription_buffer_bytes: ByteSize = "32KiB" from "1KiB" to "1GiB";
+
+        /// How far a watcher may fall behind what is published for it; then it is
+        /// slow, and stream.slow holds. Replaying history doesn't count.
+        lag: ByteSize = "8MiB" from "1KiB" to "64GiB";
+
+        /// How long a watcher may take no byte while some wait for it; then it is
+        /// slow too.
+        stall: Duration = "30s" from "1s" to "1h";
 
         /// What all of these may come to in memory at worst; the hub refuses to
         /// start if they come to more. "none": that isn't checked.

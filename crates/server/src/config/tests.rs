@@ -1,6 +1,7 @@
 use super::*;
 use std::net::SocketAddr;
 use std::time::Duration;
+use tidings_engine::SlowPolicy;
 
 fn load_with(
     file: Option<&str>,
@@ -61,12 +62,21 @@ fn the_printed_default_is_the_default() {
         assert!(printed.contains(&format!("{} = ", key.name)) || key.name == "topics");
         assert!(!key.doc.is_empty(), "{} has no description", key.path);
     }
-    // The commented example is one that works.
-    let (before, example) = printed.split_once("\n# [[").unwrap();
-    let (example, after) = example.split_once("\n\n").unwrap();
-    let example = format!("{before}\n[[{}\n\n{after}", example.replace("\n# ", "\n"));
-    let with_topics = load_with(Some(&example), &[], &[]).unwrap();
+    // The commented examples are ones that work.
+    let mut uncommented = String::new();
+    for (n, part) in printed.split("\n# [[").enumerate() {
+        let (example, after) = match n {
+            0 => ("", part),
+            _ => part.split_once("\n\n").unwrap_or((part, "")),
+        };
+        if n > 0 {
+            uncommented += &format!("\n[[{}\n\n", example.replace("\n# ", "\n"));
+        }
+        uncommented += after;
+    }
+    let with_topics = load_with(Some(&uncommented), &[], &[]).unwrap();
     assert_eq!(with_topics.retention.topics.len(), 1);
+    assert_eq!(with_topics.stream.topics[0].slow, Some(SlowPolicy::Latest));
     assert_eq!(
         with_topics.retention.topics[0].age,
         Some(Limit::AtMost(Duration::from_secs(30 * 86_400)))
@@ -91,7 +101,12 @@ fn every_setting_is_read_from_file_and_environment() {
             "retention.topics" => r#"[{ selector = "a/**", bytes = "1GiB", events = 7 }]"#,
             "stream.heartbeat" | "stream.retry" => "44s",
             "publish.idempotency_count" | "retention.events" => "78",
+            "stream.slow" => "gap",
+            "stream.topics" => r#"[{ selector = "a/**", slow = "latest" }]"#,
             "limits.subscriptions" | "limits.selectors_per_subscription" => "78",
+            "limits.connections" | "limits.publish_bodies" => "78",
+            "limits.subscriptions_per_address" => "none",
+            "limits.lag" => "31MiB",
             "limits.batch_events" => "78",
             "limits.event_data_bytes" => "900KiB",
             "limits.query_bytes" => "50KiB",
@@ -190,6 +205,10 @@ fn e1_unknown_key() {
         "[[retention.topics]]\nselector = \"a\"\nages = \"1d\"",
         "tidings.toml:3:1: unknown key \"ages\" in [[retention.topics]]; did you mean \"age\"?",
     );
+    check_error(
+        "[[stream.topics]]\nselector = \"a\"\nslows = \"gap\"",
+        "tidings.toml:3:1: unknown key \"slows\" in [[stream.topics]]; did you mean \"slow\"?",
+    );
 }
 
 #[test]
@@ -243,6 +262,24 @@ fn e1_wrong_type() {
     check_error(
         "[retention]\ntopics = [{ selector = \"a/**/b\", age = \"1d\" }]",
         "tidings.toml:2:24: '**' can only be the last segment",
+    );
+    check_error(
+        "[[stream.topics]]\nselector = \"a\"\nslow = \"latets\"",
+        "tidings.toml:3:8: expected \"disconnect\", \"gap\" or \"latest\"; did you mean \"latest\"?",
+    );
+    check_error(
+        "[[stream.topics]]\nselector = \"a\"",
+        "tidings.toml:1:1: nothing is said of these topics: write slow",
+    );
+    check_error(
+        "[[stream.topics]]\nselector = 1\nslow = 2",
+        "tidings.toml:2:12: expected a topic or pattern, such as \"orders/**\", found an integer\n\
+         tidings.toml:3:8: expected \"disconnect\", \"gap\" or \"latest\", found an integer",
+    );
+    check_error(
+        "[stream]\ntopics = [\"a\"]",
+        "tidings.toml:2:11: expected a table such as { selector = \"cursors/*\", slow = \"latest\" }, \
+         found a string",
     );
     check_error(
         "[[retention.topics]]\nage = \"1d\"",

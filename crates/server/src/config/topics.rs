@@ -1,11 +1,10 @@
-//! `[[retention.topics]]`: bounds for some topics.
+//! `[[retention.topics]]` and `[[stream.topics]]`: what holds for some topics.
 
-use super::fault::{Fault, did_you_mean, quoted};
-use super::value::{ByteSize, Limit, Setting, wrong_type};
+use super::rules::{Keys, Rule};
+use super::value::{ByteSize, Limit, Setting};
 use std::time::Duration;
 use tidings_engine::Selector;
-use toml::Spanned;
-use toml::de::DeValue;
+use tidings_engine::slow::SlowPolicy;
 
 /// Retention of the topics that a selector matches. An age or a number that
 /// isn't given is that of `[retention]`.
@@ -22,79 +21,60 @@ pub struct TopicRetention {
     pub events: Option<Limit<u64>>,
 }
 
-const NAMES: [&str; 4] = ["selector", "age", "bytes", "events"];
-
-/// Reads a value into `slot`, or its faults into `faults`.
-fn read<T: Setting>(slot: &mut Option<T>, value: &Spanned<DeValue<'_>>, faults: &mut Vec<Fault>) {
-    match T::from_toml(value) {
-        Ok(read) => *slot = Some(read),
-        Err(more) => faults.extend(more),
-    }
-}
-
-impl Setting for TopicRetention {
+impl Rule for TopicRetention {
+    const ARRAY: &'static str = "retention.topics";
     const WANTED: &'static str = "a table such as { selector = \"orders/**\", age = \"30d\" }";
-    const SPLITS_AT_COMMAS: bool = false;
+    const NOTHING: &'static str = "no bound is given: write age, bytes or events";
 
-    fn from_text(_: &str) -> Result<Self, Fault> {
-        Err(Fault::new(format!("expected {}", Self::WANTED)))
+    fn selector(&self) -> &Selector {
+        &self.selector
     }
 
-    fn to_toml(&self) -> String {
-        let mut out = format!("{{ selector = {}", self.selector.to_toml());
-        let bounds = [
+    fn write(&self) -> Vec<(&'static str, Option<String>)> {
+        vec![
             ("age", self.age.as_ref().map(Setting::to_toml)),
             ("bytes", self.bytes.as_ref().map(Setting::to_toml)),
             ("events", self.events.as_ref().map(Setting::to_toml)),
-        ];
-        for (name, bound) in bounds {
-            if let Some(bound) = bound {
-                out.push_str(&format!(", {name} = {bound}"));
-            }
-        }
-        out + " }"
+        ]
     }
 
-    fn from_toml(value: &Spanned<DeValue<'_>>) -> Result<Self, Vec<Fault>> {
-        let DeValue::Table(table) = value.get_ref() else {
-            return Err(vec![
-                wrong_type::<Self>(value.get_ref()).or_at(value.span()),
-            ]);
-        };
-        let mut faults = Vec::new();
-        let (mut selector, mut age, mut bytes, mut events) = (None, None, None, None);
-        for (name, value) in table.iter() {
-            match name.get_ref().as_ref() {
-                "selector" => read(&mut selector, value, &mut faults),
-                "age" => read(&mut age, value, &mut faults),
-                "bytes" => read(&mut bytes, value, &mut faults),
-                "events" => read(&mut events, value, &mut faults),
-                unknown => faults.push(Fault::at(
-                    name.span(),
-                    format!(
-                        "unknown key {} in [[retention.topics]]{}",
-                        quoted(unknown),
-                        did_you_mean(unknown, NAMES)
-                    ),
-                )),
-            }
+    fn read(selector: Selector, keys: &mut Keys<'_>) -> Self {
+        Self {
+            selector,
+            age: keys.take("age"),
+            bytes: keys.take("bytes"),
+            events: keys.take("events"),
         }
-        if !table.contains_key("selector") {
-            faults.push(Fault::at(value.span(), "a \"selector\" is missing"));
-        } else if age.is_none() && bytes.is_none() && events.is_none() && faults.is_empty() {
-            faults.push(Fault::at(
-                value.span(),
-                "no bound is given: write age, bytes or events",
-            ));
-        }
-        match selector {
-            Some(selector) if faults.is_empty() => Ok(Self {
-                selector,
-                age,
-                bytes,
-                events,
-            }),
-            _ => Err(faults),
+    }
+}
+
+/// What becomes of slow watchers of the topics that a selector matches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopicStream {
+    /// A topic or a pattern.
+    pub selector: Selector,
+    /// What becomes of a watcher that can't keep up; that of `[stream]` if it
+    /// isn't given.
+    pub slow: Option<SlowPolicy>,
+}
+
+impl Rule for TopicStream {
+    const ARRAY: &'static str = "stream.topics";
+    const WANTED: &'static str = "a table such as { selector = \"cursors/*\", slow = \"latest\" }";
+    const NOTHING: &'static str = "nothing is said of these topics: write slow";
+
+    fn selector(&self) -> &Selector {
+        &self.selector
+    }
+
+    fn write(&self) -> Vec<(&'static str, Option<String>)> {
+        vec![("slow", self.slow.as_ref().map(Setting::to_toml))]
+    }
+
+    fn read(selector: Selector, keys: &mut Keys<'_>) -> Self {
+        Self {
+            selector,
+            slow: keys.take("slow"),
         }
     }
 }

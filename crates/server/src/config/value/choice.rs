@@ -2,6 +2,7 @@
 
 use super::Setting;
 use crate::config::fault::{Fault, did_you_mean};
+use tidings_engine::slow::SlowPolicy;
 
 macro_rules! choice {
     (
@@ -14,23 +15,28 @@ macro_rules! choice {
         pub enum $name { $( $(#[$variant_doc])* $variant, )+ }
 
         impl $name {
-            const WORDS: &'static [(&'static str, Self)] = &[$( ($word, Self::$variant), )+];
-
             /// The word that stands for it.
             pub fn as_str(self) -> &'static str {
                 match self { $( Self::$variant => $word, )+ }
             }
         }
 
+        words! { $name { $( $variant = $word, )+ } wanted $wanted }
+    };
+}
+
+/// The words of a type that may be declared elsewhere and has an `as_str`.
+macro_rules! words {
+    ($name:ident { $( $variant:ident = $word:literal, )+ } wanted $wanted:literal) => {
         impl Setting for $name {
             const WANTED: &'static str = $wanted;
 
             fn from_text(text: &str) -> Result<Self, Fault> {
-                match Self::WORDS.iter().find(|(word, _)| *word == text) {
+                const WORDS: &[(&str, $name)] = &[$( ($word, $name::$variant), )+];
+                match WORDS.iter().find(|(word, _)| *word == text) {
                     Some((_, value)) => Ok(*value),
                     None => {
-                        let words = Self::WORDS.iter().map(|(word, _)| *word);
-                        let hint = did_you_mean(text, words);
+                        let hint = did_you_mean(text, WORDS.iter().map(|(word, _)| *word));
                         Err(Fault::new(format!("expected {}{hint}", Self::WANTED)))
                     }
                 }
@@ -82,4 +88,13 @@ choice! {
         Trace = "trace",
     }
     wanted "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""
+}
+
+words! {
+    SlowPolicy {
+        Disconnect = "disconnect",
+        Gap = "gap",
+        Latest = "latest",
+    }
+    wanted "\"disconnect\", \"gap\" or \"latest\""
 }

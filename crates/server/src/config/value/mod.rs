@@ -9,7 +9,7 @@ mod quantity;
 
 pub use address::{HostName, Origin};
 pub use choice::{LogFormat, LogLevel, StoreKind};
-pub use number::{Limit, Subscriptions};
+pub use number::{Limit, OrAuto};
 pub use quantity::{ByteSize, InvalidQuantity, format_duration, parse_duration};
 
 use super::fault::Fault;

@@ -2,6 +2,7 @@
 
 use super::{Setting, wrong_type};
 use crate::config::fault::Fault;
+use std::num::NonZeroUsize;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -108,40 +109,66 @@ impl<T: Setting> Setting for Limit<T> {
     }
 }
 
-/// How many streams the hub serves at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Subscriptions {
-    /// The default, or as many as the limit of open files allows.
-    Auto,
-    /// So many.
-    AtMost(usize),
+/// A number that must not be 0.
+impl Setting for NonZeroUsize {
+    const WANTED: &'static str = u64::WANTED;
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        Self::new(usize::from_text(text)?).ok_or_else(|| Fault::new("it must be at least 1"))
+    }
+
+    fn to_toml(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_toml(value: &Spanned<DeValue<'_>>) -> Result<Self, Vec<Fault>> {
+        integer::<Self>(value.get_ref())
+            .and_then(|number| Self::from_text(&number.to_string()))
+            .map_err(|fault| vec![fault.or_at(value.span())])
+    }
 }
 
-impl Setting for Subscriptions {
-    const WANTED: &'static str = "a whole number or \"auto\"";
+/// A value that the hub works out itself unless it is given, which is written
+/// `"auto"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OrAuto<T> {
+    /// Worked out from other settings and from the machine.
+    Auto,
+    /// This.
+    Given(T),
+}
+
+impl<T> OrAuto<T> {
+    /// The value, if it is given.
+    pub fn given(self) -> Option<T> {
+        match self {
+            Self::Auto => None,
+            Self::Given(value) => Some(value),
+        }
+    }
+}
+
+impl<T: Setting> Setting for OrAuto<T> {
+    const WANTED: &'static str = T::WANTED;
 
     fn from_text(text: &str) -> Result<Self, Fault> {
         match text {
             "auto" => Ok(Self::Auto),
-            number => match usize::from_text(number)? {
-                0 => Err(Fault::new("it must be at least 1, or \"auto\"")),
-                bound => Ok(Self::AtMost(bound)),
-            },
+            value => T::from_text(value).map(Self::Given),
         }
     }
 
     fn to_toml(&self) -> String {
         match self {
             Self::Auto => "\"auto\"".to_owned(),
-            Self::AtMost(bound) => bound.to_toml(),
+            Self::Given(value) => value.to_toml(),
         }
     }
 
     fn from_toml(value: &Spanned<DeValue<'_>>) -> Result<Self, Vec<Fault>> {
-        let read = match value.get_ref() {
+        match value.get_ref() {
             DeValue::String(text) if text == "auto" => Ok(Self::Auto),
-            other => integer::<Self>(other).and_then(|number| Self::from_text(&number.to_string())),
-        };
-        read.map_err(|fault| vec![fault.or_at(value.span())])
+            _ => T::from_toml(value).map(Self::Given),
+        }
     }
 }
