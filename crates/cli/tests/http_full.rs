@@ -44,7 +44,13 @@ fn a10_a_full_hub_refuses_softly_and_goes_on_with_the_rest() {
             ["/t/a", "/t/a?since=earliest", "/events?topic=b"][n % 3]
         ));
     }
-    assert_eq!(hub.metric("tidings_soft_refusals_total"), 100);
+    let refused = "tidings_soft_refusals_total{reason=\"subscriptions\"}";
+    assert_eq!(hub.metric(refused), 100);
+    let line = hub.wait_for_log("limits.subscriptions allows");
+    assert!(line.contains("\"times\":1,\"limit\":2,"), "{line}");
+    let more = hub.log();
+    let said = more.matches("limits.subscriptions allows").count();
+    assert!(said < 20, "{said} lines of 100 refusals: {more}");
     // What can't be granted ever is said as such.
     check_refused(&hub, ("GET", "/events", &[], b""), 400, "invalid-topic");
     // Everything else goes on.

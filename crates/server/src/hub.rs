@@ -5,26 +5,23 @@ use crate::http::{Code, Problem};
 use crate::lanes::Lanes;
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::native::NoPlaceLines;
+use crate::places::Places;
 use crate::pulled;
 use prometheus_client::metrics::counter::Counter;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tidings_engine::limits::{PAGES_BYTES, RETRY_SPREAD};
+use tidings_engine::slow::{SlowPolicy, SlowRules};
 use tidings_engine::stream::Terms;
-use tidings_engine::{
-    Budget, Entry, Limits, LogId, Position, Selection, SlowPolicy, Timestamp, WireId,
-};
+use tidings_engine::{Budget, Entry, Limits, LogId, Position, Selection, Timestamp, WireId};
 use tidings_store::{AppendError, Appended, Reader, Store, Writer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, oneshot};
 
 const KIB: usize = 1024;
 /// How many threads read the store for streams at once.
 const STORE_READS: usize = 8;
-/// How far a reader that is slow may lag.
-const LAG_BYTES: u64 = 8 << 20;
-/// For how long a socket may take nothing.
-const STALL: Duration = Duration::from_secs(30);
 /// How soon damage that was found is reported.
 const FINDINGS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -35,6 +32,11 @@ pub struct Settings {
     pub publish_timeout: Duration,
     /// Over which time streams end when the hub does.
     pub drain_window: Duration,
+    /// Whether everyone who reaches the hub may use it. Only told; listeners
+    /// decide.
+    pub open: bool,
+    /// What becomes of watchers that can't keep up.
+    pub slow: SlowRules,
     /// Bounds on what is taken in and kept in memory.
     pub limits: Limits,
 }
@@ -50,8 +52,9 @@ pub struct Hub {
     metrics: Metrics,
     /// Room for the bodies of publish requests, in KiB.
     bodies: Semaphore,
-    /// Places for streams.
-    streams: Arc<Semaphore>,
+    /// Places for connections and streams.
+    places: Arc<Places>,
+    no_place_lines: NoPlaceLines,
     /// Room for pages of history, in KiB.
     pages: Arc<Semaphore>,
     /// Hands that read the store for streams.
@@ -92,7 +95,7 @@ impl Hub {
             }
         };
         let writer = Writer::spawn(store, now, deliver)?;
-        let streams = Arc::new(Semaphore::new(settings.limits.subscriptions));
+        let places = Places::new(&settings.limits);
         let bodies = Semaphore::new(settings.limits.publish_body_bytes.div_ceil(KIB));
         tokio::spawn(report_findings(reader.clone(), metrics.findings.clone()));
         let drain = Drain::new(settings.drain_window);
@@ -105,7 +108,8 @@ impl Hub {
             drain,
             metrics,
             bodies,
-            streams,
+            places,
+            no_place_lines: NoPlaceLines::default(),
             pages: Arc::new(Semaphore::new(Self::page_permits(PAGES_BYTES))),
             store_reads: Semaphore::new(STORE_READS),
         });
@@ -183,11 +187,6 @@ impl Hub {
         bytes.div_ceil(KIB)
     }
 
-    /// A place among the streams there may be; `None` if there is none left.
-    pub fn stream_permit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.streams).try_acquire_owned().ok()
-    }
-
     /// What a stream may be given at once, and how far its reader may lag.
     pub fn terms(&self) -> Terms {
         Terms {
@@ -195,18 +194,18 @@ impl Hub {
                 frames: usize::MAX,
                 bytes: self.settings.limits.subscription_buffer_bytes,
             },
-            lag_bytes: LAG_BYTES,
+            lag_bytes: self.settings.limits.lag_bytes as u64,
         }
     }
 
     /// For how long a socket may take nothing before its stream ends.
     pub fn stall(&self) -> Duration {
-        STALL
+        self.settings.limits.stall
     }
 
     /// What becomes of a reader of `selection` that is too slow.
-    pub fn slow_policy(&self, _selection: &Selection) -> SlowPolicy {
-        SlowPolicy::default()
+    pub fn slow_policy(&self, selection: &Selection) -> SlowPolicy {
+        self.settings.slow.policy(selection)
     }
 
     /// Who may read the store for streams at once.
@@ -263,6 +262,16 @@ impl Hub {
     /// How the hub behaves.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Places for connections and streams.
+    pub fn places(&self) -> &Arc<Places> {
+        &self.places
+    }
+
+    /// What the log says of watchers for whom there is no place.
+    pub fn no_place_lines(&self) -> &NoPlaceLines {
+        &self.no_place_lines
     }
 
     /// What is counted.

@@ -12,6 +12,8 @@ mod listener;
 mod live;
 mod metrics;
 mod native;
+mod occasional;
+mod places;
 mod pulled;
 mod serve;
 mod ticks;

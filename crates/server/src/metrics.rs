@@ -2,6 +2,7 @@
 //! are of a few fixed values, so that nobody outside can grow them.
 
 use crate::hub::Hub;
+use crate::native::SoftRefusal;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -12,6 +13,27 @@ use std::sync::Arc;
 use tidings_engine::control::GapReason;
 
 type Label = [(&'static str, &'static str); 1];
+
+/// What became of a stream that could not keep up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlowAction {
+    /// It lagged too far behind, and was ended so that it resumes.
+    Disconnect,
+    /// It lagged too far behind, and went on behind a gap.
+    Gap,
+    /// It took no byte for too long, and was ended.
+    Stall,
+}
+
+impl SlowAction {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Disconnect => "disconnect",
+            Self::Gap => "gap",
+            Self::Stall => "stall",
+        }
+    }
+}
 
 /// The hub's counters.
 pub struct Metrics {
@@ -26,8 +48,11 @@ pub struct Metrics {
     pub subscribers: Gauge,
     /// Places of the history found damaged.
     pub findings: Counter,
-    /// Streams refused for a while.
-    pub soft_refusals: Counter,
+    soft_refusals: Family<Label, Counter>,
+    slow: Family<Label, Counter>,
+    connections: Gauge,
+    sent_away: Counter,
+    open: Gauge,
     gaps: Family<Label, Counter>,
     problems: Family<Label, Counter>,
     handshakes: Family<Label, Counter>,
@@ -63,7 +88,27 @@ impl Metrics {
                     "store_findings",
                     "Places of the history found damaged",
                 ),
-                soft_refusals: counter(registry, "soft_refusals", "Streams refused for a while"),
+                soft_refusals: family(
+                    registry,
+                    "soft_refusals",
+                    "Streams that were told to come back later, by reason",
+                ),
+                slow: family(
+                    registry,
+                    "slow_consumers",
+                    "What became of streams that could not keep up, by action",
+                ),
+                connections: gauge(registry, "connections", "Connections that are open"),
+                sent_away: counter(
+                    registry,
+                    "connections_sent_away",
+                    "Idle connections that made room for others",
+                ),
+                open: gauge(
+                    registry,
+                    "open",
+                    "1 if everyone who reaches the hub may publish and watch",
+                ),
                 subscribers: gauge(registry, "subscribers", "Streams that are open"),
                 gaps: family(
                     registry,
@@ -102,16 +147,27 @@ impl Metrics {
 
     /// Counts a gap that a stream was told of.
     pub fn count_gap(&self, reason: GapReason) {
+        if reason == GapReason::Slow {
+            self.count_slow(SlowAction::Gap);
+        }
         self.gaps
             .get_or_create(&[("reason", reason.as_str())])
             .inc();
     }
 
-    /// Counts a stream whose socket took nothing for too long.
-    pub fn count_stalled(&self) {}
+    /// Counts a stream that could not keep up.
+    pub fn count_slow(&self, action: SlowAction) {
+        self.slow
+            .get_or_create(&[("action", action.as_str())])
+            .inc();
+    }
 
-    /// Counts a stream whose reader lagged too far behind.
-    pub fn count_too_slow(&self) {}
+    /// Counts a stream that was told to come back later.
+    pub fn count_soft_refusal(&self, reason: SoftRefusal) {
+        self.soft_refusals
+            .get_or_create(&[("reason", reason.as_str())])
+            .inc();
+    }
 
     /// Counts a refused request.
     pub fn count_problem(&self, code: &'static str) {
@@ -133,6 +189,12 @@ impl Metrics {
         self.store
             .healthy
             .set(i64::from(crate::health::storage(hub).is_ok()));
+        let places = hub.places();
+        self.connections.set(places.connections() as i64);
+        let before = self.sent_away.get();
+        self.sent_away
+            .inc_by(places.sent_away().saturating_sub(before));
+        self.open.set(i64::from(hub.settings().open));
         let mut text = String::new();
         // Writing to a string can't fail.
         let _ = encode(&mut text, &self.registry);

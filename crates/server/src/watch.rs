@@ -1,10 +1,10 @@
 //! What was asked for and granted, before it has begun.
 
 use crate::hub::Hub;
+use crate::places::Watching;
 use tidings_engine::start::Start;
 use tidings_engine::stream::StoreRead;
 use tidings_engine::{Cursor, Form, Position, Selection, Stream, SubscriptionKey, Subscriptions};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// A stream that a watcher was granted. Whoever carries it to the watcher
 /// begins it: a lane, or a body that hyper pulls.
@@ -19,7 +19,7 @@ pub struct Watch {
     /// How events are given.
     pub form: Form,
     /// A place among the streams there may be.
-    pub permit: OwnedSemaphorePermit,
+    pub permit: Watching,
 }
 
 impl Watch {

@@ -3,12 +3,13 @@
 use super::Taken;
 use super::lane::Round;
 use super::socket::{Inbound, PIECES, Socket};
+use crate::metrics::SlowAction;
+use crate::places::Watching;
 use crate::ticks::Ticks;
 use bytes::Bytes;
 use std::time::Duration;
 use tidings_engine::stream::Ending;
 use tidings_engine::{Batch, Cursor, Form, Framing, Next, Stream, SubscriptionKey, control};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// How long a peer that was told the end has to close its side: closing a
 /// socket that has unread bytes would take the last words from it.
@@ -35,7 +36,7 @@ pub struct Connection {
     ends: Option<u64>,
     /// The tick at which it is looked at next.
     pub wakes: Option<u64>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Watching,
     _place: Box<dyn Send>,
 }
 
@@ -182,7 +183,7 @@ impl Connection {
         match self.state {
             State::Lingering(_) => Turned::Gone,
             State::Full => {
-                round.hub.metrics().count_stalled();
+                round.hub.metrics().count_slow(SlowAction::Stall);
                 Turned::Gone
             }
             State::Open => {
@@ -222,7 +223,7 @@ impl Connection {
     /// The stream ends because of its reader or of the store.
     fn end(&mut self, ending: Ending, round: &mut Round<'_>, pieces: Pieces) -> Turned {
         if ending == Ending::TooSlow {
-            round.hub.metrics().count_too_slow();
+            round.hub.metrics().count_slow(SlowAction::Disconnect);
         }
         if self.write(pieces, None, round).is_err() {
             return Turned::Gone;

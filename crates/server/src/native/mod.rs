@@ -6,8 +6,11 @@ mod history;
 mod page;
 mod publish;
 mod publish_stream;
+mod refusal;
 mod start;
 mod watch;
+
+pub use refusal::{NoPlaceLines, SoftRefusal};
 
 use crate::http::{Code, Problem, Reply, query, respond};
 use crate::hub::Hub;

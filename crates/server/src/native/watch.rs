@@ -1,15 +1,15 @@
 //! Watching: `GET /t/{topic}` and `GET /events?topic=…`.
 
+use super::refusal::{SoftRefusal, soft_refusal};
 use super::{history, page, start};
 use crate::http::query::Query;
 use crate::http::{Code, Problem, Reply, ReplyBody, accept, respond};
 use crate::hub::Hub;
+use crate::places::Place;
 use crate::watch::Watch;
-use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{Method, Response, Version, request};
 use std::sync::Arc;
-use tidings_engine::control;
 use tidings_engine::{Form, InvalidSelector, Selection, Selector};
 
 /// `GET /t/{topic}`: one topic, or one pattern.
@@ -89,15 +89,19 @@ async fn stream(
     if head.method == Method::HEAD {
         return Ok(event_stream(head.version, ReplyBody::Whole(None)));
     }
-    let permit = match hub.stream_permit() {
-        Some(permit) if !hub.drain().has_begun() => permit,
-        _ => return Ok(soft_refusal(hub, head.version)),
+    let refused = |reason| Ok(soft_refusal(hub, head.version, reason));
+    if hub.drain().has_begun() {
+        return refused(SoftRefusal::Draining);
+    }
+    let permit = match hub.places().watch(head.extensions.get::<Place>()) {
+        Ok(permit) => permit,
+        Err(reason) => return refused(SoftRefusal::NoPlace(reason)),
     };
     // Before the start is decided: what expires after that has to be told.
     let told = hub.reader().horizon(&selection);
     // A disk that can't be read now may be readable when they come back.
     let Ok(start) = start::find(hub, asked, &selection).await else {
-        return Ok(soft_refusal(hub, head.version));
+        return refused(SoftRefusal::Storage);
     };
     let watch = Watch {
         selection,
@@ -111,7 +115,7 @@ async fn stream(
 }
 
 /// The head of every event stream.
-fn event_stream(version: Version, body: ReplyBody) -> Reply {
+pub(super) fn event_stream(version: Version, body: ReplyBody) -> Reply {
     let mut reply = Response::new(body);
     if version < Version::HTTP_11 {
         // Without chunks only the end of the connection ends the stream.
@@ -125,15 +129,5 @@ fn event_stream(version: Version, body: ReplyBody) -> Reply {
         "no",
     );
     respond::set(&mut reply, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    reply
-}
-
-/// "Not now": any status but 200 would end a browser's EventSource for ever.
-/// The connection ends too: a hub that is full needs it for somebody else.
-fn soft_refusal(hub: &Hub, version: Version) -> Reply {
-    hub.metrics().soft_refusals.inc();
-    let body: Bytes = control::retry(hub.jittered_retry());
-    let mut reply = event_stream(version, ReplyBody::Whole(Some(body)));
-    respond::set(&mut reply, header::CONNECTION, "close");
     reply
 }

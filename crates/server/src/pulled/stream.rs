@@ -2,6 +2,7 @@
 
 use super::window::Window;
 use crate::hub::Hub;
+use crate::places::Watching;
 use crate::watch::{self, Watch};
 use bytes::Bytes;
 use std::future::Future;
@@ -11,7 +12,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tidings_engine::stream::{StoreRead, Terms};
 use tidings_engine::{Form, Framing, Next, Selection, Stream, control};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 /// A stream as the bytes that a body is made of. Dropping it ends its
@@ -35,7 +35,7 @@ pub struct Pulled {
     window: Window,
     ended: bool,
     /// A place among the streams there may be.
-    _permit: OwnedSemaphorePermit,
+    _permit: Watching,
 }
 
 impl Pulled {

@@ -1,0 +1,100 @@
+//! "Not now" for a watcher, in the one form that doesn't end an EventSource for
+//! good: `200`, a reconnection time, and the end (WHATWG HTML, server-sent
+//! events, "processing model": any other status fails the connection).
+
+use super::watch::event_stream;
+use crate::http::{Reply, ReplyBody, respond};
+use crate::hub::Hub;
+use crate::occasional::Occasional;
+use crate::places::NoPlace;
+use http::{Version, header};
+use std::time::Instant;
+use tidings_engine::control;
+
+/// Why a watcher is told to come back later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SoftRefusal {
+    /// There is no place for its stream.
+    NoPlace(NoPlace),
+    /// The hub is stopping.
+    Draining,
+    /// The history couldn't be read.
+    Storage,
+}
+
+impl SoftRefusal {
+    /// The reason as it stands in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoPlace(NoPlace::Subscriptions) => "subscriptions",
+            Self::NoPlace(NoPlace::Address) => "address",
+            Self::NoPlace(NoPlace::Connections) => "connections",
+            Self::Draining => "draining",
+            Self::Storage => "storage",
+        }
+    }
+}
+
+/// The log lines of a hub that has no place for watchers.
+#[derive(Debug, Default)]
+pub struct NoPlaceLines {
+    subscriptions: Occasional,
+    address: Occasional,
+    connections: Occasional,
+}
+
+impl NoPlaceLines {
+    fn count(&self, reason: NoPlace, hub: &Hub) {
+        let limits = &hub.settings().limits;
+        let now = Instant::now();
+        match reason {
+            NoPlace::Subscriptions => {
+                if let Some(times) = self.subscriptions.count(now) {
+                    let limit = limits.subscriptions;
+                    tracing::warn!(
+                        times,
+                        limit,
+                        "watchers are told to come back later: there are as many streams as \
+                         limits.subscriptions allows"
+                    );
+                }
+            }
+            NoPlace::Address => {
+                if let Some(times) = self.address.count(now) {
+                    let limit = limits.subscriptions_per_address;
+                    tracing::warn!(
+                        times,
+                        limit,
+                        "watchers are told to come back later: one address has as many streams as \
+                         limits.subscriptions_per_address allows; set it to \"none\" if it is a \
+                         proxy's"
+                    );
+                }
+            }
+            NoPlace::Connections => {
+                if let Some(times) = self.connections.count(now) {
+                    let limit = limits.connections;
+                    tracing::warn!(
+                        times,
+                        limit,
+                        "watchers are told to come back later: as many connections watch as \
+                         limits.connections leaves room for"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The answer, counted and logged. The connection ends too: a hub that is full
+/// needs it for somebody else.
+pub fn soft_refusal(hub: &Hub, version: Version, reason: SoftRefusal) -> Reply {
+    hub.metrics().count_soft_refusal(reason);
+    if let SoftRefusal::NoPlace(reason) = reason {
+        hub.no_place_lines().count(reason, hub);
+    }
+    let body = control::retry(hub.jittered_retry());
+    let mut reply = event_stream(version, ReplyBody::Whole(Some(body)));
+    respond::set(&mut reply, header::CONNECTION, "close");
+    reply
+}

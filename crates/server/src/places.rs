@@ -1,0 +1,340 @@
+//! Places for connections and for streams: how many there may be of each, who
+//! makes room when there are few left, and who is asked to come back later.
+//!
+//! A connection has a [`Place`] from when it is accepted to when its descriptor
+//! is closed. As long as nothing is asked on it, it is *idle*; when only
+//! [`SPARE_CONNECTIONS`] places are left, each connection that comes sends the
+//! one away that has been idle for longest, so that a crowd of silent peers
+//! can't keep publishers, probes and scrapers out. Connections that watch never
+//! take those places.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use tidings_engine::Limits;
+use tidings_engine::limits::SPARE_CONNECTIONS;
+use tokio::sync::Notify;
+
+/// All places of a hub.
+#[derive(Debug)]
+pub struct Places {
+    bounds: Bounds,
+    state: Mutex<State>,
+    freed: Notify,
+    /// How many connections were sent away.
+    sent_away: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    connections: usize,
+    subscriptions: usize,
+    per_address: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    connections: usize,
+    /// Connections with at least one stream on them.
+    watching: usize,
+    subscriptions: usize,
+    /// Streams by address, where that is bounded; no entry: none.
+    by_address: HashMap<IpAddr, usize>,
+    /// Idle connections, the one that has been idle for longest first.
+    idle: BTreeMap<u64, Weak<Seat>>,
+    /// Orders the times at which connections became idle; from 1.
+    clock: u64,
+}
+
+/// A connection's place. It is free again once this, its clones, and every
+/// [`Watching`] of the connection are gone: let go of it after the socket.
+#[derive(Debug, Clone)]
+pub struct Place(Arc<Seat>);
+
+#[derive(Debug)]
+struct Seat {
+    places: Arc<Places>,
+    /// Whom streams are counted against.
+    address: Option<IpAddr>,
+    /// Requests that are being answered and streams.
+    busy: AtomicU32,
+    streams: AtomicU32,
+    /// Where it stands in [`State::idle`]; 0: not there. Only changed under the
+    /// lock of the state.
+    idle: AtomicU64,
+    sent_away: AtomicBool,
+    leave: Notify,
+}
+
+/// A request that is being answered. Its connection isn't idle until this is
+/// dropped.
+#[derive(Debug)]
+pub struct Asking(Place);
+
+/// A place for one stream. It is free again when this is dropped.
+#[derive(Debug)]
+pub struct Watching {
+    places: Arc<Places>,
+    place: Option<Place>,
+}
+
+/// Why there is no place for a stream now; later there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPlace {
+    /// There are as many streams as there may be.
+    Subscriptions,
+    /// There are as many of this address as there may be.
+    Address,
+    /// As many connections watch as may.
+    Connections,
+}
+
+impl Places {
+    /// Places within `limits`.
+    pub fn new(limits: &Limits) -> Arc<Self> {
+        Arc::new(Self {
+            bounds: Bounds {
+                connections: limits.connections,
+                subscriptions: limits.subscriptions,
+                per_address: limits.subscriptions_per_address,
+            },
+            state: Mutex::default(),
+            freed: Notify::new(),
+            sent_away: AtomicU64::new(0),
+        })
+    }
+
+    /// Waits until there is a place for one more connection. It isn't taken:
+    /// listeners that wait at the same time may each find the same one free, so
+    /// that there may be as many connections too many as there are listeners.
+    pub async fn room(&self) {
+        loop {
+            let mut freed = std::pin::pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if self.state().connections < self.bounds.connections {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    /// Takes a place for a connection that was accepted from `peer`. If only the
+    /// reserve is left, the connection that has been idle for longest is sent
+    /// away.
+    pub fn connect(self: &Arc<Self>, peer: IpAddr) -> Place {
+        let bounded = self.bounds.per_address.is_some();
+        let seat = Arc::new(Seat {
+            places: Arc::clone(self),
+            address: counted(peer).filter(|_| bounded),
+            busy: AtomicU32::new(0),
+            streams: AtomicU32::new(0),
+            idle: AtomicU64::new(0),
+            sent_away: AtomicBool::new(false),
+            leave: Notify::new(),
+        });
+        let mut state = self.state();
+        state.connections += 1;
+        let crowded = self.left(&state) < SPARE_CONNECTIONS;
+        let oldest = crowded.then(|| state.pop_oldest()).flatten();
+        state.rest(&seat);
+        drop(state);
+        send_away(oldest);
+        Place(seat)
+    }
+
+    /// The system has no descriptor or memory for a connection that waits: the
+    /// one that has been idle for longest is sent away. Answers whether there
+    /// was any.
+    pub fn make_room(&self) -> bool {
+        let oldest = self.state().pop_oldest();
+        send_away(oldest)
+    }
+
+    /// Takes a place for a stream on the connection at `place`; without one, for
+    /// a stream whose connection is somebody else's business.
+    ///
+    /// # Errors
+    /// [`NoPlace`].
+    pub fn watch(self: &Arc<Self>, place: Option<&Place>) -> Result<Watching, NoPlace> {
+        let mut state = self.state();
+        if state.subscriptions >= self.bounds.subscriptions {
+            return Err(NoPlace::Subscriptions);
+        }
+        if let Some(Place(seat)) = place {
+            let first = seat.streams.load(Ordering::Relaxed) == 0;
+            let most = self.bounds.connections.saturating_sub(SPARE_CONNECTIONS);
+            if first && state.watching >= most {
+                return Err(NoPlace::Connections);
+            }
+            if let (Some(address), Some(most)) = (seat.address, self.bounds.per_address) {
+                let count = state.by_address.entry(address).or_default();
+                if *count >= most {
+                    return Err(NoPlace::Address);
+                }
+                *count += 1;
+            }
+            state.watching += usize::from(first);
+            seat.streams.fetch_add(1, Ordering::Relaxed);
+            seat.busy.fetch_add(1, Ordering::Relaxed);
+            state.wake(seat);
+        }
+        state.subscriptions += 1;
+        drop(state);
+        Ok(Watching {
+            places: Arc::clone(self),
+            place: place.cloned(),
+        })
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.state().connections
+    }
+
+    /// How many connections were sent away so far.
+    pub fn sent_away(&self) -> u64 {
+        self.sent_away.load(Ordering::Relaxed)
+    }
+
+    fn left(&self, state: &State) -> usize {
+        self.bounds.connections.saturating_sub(state.connections)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing under the lock can panic with a change half made.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Puts a connection at the end of those that are idle, unless something
+    /// has begun on it.
+    fn rest(&mut self, seat: &Arc<Seat>) {
+        self.wake(seat);
+        if seat.busy.load(Ordering::Relaxed) == 0 && !seat.sent_away.load(Ordering::Relaxed) {
+            self.clock += 1;
+            seat.idle.store(self.clock, Ordering::Relaxed);
+            self.idle.insert(self.clock, Arc::downgrade(seat));
+        }
+    }
+
+    fn wake(&mut self, seat: &Seat) {
+        self.idle.remove(&seat.idle.swap(0, Ordering::Relaxed));
+    }
+
+    /// Takes the one out that has been idle for longest. The lock must be let go
+    /// before what this answers is dropped: it may be the last to hold the seat.
+    fn pop_oldest(&mut self) -> Option<Arc<Seat>> {
+        loop {
+            let (_, seat) = self.idle.pop_first()?;
+            // One whose owner is just letting go of it leaves anyway.
+            if let Some(seat) = seat.upgrade() {
+                seat.idle.store(0, Ordering::Relaxed);
+                seat.sent_away.store(true, Ordering::Relaxed);
+                return Some(seat);
+            }
+        }
+    }
+}
+
+fn send_away(seat: Option<Arc<Seat>>) -> bool {
+    let Some(seat) = seat else { return false };
+    seat.places.sent_away.fetch_add(1, Ordering::Relaxed);
+    seat.leave.notify_one();
+    true
+}
+
+impl Place {
+    /// A request has come whole, or so far that it is worth waiting for.
+    pub fn ask(&self) -> Asking {
+        let Self(seat) = self;
+        if seat.busy.fetch_add(1, Ordering::Relaxed) == 0 {
+            seat.places.state().wake(seat);
+        }
+        Asking(self.clone())
+    }
+
+    /// Whether a request is being answered on the connection, or a stream given.
+    pub fn is_busy(&self) -> bool {
+        self.0.busy.load(Ordering::Relaxed) > 0
+    }
+
+    /// Resolves when the connection should end, because others need its place: at
+    /// once if it is silent, and when all that came is answered otherwise. One
+    /// task may wait for it.
+    pub async fn sent_away(&self) {
+        while !self.0.sent_away.load(Ordering::Relaxed) {
+            self.0.leave.notified().await;
+        }
+    }
+
+    fn done(&self) {
+        let Self(seat) = self;
+        if seat.busy.fetch_sub(1, Ordering::Relaxed) != 1 {
+            return;
+        }
+        let mut state = seat.places.state();
+        state.rest(seat);
+        let full = seat.places.left(&state) == 0;
+        let oldest = full.then(|| state.pop_oldest()).flatten();
+        drop(state);
+        send_away(oldest);
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.done();
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let mut state = self.places.state();
+        state.subscriptions -= 1;
+        let Some(place) = &self.place else { return };
+        let Place(seat) = place;
+        if seat.streams.fetch_sub(1, Ordering::Relaxed) == 1 {
+            state.watching -= 1;
+        }
+        if let Some(address) = seat.address
+            && let Some(count) = state.by_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                state.by_address.remove(&address);
+            }
+        }
+        drop(state);
+        place.done();
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut state = self.places.state();
+        state.wake(self);
+        state.connections -= 1;
+        drop(state);
+        self.places.freed.notify_waiters();
+    }
+}
+
+/// Whom the streams of a peer are counted against; nobody on loopback, where
+/// proxies live. Who has one address of IPv6 has its whole /64.
+fn counted(peer: IpAddr) -> Option<IpAddr> {
+    const HOST_BITS: u32 = 64;
+    let address = peer.to_canonical();
+    match address {
+        _ if address.is_loopback() => None,
+        IpAddr::V4(_) => Some(address),
+        IpAddr::V6(v6) => {
+            let network = v6.to_bits() >> HOST_BITS << HOST_BITS;
+            Some(Ipv6Addr::from_bits(network).into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+use super::*;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+const FAR: &str = "192.0.2.1";
+
+/// Places for so many connections beyond the reserve, and streams.
+fn places(connections: usize, subscriptions: usize, per_address: Option<usize>) -> Arc<Places> {
+    Places::new(&Limits {
+        connections: connections + SPARE_CONNECTIONS,
+        subscriptions,
+        subscriptions_per_address: per_address,
+        ..Limits::default()
+    })
+}
+
+fn connect(places: &Arc<Places>, peer: &str) -> Place {
+    places.connect(peer.parse().unwrap())
+}
+
+fn is_ready(future: impl Future<Output = ()>) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    pin!(future).poll(&mut context).is_ready()
+}
+
+/// Which of these were told to leave, by number.
+fn sent_away(all: &[Place]) -> Vec<usize> {
+    let leaves = |(n, place): (usize, &Place)| is_ready(place.sent_away()).then_some(n);
+    all.iter().enumerate().filter_map(leaves).collect()
+}
+
+/// With two places beyond the reserve: a crowd of idle connections in which
+/// those of `busy` have asked, and as many newcomers as it takes.
+#[track_caller]
+fn check_crowd(busy: &[usize], newcomers: usize, expected: &[usize]) {
+    let places = places(2, 2, None);
+    let mut all: Vec<Place> = (0..2).map(|_| connect(&places, FAR)).collect();
+    let asking: Vec<Asking> = busy.iter().map(|n| all[*n].ask()).collect();
+    all.extend((0..newcomers).map(|_| connect(&places, FAR)));
+    assert_eq!(sent_away(&all), expected);
+    assert_eq!(places.sent_away(), expected.len() as u64);
+    assert_eq!(places.connections(), 2 + newcomers);
+    drop((asking, all));
+    assert_eq!(places.connections(), 0);
+    assert!(places.state().idle.is_empty());
+}
+
+#[test]
+fn f21_the_longest_idle_makes_room_when_only_the_reserve_is_left() {
+    check_crowd(&[], 0, &[]);
+    check_crowd(&[], 1, &[0]);
+    check_crowd(&[], 2, &[0, 1]);
+    check_crowd(&[0], 1, &[1]);
+    check_crowd(&[1], 2, &[0, 2]);
+    check_crowd(&[0, 1], 1, &[]);
+    // A newcomer is never sent away for itself.
+    check_crowd(&[0, 1], 3, &[2, 3]);
+}
+
+#[test]
+fn who_asked_last_is_idle_for_the_shortest_time() {
+    let places = places(3, 1, None);
+    let mut all: Vec<Place> = (0..3).map(|_| connect(&places, FAR)).collect();
+    drop(all[0].ask());
+    let (first, second) = (all[1].ask(), all[1].ask());
+    drop(first);
+    all.extend([connect(&places, FAR), connect(&places, FAR)]);
+    assert_eq!(sent_away(&all), [0, 2], "1 still answers, 2 never asked");
+    drop(second);
+    all.push(connect(&places, FAR));
+    assert_eq!(sent_away(&all), [0, 2, 3]);
+}
+
+#[test]
+fn f21_the_system_is_short_of_descriptors() {
+    let places = places(100, 1, None);
+    let all = [connect(&places, FAR), connect(&places, FAR)];
+    let asking = all[0].ask();
+    assert!(places.make_room());
+    assert!(!places.make_room());
+    assert_eq!(sent_away(&all), [1]);
+    drop(asking);
+    assert!(places.make_room());
+    // Who is told already isn't told for somebody else again.
+    assert!(!places.make_room());
+}
+
+#[test]
+fn who_waits_for_a_place_gets_the_first_that_is_free() {
+    let places = places(1, 1, None);
+    let busy: Vec<(Place, Asking)> = (0..=SPARE_CONNECTIONS)
+        .map(|_| connect(&places, FAR))
+        .map(|place| (place.clone(), place.ask()))
+        .collect();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut room = pin!(places.room());
+    assert!(room.as_mut().poll(&mut context).is_pending());
+    let mut busy = busy.into_iter();
+    // The last request on a full hub ends: nobody keeps the place for a next one.
+    let (place, asking) = busy.next().unwrap();
+    drop(asking);
+    assert!(is_ready(place.sent_away()));
+    assert!(room.as_mut().poll(&mut context).is_pending());
+    drop(place);
+    assert!(room.as_mut().poll(&mut context).is_ready());
+}
+
+#[test]
+fn a10_streams_are_bounded_per_hub_and_per_address() {
+    let places = places(100, 5, Some(2));
+    let check = |peer: &str, expected: Result<(), NoPlace>| {
+        let watching = places.watch(Some(&connect(&places, peer)));
+        assert_eq!(
+            watching.as_ref().map(drop).map_err(|why| *why),
+            expected,
+            "{peer}"
+        );
+        watching.ok()
+    };
+    let held = [check(FAR, Ok(())), check("::ffff:192.0.2.1", Ok(()))];
+    check(FAR, Err(NoPlace::Address));
+    let other = [
+        check("2001:db8::1", Ok(())),
+        check("2001:db8:0:0:ffff::2", Ok(())),
+    ];
+    check("2001:db8::3", Err(NoPlace::Address));
+    drop(check("2001:db8:0:1::1", Ok(())));
+    drop(other);
+    // Nobody is counted on loopback.
+    let local: Vec<_> = ["127.0.0.1", "::1", "127.9.9.9"]
+        .map(|peer| check(peer, Ok(())))
+        .into();
+    check("127.0.0.1", Err(NoPlace::Subscriptions));
+    check(FAR, Err(NoPlace::Subscriptions));
+    drop(local);
+    drop(held);
+    drop(check(FAR, Ok(())));
+    let state = places.state();
+    assert_eq!(
+        (state.subscriptions, state.watching, state.connections),
+        (0, 0, 0)
+    );
+    assert!(state.by_address.is_empty());
+}
+
+#[test]
+fn f21_connections_that_watch_leave_the_reserve() {
+    let places = places(2, 100, None);
+    let mut all: Vec<Place> = (0..2).map(|_| connect(&places, FAR)).collect();
+    let first = places.watch(Some(&all[0])).unwrap();
+    let second = places.watch(Some(&all[1])).unwrap();
+    all.extend((0..2).map(|_| connect(&places, FAR)));
+    assert_eq!(
+        places.watch(Some(&all[2])).unwrap_err(),
+        NoPlace::Connections
+    );
+    // A connection that watches already may watch more: that takes no descriptor.
+    let more = places.watch(Some(&all[1])).unwrap();
+    drop(second);
+    assert_eq!(
+        places.watch(Some(&all[2])).unwrap_err(),
+        NoPlace::Connections
+    );
+    drop(more);
+    // One that was told to leave may still watch: what came first is answered.
+    let third = places.watch(Some(&all[2])).unwrap();
+    // What watches is not idle.
+    while places.make_room() {}
+    assert_eq!(sent_away(&all), [1, 2, 3]);
+    // The place lasts as long as the stream, without its connection's task.
+    drop(all);
+    assert_eq!(places.connections(), 2);
+    drop((first, third));
+    assert_eq!(places.connections(), 0);
+}
+
+/// Places are given back exactly as often as they are taken, whatever ends in
+/// whatever order, on several threads.
+#[test]
+fn every_place_is_given_back() {
+    let places = places(8, 6, Some(3));
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    std::thread::scope(|scope| {
+        for n in 0..4 {
+            let places = &places;
+            scope.spawn(move || churn(places, seed + n));
+        }
+    });
+    let state = places.state();
+    assert_eq!(
+        (state.subscriptions, state.watching, state.connections),
+        (0, 0, 0)
+    );
+    assert!(state.by_address.is_empty() && state.idle.is_empty());
+}
+
+fn churn(places: &Arc<Places>, seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let (mut open, mut asking, mut watching) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..5_000 {
+        match random.u8(..6) {
+            0 | 1 => open.push(connect(places, &format!("192.0.2.{}", random.u8(..3)))),
+            2 if !open.is_empty() => asking.push(random.choice(&open).map(Place::ask)),
+            3 if !open.is_empty() => watching.extend(places.watch(random.choice(&open)).ok()),
+            4 if !asking.is_empty() => drop(asking.swap_remove(random.usize(..asking.len()))),
+            5 if !watching.is_empty() => drop(watching.swap_remove(random.usize(..watching.len()))),
+            _ => open.retain(|_| random.bool()),
+        }
+        assert!(places.state().subscriptions <= 6);
+    }
+}
