@@ -1,5 +1,6 @@
 //! HTTP/1.1, as plain as can be, so that tests can also say what is wrong.
 
+use rustls::{ClientConnection, StreamOwned};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -10,8 +11,49 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// One connection.
 #[derive(Debug)]
 pub struct Http {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Wire>,
     address: SocketAddr,
+}
+
+/// What carries a connection.
+#[derive(Debug)]
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Wire {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => &tls.sock,
+        }
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(buffer),
+            Self::Tls(tls) => tls.read(buffer),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+            Self::Tls(tls) => tls.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            Self::Tls(tls) => tls.flush(),
+        }
+    }
 }
 
 /// A response with all of its body.
@@ -44,9 +86,38 @@ impl Http {
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         Ok(Self {
-            stream: BufReader::new(stream),
+            stream: BufReader::new(Wire::Plain(stream)),
             address,
         })
+    }
+
+    /// Goes on over TLS, with the handshake at once.
+    ///
+    /// # Errors
+    /// What the system says, or why there is no TLS connection.
+    pub fn secure(self, tls: ClientConnection) -> io::Result<Self> {
+        let Wire::Plain(socket) = self.stream.into_inner() else {
+            return Err(io::Error::other("TLS within TLS"));
+        };
+        let mut tls = StreamOwned::new(tls, socket);
+        while tls.conn.is_handshaking() {
+            tls.conn.complete_io(&mut tls.sock)?;
+        }
+        Ok(Self {
+            stream: BufReader::new(Wire::Tls(Box::new(tls))),
+            address: self.address,
+        })
+    }
+
+    /// What is known of the hub by TLS.
+    ///
+    /// # Panics
+    /// Without TLS.
+    pub fn tls(&self) -> &ClientConnection {
+        match self.stream.get_ref() {
+            Wire::Tls(tls) => &tls.conn,
+            Wire::Plain(_) => panic!("a connection without TLS"),
+        }
     }
 
     /// Sends these very bytes.
@@ -54,7 +125,8 @@ impl Http {
     /// # Errors
     /// What the system says.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.get_mut().write_all(bytes)
+        self.stream.get_mut().write_all(bytes)?;
+        self.stream.get_mut().flush()
     }
 
     /// Sends a request; `Host` and, for a body or a POST, `Content-Length`
@@ -259,7 +331,7 @@ impl Http {
 
     /// The socket.
     pub fn socket(&self) -> &TcpStream {
-        self.stream.get_ref()
+        self.stream.get_ref().socket()
     }
 
     fn line(&mut self) -> io::Result<String> {

@@ -5,12 +5,14 @@ pub mod http;
 pub mod hub;
 pub mod problem;
 pub mod script;
+pub mod tls;
 pub mod watch;
 
 pub use http::{Answer, Http, PATIENCE};
 pub use hub::{HubProcess, Launch};
 pub use problem::{CANARY, check_problem, check_refused};
 pub use script::{Asked, Exchange, Scripted};
+pub use tls::{Identity, Trust};
 pub use watch::{Received, Watch};
 
 use std::time::{Duration, Instant};

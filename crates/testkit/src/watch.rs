@@ -47,7 +47,14 @@ impl Watch {
         path: &str,
         last_event_id: Option<&str>,
     ) -> io::Result<Self> {
-        let mut http = Http::try_connect(address)?;
+        Self::try_over(Http::try_connect(address)?, path, last_event_id)
+    }
+
+    /// Opens a stream on a connection.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn try_over(mut http: Http, path: &str, last_event_id: Option<&str>) -> io::Result<Self> {
         let mut headers = vec![("Accept", "text/event-stream")];
         headers.extend(last_event_id.map(|id| ("Last-Event-ID", id)));
         http.send_request("GET", path, &headers, b"")?;

@@ -530,3 +530,41 @@ fn files_that_can_not_be_read() {
     let error = read_file(&path).unwrap_err().to_string();
     assert!(error.contains("can't be read"), "{error}");
 }
+
+#[test]
+fn e8_tls_is_given_whole_or_not_at_all() {
+    let listen = "listen = \"127.0.0.1:8443\"\n";
+    let (certificate, key) = ("certificate = \"c.pem\"\n", "key = \"k.pem\"\n");
+    let check = |parts: &[&str], expected: &str| {
+        let found = errors(&format!("[tls]\n{}", parts.concat()));
+        assert_eq!(found.len(), usize::from(!expected.is_empty()), "{found:?}");
+        assert!(found.join("").starts_with(expected), "{found:?}");
+    };
+    check(&[listen, certificate, key], "");
+    check(&[], "");
+    check(
+        &[listen],
+        "tls.certificate: the file of the certificate chain is missing",
+    );
+    check(
+        &[listen, key],
+        "tls.certificate: the file of the certificate chain is missing",
+    );
+    check(
+        &[listen, certificate],
+        "tls.key: the file of the certificate's private key is missing",
+    );
+    check(
+        &[certificate],
+        "tls.key: the file of the certificate's private key is missing",
+    );
+    check(
+        &[certificate, key],
+        "tls.listen: no address is given for HTTPS",
+    );
+    let open = "listen = \"0.0.0.0:8443\"\n";
+    check(
+        &[open, certificate, key],
+        "tidings.toml:2:10: 0.0.0.0:8443 can be reached from other",
+    );
+}
