@@ -74,7 +74,7 @@ pub(crate) struct Driver {
 
 enum Doing {
     /// Nothing yet: the first poll begins, with the clock as it stands then.
-    Idle(Box<Options>),
+    Idle,
     Preparing(Prepared),
     Sending(Sending),
     Reading(Body),
@@ -84,9 +84,9 @@ enum Doing {
 
 impl Driver {
     pub(crate) fn new(options: Options, means: Means) -> Self {
-        let (machine, _) = Machine::new(options.clone(), means.runtime.now());
+        let (machine, _) = Machine::new(options, means.runtime.now());
         let mut driver = Self::of(machine, means);
-        driver.doing = Doing::Idle(Box::new(options));
+        driver.doing = Doing::Idle;
         driver
     }
 
@@ -256,10 +256,8 @@ impl Driver {
 
     fn poll_doing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Input>> {
         match &mut self.doing {
-            Doing::Idle(options) => {
-                let now = self.means.runtime.now();
-                let (machine, then) = Machine::new((**options).clone(), now);
-                self.machine = machine;
+            Doing::Idle => {
+                let then = self.machine.begin(self.means.runtime.now());
                 self.begin(then);
                 Poll::Ready(None)
             }
@@ -299,7 +297,7 @@ impl Driver {
     fn poll_timer(&mut self, waits_from: Duration, cx: &mut Context<'_>) -> Poll<()> {
         let until = match self.doing {
             Doing::Waiting(until) => Some(until),
-            Doing::Idle(_) | Doing::Stopped => None,
+            Doing::Idle | Doing::Stopped => None,
             _ => match self.machine.deadline() {
                 // The reader has come late, not the server.
                 Some(time) if time <= waits_from => Some(waits_from.saturating_add(LATE_READER)),

@@ -55,6 +55,22 @@ impl Machine {
         (machine, then)
     }
 
+    /// Begins at `now`, as a machine that is made then, but for the last event
+    /// ID and the reconnection time, which stay: for a driver that begins later
+    /// than it is made. Nothing is begun where there is no server, or once it
+    /// is closed.
+    pub fn begin(&mut self, now: Duration) -> Then {
+        match self.state() {
+            State::Closed => return Then::Stop,
+            _ if !self.connects => return Then::Continue,
+            _ => {}
+        }
+        self.leave_stream(now);
+        self.waits.reset(now);
+        self.had_event = false;
+        self.connect(now)
+    }
+
     /// A machine over a body that is there already (rule P1,
     /// `fromReadableStream`). It begins at [`State::Connecting`], opens at
     /// [`Input::Body`], and fails when the body ends or breaks; it never
@@ -340,14 +356,11 @@ impl Machine {
         if !self.connects {
             return Step::CONTINUE;
         }
-        self.leave_stream(now);
-        self.waits.reset(now);
-        self.had_event = false;
         let notice = Notice::Reconnecting {
             cause: Error::Restarted,
             wait: Duration::ZERO,
         };
-        Step::new(notice, self.connect(now))
+        Step::new(notice, self.begin(now))
     }
 
     fn connect(&mut self, now: Duration) -> Then {

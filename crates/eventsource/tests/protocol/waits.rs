@@ -3,7 +3,9 @@
 
 use crate::world::*;
 use std::time::Duration;
-use tidings_eventsource::protocol::{Budget, Input, Options, Policy, Retries, State, Then};
+use tidings_eventsource::protocol::{
+    Budget, Input, Machine, Options, Policy, Retries, State, Then,
+};
 
 fn with(policy: Policy) -> Options {
     Options::new(url(URL), policy)
@@ -456,6 +458,21 @@ fn a_restart_has_a_budget_of_its_own() {
     let requests = world.trace.iter().filter(|line| line.contains("GET"));
     let at: Vec<&str> = requests.filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(at, ["0", "3000", "5000", "8000", "14000"]);
+}
+
+#[test]
+fn what_begins_later_than_it_is_made_has_all_of_its_time() {
+    let (mut machine, made) = Machine::new(with(Policy::once()), Duration::ZERO);
+    let late = Duration::from_secs(600);
+    assert_eq!(machine.begin(late), made, "the same request");
+    assert_eq!(machine.deadline(), Some(late + Duration::from_secs(30)));
+    let step = machine.handle(Input::Refused("no token".into()), late);
+    assert!(matches!(step.then, Then::Wait(_)), "{step:?}");
+
+    machine.handle(Input::Close, late);
+    assert_eq!(machine.begin(late), Then::Stop);
+    let (mut machine, _) = Machine::of_body(Default::default(), Duration::ZERO);
+    assert_eq!(machine.begin(late), Then::Continue);
 }
 
 #[test]
