@@ -23,11 +23,13 @@ impl Counts {
     /// of cargo test, or of node. Other lines say nothing.
     pub fn read(&mut self, line: &str) {
         let line = without_colour(line);
-        let line = line.trim();
+        let line = line.trim_end();
         if let Some((_, rest)) = line.split_once("Summary [")
             && let Some((_, rest)) = rest.split_once(" run: ")
         {
             self.read_list(&without_parentheses(rest), ',');
+        // Only cargo test's own: what nextest shows of a test that has failed is
+        // indented, and counted in its summary already.
         } else if let Some(rest) = line.strip_prefix("test result: ")
             && let Some((_, rest)) = rest.split_once(". ")
         {
@@ -140,6 +142,38 @@ mod tests {
             0,
             0,
         );
+    }
+
+    /// As it was, but for the banners and the backtrace.
+    const NEXTEST_WITH_A_FAILURE: &str = "    Starting 2 tests across 1 binary (1 test skipped)
+        PASS [   0.005s] (1/2) rec holds
+        FAIL [   0.123s] (2/2) rec fails
+  stdout ───
+
+    running 1 test
+    test fails ... FAILED
+
+    failures:
+
+    failures:
+        fails
+
+    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 2 filtered out; finished in 0.12s
+
+  stderr ───
+
+    thread 'fails' (30259) panicked at src/lib.rs:2:71:
+    no
+
+────────────
+     Summary [   0.124s] 2 tests run: 1 passed, 1 failed, 1 skipped
+        FAIL [   0.123s] (2/2) rec fails
+error: test run failed
+";
+
+    #[test]
+    fn a_test_that_fails_under_nextest_counts_once() {
+        check(NEXTEST_WITH_A_FAILURE, 1, 1, 1);
     }
 
     #[test]
