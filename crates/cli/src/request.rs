@@ -1,4 +1,4 @@
-//! What `tidings listen` and `tidings publish` are told about their requests.
+//! What `tidings listen`, `publish` and `bench` are told about their requests.
 //! URLs and headers may hold secrets: nothing in here repeats them in errors.
 
 use crate::Failure;
@@ -94,7 +94,7 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
         return Err("this header follows from the connection and the body");
     }
     if name == "last-event-id" {
-        return Err("this header belongs to the stream; use --last-event-id");
+        return Err("this header belongs to the stream; tidings listen has --last-event-id for it");
     }
     // As UTF-8, which is what all but ancient servers take.
     let value = HeaderValue::from_bytes(value.trim_matches([' ', '\t']).as_bytes());

@@ -250,6 +250,7 @@ fn what_is_asked_wrong_is_told() {
         (&*url, &["--rate", "NaN"]),
         (&*url, &["--header", "no header"]),
         (&*url, &["--header", "A: b\r\nC: d"]),
+        (&*url, &["--header", "Content-Length: 1"]),
         (&*url, &["--connections", "100000000"]),
     ] {
         let (output, _) = bench(subscribe, &url, more);

@@ -111,7 +111,7 @@ async fn stream(
     let mut request = Request::get(format!("http://{}{}", target.host, target.path(topic)))
         .header("accept", "text/event-stream")
         .header("cache-control", "no-cache");
-    for (name, value) in &run.header_list {
+    for (name, value) in &run.headers {
         request = request.header(name, value);
     }
     let mut requests = requests.ready().await?;

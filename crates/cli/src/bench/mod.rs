@@ -11,7 +11,8 @@ mod subscribers;
 mod tally;
 mod target;
 
-use crate::{Failure, print};
+use crate::{Failure, print, request};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use payload::Payload;
 use process::{Process, Usage};
 use publish::{Feed, Published, connect, publish};
@@ -69,8 +70,8 @@ pub struct BenchArgs {
     /// With --feed ndjson: the topic that each event names, with {} as above
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
-    /// A header of every request
-    #[arg(long, value_name = "NAME: VALUE")]
+    /// A header of every request; may be given more than once
+    #[arg(long, value_name = "NAME:VALUE")]
     header: Vec<String>,
     /// Subscribe over HTTP/2 (without TLS)
     #[arg(long)]
@@ -114,7 +115,7 @@ pub struct Run {
     rate: f64,
     feed: Feed,
     topic: Option<String>,
-    header_list: Vec<(String, String)>,
+    headers: HeaderMap,
     began: Instant,
     /// When publishing began, in nanoseconds since `began`.
     start: OnceLock<u64>,
@@ -126,8 +127,7 @@ pub struct Run {
 }
 
 impl Run {
-    fn new(args: &BenchArgs) -> Result<Self, String> {
-        let header_list = args.header.iter().map(|header| split_header(header));
+    fn new(args: &BenchArgs) -> Result<Self, Failure> {
         let default_publishers = match (args.rate, args.feed) {
             (0.0, Feed::Post) => 16,
             _ => 1,
@@ -140,14 +140,14 @@ impl Run {
                 topics: args.topics,
                 each: args.events.div_ceil(publishers as u64),
             },
-            subscribe: Target::new(&args.subscribe)?,
-            publish: Target::new(&args.publish)?,
+            subscribe: Target::new(&args.subscribe).map_err(Failure::usage)?,
+            publish: Target::new(&args.publish).map_err(Failure::usage)?,
             // Two runs at once are two processes.
             payload: Payload::new(std::process::id(), args.size as usize),
             rate: args.rate,
             feed: args.feed,
             topic: args.topic.clone(),
-            header_list: header_list.collect::<Result<_, _>>()?,
+            headers: request::headers(&args.header)?,
             began: Instant::now(),
             start: OnceLock::new(),
             over: AtomicBool::new(false),
@@ -168,9 +168,13 @@ impl Run {
     }
 
     /// The lines of the user's headers.
-    fn headers(&self) -> String {
-        let line = |(name, value): &(String, String)| format!("{name}: {value}\r\n");
-        self.header_list.iter().map(line).collect()
+    fn header_lines(&self) -> String {
+        let line = |(name, value): (&HeaderName, &HeaderValue)| {
+            // As UTF-8, which the command line is.
+            let value = String::from_utf8_lossy(value.as_bytes());
+            format!("{name}: {value}\r\n")
+        };
+        self.headers.iter().map(line).collect()
     }
 
     fn report(&self, fault: &Fault) {
@@ -203,18 +207,10 @@ impl Run {
     }
 }
 
-fn split_header(header: &str) -> Result<(String, String), String> {
-    let error = || "--header must be 'Name: value'".to_owned();
-    let (name, value) = header.split_once(':').ok_or_else(error)?;
-    http::HeaderName::try_from(name).map_err(|_| error())?;
-    http::HeaderValue::try_from(value.trim()).map_err(|_| error())?;
-    Ok((name.to_owned(), value.trim().to_owned()))
-}
-
 /// Runs the benchmark and prints what it measured. The command fails if an
 /// event was lost, came twice or out of order, or a subscriber was not held.
 pub fn run(args: &BenchArgs) -> Result<(), Failure> {
-    let run = Arc::new(Run::new(args).map_err(Failure::usage)?);
+    let run = Arc::new(Run::new(args)?);
     check_descriptors(args).map_err(Failure::usage)?;
     let report = measure(args, &run).map_err(Failure::runtime)?;
     match args.json {

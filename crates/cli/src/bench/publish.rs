@@ -82,7 +82,7 @@ impl Connection<'_> {
                 self.run.publish.path(topic),
                 self.run.publish.host,
                 data.len(),
-                self.run.headers(),
+                self.run.header_lines(),
             );
             self.send(request.as_bytes())?;
             let stays = self.answer()?;
@@ -102,7 +102,7 @@ impl Connection<'_> {
              Transfer-Encoding: chunked\r\n{}\r\n",
             self.run.publish.path(0),
             self.run.publish.host,
-            self.run.headers(),
+            self.run.header_lines(),
         );
         self.send(head.as_bytes())?;
         let mut lines = String::new();

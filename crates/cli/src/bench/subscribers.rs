@@ -132,7 +132,7 @@ fn open(run: &Run, index: usize, topic: u64) -> io::Result<std::net::TcpStream> 
         "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\n{}\r\n",
         target.path(topic),
         target.host,
-        run.headers(),
+        run.header_lines(),
     );
     socket.write_all(request.as_bytes())?;
     socket.set_nonblocking(true)?;
