@@ -62,11 +62,12 @@ impl Attempt {
             return Err(Error::Redirect(RedirectError::InvalidLocation));
         }
         let request = &mut self.request;
-        if let Some(method) = redirect::changed_method(head.status, &request.method) {
-            request.method = method;
-            request.body = None;
-            redirect::drop_headers_of_body(&mut request.headers);
-        }
+        redirect::redirect_request(
+            head.status,
+            &mut request.method,
+            &mut request.headers,
+            &mut request.body,
+        );
         if leaves {
             redirect::drop_credentials(&mut request.headers);
         }

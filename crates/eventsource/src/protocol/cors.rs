@@ -79,14 +79,20 @@ impl Cors {
         let Some(own) = self.origin_header(taint) else {
             return true;
         };
-        let include = self.credentials == Credentials::Include;
-        match single(headers, ACCESS_CONTROL_ALLOW_ORIGIN) {
-            Some(b"*") if !include => true,
-            Some(allowed) if allowed == own.as_bytes() => {
-                !include || single(headers, ACCESS_CONTROL_ALLOW_CREDENTIALS) == Some(b"true")
-            }
-            _ => false,
+        cors_check(headers, &own, self.credentials == Credentials::Include)
+    }
+}
+
+/// Whether a page may read a response of another origin with these `headers`:
+/// the Fetch standard's "CORS check". `origin` is what the request said as
+/// `Origin`, `include` whether its credentials mode is "include".
+pub fn cors_check(headers: &HeaderMap, origin: &HeaderValue, include: bool) -> bool {
+    match single(headers, ACCESS_CONTROL_ALLOW_ORIGIN) {
+        Some(b"*") if !include => true,
+        Some(allowed) if allowed == origin.as_bytes() => {
+            !include || single(headers, ACCESS_CONTROL_ALLOW_CREDENTIALS) == Some(b"true")
         }
+        _ => false,
     }
 }
 
@@ -97,5 +103,42 @@ fn single(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
     match (values.next(), values.next()) {
         (Some(value), None) => Some(value.as_bytes().trim_ascii()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r9_who_may_read() {
+        let allow = "access-control-allow-origin";
+        let credentials = ("access-control-allow-credentials", "true");
+        let own = HeaderValue::from_static("http://a.test");
+        for (lines, without, with) in [
+            (&[][..], false, false),
+            (&[(allow, "*")], true, false),
+            (&[(allow, "http://a.test")], true, false),
+            (&[(allow, "http://a.test"), credentials], true, true),
+            (&[(allow, "*"), credentials], true, false),
+            (&[(allow, "http://b.test"), credentials], false, false),
+            (
+                &[(allow, "http://a.test"), (allow, "http://a.test")],
+                false,
+                false,
+            ),
+        ] {
+            let headers: HeaderMap = lines
+                .iter()
+                .map(|(name, value)| {
+                    (
+                        HeaderName::from_static(name),
+                        HeaderValue::from_static(value),
+                    )
+                })
+                .collect();
+            assert_eq!(cors_check(&headers, &own, false), without, "{lines:?}");
+            assert_eq!(cors_check(&headers, &own, true), with, "{lines:?}");
+        }
     }
 }

@@ -34,6 +34,8 @@
 //! `idle.rs`, the request `request.rs`, redirects `redirect.rs` and `attempt.rs`,
 //! other origins `cors.rs`.
 
+pub mod rules;
+
 mod attempt;
 mod cors;
 mod head;

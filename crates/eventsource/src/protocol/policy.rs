@@ -57,8 +57,9 @@ impl Retries {
     }
 }
 
-/// Whether the same request may be answered otherwise later.
-fn is_transient(status: StatusCode) -> bool {
+/// Whether the same request may be answered otherwise later: 408, 425, 429 and
+/// 5xx (RFC 9110 section 15, RFC 8470, RFC 6585).
+pub fn is_transient(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500..=599)
 }
 

@@ -2,6 +2,7 @@
 
 use super::Policy;
 use crate::RedirectError;
+use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION,
     CONTENT_TYPE, COOKIE, HOST, LOCATION, PROXY_AUTHORIZATION,
@@ -21,9 +22,9 @@ const OF_BODY: [HeaderName; 5] = [
 /// What is for one origin only; so is every value that is marked as sensitive.
 const OF_ORIGIN: [HeaderName; 4] = [AUTHORIZATION, COOKIE, HOST, PROXY_AUTHORIZATION];
 
-/// Whether a response of `status` sends its reader elsewhere. 300, 304 and the
-/// rest are plain failures.
-pub(super) fn is_redirect(status: StatusCode) -> bool {
+/// Whether a response of `status` sends its reader elsewhere: the Fetch
+/// standard's "redirect status". 300, 304 and the rest are plain failures.
+pub fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
@@ -53,25 +54,34 @@ pub(super) fn target(
     }
 }
 
-/// The method after a redirect of `status`; `None` if it stays and so does the
-/// body.
-pub(super) fn changed_method(status: StatusCode, method: &Method) -> Option<Method> {
+/// Makes a request what a redirect of `status` says: a GET without a body and
+/// without what described it, after 301 and 302 for a POST, after 303 for all but
+/// GET and HEAD. Else it stays as it is.
+pub fn redirect_request(
+    status: StatusCode,
+    method: &mut Method,
+    headers: &mut HeaderMap,
+    body: &mut Option<Bytes>,
+) {
     let changes = match status.as_u16() {
-        301 | 302 => method == Method::POST,
-        303 => method != Method::GET && method != Method::HEAD,
+        301 | 302 => *method == Method::POST,
+        303 => *method != Method::GET && *method != Method::HEAD,
         _ => false,
     };
-    changes.then_some(Method::GET)
-}
-
-pub(super) fn drop_headers_of_body(headers: &mut HeaderMap) {
+    if !changes {
+        return;
+    }
+    *method = Method::GET;
+    *body = None;
     for name in &OF_BODY {
         headers.remove(name);
     }
 }
 
-/// Drops what no other origin may see. It isn't known again on the way back.
-pub(super) fn drop_credentials(headers: &mut HeaderMap) {
+/// Drops what a request to another origin doesn't say: `Authorization`, `Cookie`,
+/// `Host`, `Proxy-Authorization` and values that are marked as sensitive. It
+/// isn't known again on the way back.
+pub fn drop_credentials(headers: &mut HeaderMap) {
     let sensitive = headers.iter().filter(|(_, value)| value.is_sensitive());
     let sensitive: Vec<HeaderName> = sensitive.map(|(name, _)| name.clone()).collect();
     for name in OF_ORIGIN.iter().chain(&sensitive) {

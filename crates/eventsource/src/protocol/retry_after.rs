@@ -4,12 +4,12 @@ use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 use std::time::Duration;
 
-/// How long to wait, as `headers` say: in seconds, or until a date. There is no
+/// How long to wait, as `Retry-After` of `headers` says: in seconds, or until a date. There is no
 /// clock in here, so a date is taken against the response's own `Date`, which
 /// has the advantage that the server's clock may be wrong; without one, it says
 /// nothing. What is no number and no date says nothing. A date that has passed
 /// means no wait; numbers beyond `u64` are as good as `u64::MAX`.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));

@@ -4,10 +4,13 @@
 use super::cors;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION,
-    CONTENT_TYPE, LOCATION, ORIGIN, SET_COOKIE,
+    ACCEPT, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, LOCATION, ORIGIN,
+    SET_COOKIE,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use tidings_eventsource::protocol::rules::{
+    cors_check, drop_credentials, is_redirect, redirect_request,
+};
 use tidings_eventsource::protocol::{Head, Request};
 use tidings_eventsource::transport::{Body, Response, Transport};
 use url::{Origin, Url};
@@ -122,12 +125,11 @@ impl Fetching<'_> {
         }
     }
 
-    fn origin(&self) -> String {
-        if self.tainted {
-            "null".to_owned()
-        } else {
-            self.origin.ascii_serialization()
-        }
+    /// What `Origin` says.
+    fn origin(&self) -> HeaderValue {
+        let own = (!self.tainted).then(|| HeaderValue::try_from(self.origin.ascii_serialization()));
+        own.and_then(Result::ok)
+            .unwrap_or(HeaderValue::from_static("null"))
     }
 
     fn request(&self) -> Request {
@@ -138,7 +140,7 @@ impl Fetching<'_> {
             .or_insert(HeaderValue::from_static("*/*"));
         let is_read = matches!(wanted.method, Method::GET | Method::HEAD);
         if !is_read || (self.crossed && wanted.mode == Mode::Cors) {
-            headers.extend(HeaderValue::try_from(self.origin()).map(|value| (ORIGIN, value)));
+            headers.insert(ORIGIN, self.origin());
         }
         let mut url = wanted.url.clone();
         url.set_fragment(None);
@@ -162,10 +164,10 @@ impl Fetching<'_> {
         let names: Vec<_> = names.into_iter().map(|name| name.as_str()).collect();
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(ORIGIN, self.origin());
         let lines = [
             (ACCESS_CONTROL_REQUEST_METHOD, wanted.method.to_string()),
             (ACCESS_CONTROL_REQUEST_HEADERS, names.join(",")),
-            (ORIGIN, self.origin()),
         ];
         for (name, value) in lines {
             if let (false, Ok(value)) = (value.is_empty(), HeaderValue::try_from(value)) {
@@ -183,7 +185,7 @@ impl Fetching<'_> {
             .head;
         let with_credentials = wanted.credentials == Credentials::Include;
         let allowed = head.status.is_success()
-            && cors::allows(&head.headers, &self.origin(), with_credentials)
+            && cors_check(&head.headers, &self.origin(), with_credentials)
             && cors::preflight_allows(
                 &head.headers,
                 &wanted.method,
@@ -199,7 +201,7 @@ impl Fetching<'_> {
 
     fn check(&self, head: &Head) -> Result<(), Refusal> {
         let needed = self.crossed && self.wanted.mode == Mode::Cors;
-        if !needed || cors::allows(&head.headers, &self.origin(), self.with_credentials()) {
+        if !needed || cors_check(&head.headers, &self.origin(), self.with_credentials()) {
             return Ok(());
         }
         Err("the server doesn't allow this origin to read its response")
@@ -207,7 +209,7 @@ impl Fetching<'_> {
 
     /// Where a response redirects to, if it does.
     fn target(&self, head: &Head) -> Result<Option<Url>, Refusal> {
-        let is_redirect = matches!(head.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+        let is_redirect = is_redirect(head.status);
         let Some(location) = head.headers.get(LOCATION).filter(|_| is_redirect) else {
             return Ok(None);
         };
@@ -224,22 +226,14 @@ impl Fetching<'_> {
         if has_credentials && wanted.mode == Mode::Cors && target.origin() != *self.origin {
             return Err("its redirect has credentials in the URL");
         }
-        let becomes_get = match status.as_u16() {
-            301 | 302 => wanted.method == Method::POST,
-            303 => !matches!(wanted.method, Method::GET | Method::HEAD),
-            _ => false,
-        };
-        if becomes_get {
-            wanted.method = Method::GET;
-            wanted.body = None;
-            let names = ["content-encoding", "content-language", "content-location"];
-            wanted.headers.remove(CONTENT_TYPE);
-            names
-                .into_iter()
-                .for_each(|name| drop(wanted.headers.remove(name)));
-        }
+        redirect_request(
+            status,
+            &mut wanted.method,
+            &mut wanted.headers,
+            &mut wanted.body,
+        );
         if elsewhere {
-            wanted.headers.remove(AUTHORIZATION);
+            drop_credentials(&mut wanted.headers);
             self.tainted |= wanted.url.origin() != *self.origin;
         }
         wanted.url = target;
