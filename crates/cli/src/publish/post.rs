@@ -2,7 +2,8 @@ use crate::{Failure, problem};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tidings_eventsource::protocol::Request;
+use tidings_eventsource::protocol::rules::{is_transient, retry_after};
+use tidings_eventsource::protocol::{Head, Request};
 use tidings_eventsource::transport::{Hyper, Transport, TransportError};
 use url::Url;
 
@@ -104,10 +105,9 @@ impl Post {
             return Ok(answer);
         }
         let text = refusal(status, &body);
-        let passing = matches!(status.as_u16(), 408 | 425 | 429 | 500..);
         Err(Refused {
             failure: self.failure(&text, |text| Failure::status(status, text)),
-            again: passing.then(|| retry_after(&head.headers)),
+            again: again(&head),
             published: answer.published(),
         })
     }
@@ -121,13 +121,10 @@ impl Post {
     }
 }
 
-/// The seconds of a `Retry-After`. A date is taken for none: the wait is short
-/// then, and the next answer says it again.
-fn retry_after(headers: &HeaderMap) -> Duration {
-    let text = headers
-        .get("retry-after")
-        .and_then(|value| value.to_str().ok());
-    Duration::from_secs(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+/// Whether another attempt may be answered otherwise, and what the hub asks to
+/// wait until then.
+fn again(head: &Head) -> Option<Duration> {
+    is_transient(head.status).then(|| retry_after(&head.headers).unwrap_or_default())
 }
 
 /// What a refusal says, as far as it is safe to show.
@@ -191,6 +188,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::RETRY_AFTER;
 
     #[test]
     fn what_a_refusal_says() {
@@ -207,6 +205,33 @@ mod tests {
         for (status, body, text) in table {
             let status = StatusCode::from_u16(status).expect("a status");
             assert_eq!(refusal(status, body.as_bytes()), text);
+        }
+    }
+
+    #[test]
+    fn when_another_attempt_follows() {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let in_a_minute = "Sun, 06 Nov 1994 08:50:37 GMT";
+        for (status, after, seconds) in [
+            (503, None, Some(0)),
+            (503, Some("7"), Some(7)),
+            (429, Some(in_a_minute), Some(60)),
+            (429, Some("soon"), Some(0)),
+            (408, Some("1"), Some(1)),
+            (425, None, Some(0)),
+            (400, Some("7"), None),
+            (301, Some("7"), None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("date", HeaderValue::from_static(date));
+            headers.extend(after.map(|text| (RETRY_AFTER, HeaderValue::from_static(text))));
+            let status = StatusCode::from_u16(status).expect("a status");
+            let expected = seconds.map(Duration::from_secs);
+            assert_eq!(
+                again(&Head { status, headers }),
+                expected,
+                "{status} {after:?}"
+            );
         }
     }
 
