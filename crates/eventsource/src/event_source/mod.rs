@@ -304,11 +304,7 @@ impl EventSource {
         event_type: &str,
         listener: impl Fn(&Self, &DomEvent) + Send + Sync + 'static,
     ) -> ListenerId {
-        let listener = Arc::new(listener);
-        self.core
-            .lock()
-            .listeners
-            .add(Some(event_type), false, listener)
+        self.listen(event_type, false, Arc::new(listener))
     }
 
     /// `addEventListener(type, listener, { once: true })` (A5): it is removed
@@ -318,11 +314,7 @@ impl EventSource {
         event_type: &str,
         listener: impl Fn(&Self, &DomEvent) + Send + Sync + 'static,
     ) -> ListenerId {
-        let listener = Arc::new(listener);
-        self.core
-            .lock()
-            .listeners
-            .add(Some(event_type), true, listener)
+        self.listen(event_type, true, Arc::new(listener))
     }
 
     /// `removeEventListener` (A5). Says whether it was there.
@@ -377,6 +369,11 @@ impl EventSource {
     /// Sets `onerror` (A5), like [`EventSource::set_onopen`].
     pub fn set_onerror(&self, listener: Option<Listener>) {
         self.set_handler("error", listener);
+    }
+
+    fn listen(&self, event_type: &str, once: bool, listener: Listener) -> ListenerId {
+        let mut core = self.core.lock();
+        core.listeners.add(Some(event_type), once, listener)
     }
 
     fn set_handler(&self, event_type: &str, listener: Option<Listener>) {

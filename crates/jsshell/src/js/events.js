@@ -106,20 +106,23 @@
     get detail() { return this.#detail; }
   }
 
+  // What a MessageEvent says besides what every event does.
+  function said({ data = null, lastEventId = '', origin = '', ports = [], source = null }) {
+    return {
+      data,
+      lastEventId: realm.string(lastEventId),
+      origin: realm.usvString(origin),
+      ports: Object.freeze([...ports]),
+      source,
+    };
+  }
+
   class MessageEvent extends Event {
     #own;
 
     constructor(type, init = undefined) {
       super(...arguments);
-      init = realm.dictionary(init, 'MessageEvent');
-      const { data = null, lastEventId = '', origin = '', ports = [], source = null } = init;
-      this.#own = {
-        data,
-        lastEventId: realm.string(lastEventId),
-        origin: realm.usvString(origin),
-        ports: Object.freeze([...ports]),
-        source,
-      };
+      this.#own = said(realm.dictionary(init, 'MessageEvent'));
     }
 
     get data() { return this.#own.data; }
@@ -133,13 +136,7 @@
       realm.need(arguments, 1, 'initMessageEvent');
       if (flags(this).dispatching) return;
       this.initEvent(type, bubbles, cancelable);
-      this.#own = {
-        data,
-        lastEventId: realm.string(lastEventId),
-        origin: realm.usvString(origin),
-        ports: Object.freeze([...ports]),
-        source,
-      };
+      this.#own = said({ data, origin, lastEventId, source, ports });
     }
   }
 
