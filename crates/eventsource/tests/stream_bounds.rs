@@ -14,7 +14,7 @@ use std::task::Poll;
 use stream::{SECOND, Shown, World, shown};
 use tidings_eventsource::protocol::{Head, Policy, Request};
 use tidings_eventsource::transport::{Answer, Body, Response, Sending, Transport};
-use tidings_eventsource::{Builder, EventStream, Runtime, VirtualRuntime};
+use tidings_eventsource::{Builder, EventStream, Notices, Runtime, VirtualRuntime};
 
 /// A stream whose server makes it wait in every way there is.
 fn slow(world: &World) -> EventStream {
@@ -181,12 +181,16 @@ impl Transport for Carried {
     }
 }
 
+fn carried(runtime: &VirtualRuntime) -> Notices {
+    let transport = Carried(runtime.clone());
+    let builder = Builder::new("http://hub.example/", transport, runtime.clone());
+    builder.open().expect("valid").notices()
+}
+
 #[test]
 fn d14_bytes_that_wait_for_a_busy_reader_are_no_silence() {
     let runtime = VirtualRuntime::new(1);
-    let transport = Carried(runtime.clone());
-    let builder = Builder::new("http://hub.example/", transport, runtime.clone());
-    let mut notices = builder.open().expect("valid").notices();
+    let mut notices = carried(&runtime);
     let told = runtime.block_on(async {
         let mut told = Vec::new();
         for _ in 0..5 {
@@ -216,9 +220,7 @@ fn d14_bytes_that_wait_for_a_busy_reader_are_no_silence() {
 #[test]
 fn d14_a_reader_that_looks_in_rarely_finds_bytes_and_silence_too() {
     let runtime = VirtualRuntime::new(1);
-    let transport = Carried(runtime.clone());
-    let builder = Builder::new("http://hub.example/", transport, runtime.clone());
-    let mut notices = builder.open().expect("valid").notices();
+    let mut notices = carried(&runtime);
     let told = runtime.block_on(async {
         let mut told = Vec::new();
         while told.len() < 5 {

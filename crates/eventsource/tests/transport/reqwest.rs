@@ -1,9 +1,8 @@
 //! The adapter of a `reqwest` client; what both transports must do stands
 //! beside the tests of the other one.
 
-use crate::http1::{check_chunks, check_cuts};
+use crate::http1::{check_chunks, check_cuts, check_headers};
 use crate::support::{fail, fetch, get, run, serve_bytes, url};
-use http::HeaderValue;
 use tidings_eventsource::transport::{Reqwest, Transport, TransportErrorKind};
 
 fn reqwest() -> Reqwest {
@@ -26,28 +25,7 @@ fn f_where_it_is_cut_makes_an_end_or_an_error() {
 
 #[test]
 fn r2_r3_r4_sends_the_headers_as_they_are() {
-    run(async {
-        let mut server = serve_bytes("HTTP/1.1 204 No Content\r\n\r\n").await;
-        let mut request = get(server.url("/"));
-        for (name, value) in [
-            ("accept", "text/event-stream"),
-            ("cache-control", "no-cache"),
-            ("last-event-id", "…äé😀"),
-        ] {
-            let value = HeaderValue::from_bytes(value.as_bytes()).expect("a value");
-            request.headers.insert(name, value);
-        }
-        let response = reqwest().send(request).await.expect("a response");
-        assert_eq!(response.head.status, 204);
-        let expected = [
-            "GET / HTTP/1.1".to_owned(),
-            "accept: text/event-stream".to_owned(),
-            "cache-control: no-cache".to_owned(),
-            format!("host: {}", server.address),
-            "last-event-id: …äé😀".to_owned(),
-        ];
-        assert_eq!(server.head().await, expected);
-    });
+    check_headers(reqwest, "/", &[]);
 }
 
 #[test]
