@@ -23,6 +23,10 @@ use std::time::{Duration, Instant};
 /// be given the events of that time again. The end of the stream, and dropping
 /// it, wait until the last ID is written.
 ///
+/// An ID that can't be written is tried again when that time is over, at least
+/// 1 s later, unless another has come meanwhile; and once more at the end of the
+/// stream, and when it is dropped.
+///
 /// Each stream needs a file of its own: two that share one overwrite each other.
 #[derive(Debug)]
 pub struct FileIds {
@@ -54,6 +58,9 @@ struct Content {
 }
 
 const FORMAT: u32 = 1;
+
+/// How long is waited at least after a write that failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// The most that is read: an ID of 64 KiB in which JSON escapes each byte.
 const MAX_LEN: u64 = 1 << 20;
@@ -148,7 +155,9 @@ impl IdStore for FileIds {
         let mut state = slot.lock();
         state.urgent = true;
         slot.changed.notify_all();
-        let mut state = slot.wait_while(state, |state| state.waiting.is_some() || state.writing);
+        let mut state = slot.wait_while(state, |state| {
+            state.writing || (state.urgent && state.waiting.is_some())
+        });
         state.urgent = false;
         let failed = state.failed.take();
         drop(state);
@@ -185,8 +194,10 @@ struct Slot {
 
 #[derive(Debug, Default)]
 struct State {
+    /// What isn't written yet, be it because that has failed.
     waiting: Option<String>,
     writing: bool,
+    /// Whether somebody waits for the next write, until it begins.
     urgent: bool,
     over: bool,
     failed: Option<io::Error>,
@@ -228,12 +239,22 @@ impl Writer {
                 return;
             };
             state.writing = true;
+            state.urgent = false;
+            let is_last = state.over;
             drop(state);
-            let written = self.write(&id);
-            next = Instant::now().checked_add(self.interval);
+            let failed = self.write(&id).err();
+            let mut wait = self.interval;
             let mut state = self.slot.lock();
             state.writing = false;
-            state.failed = written.err();
+            if failed.is_some() {
+                if is_last {
+                    return;
+                }
+                state.waiting.get_or_insert(id);
+                wait = wait.max(AFTER_FAILURE);
+            }
+            state.failed = failed;
+            next = Instant::now().checked_add(wait);
             self.slot.changed.notify_all();
         }
     }
@@ -423,6 +444,45 @@ mod tests {
         let error = ids.flush().unwrap_err();
         assert!(error.to_string().contains("can't be written"), "{error}");
         assert!(error.to_string().contains("missing"), "{error}");
-        ids.flush().expect("told once");
+    }
+
+    /// An ID that couldn't be written because its directory was missing is
+    /// there once `then` has been done with the directory there again.
+    #[track_caller]
+    fn check_written_later(interval: Duration, then: impl FnOnce(FileIds, &Path)) {
+        let directory = directory();
+        let path = directory.path().join("missing").join("ids");
+        let mut ids = FileIds::new(&path).interval(interval);
+        ids.save("1").unwrap();
+        for _ in 0..2 {
+            let error = ids.flush().expect_err("there is no directory");
+            assert!(error.to_string().contains("missing"), "{error}");
+        }
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        then(ids, &path);
+        assert_eq!(FileIds::new(&path).load().unwrap().unwrap(), "1");
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_when_that_is_possible() {
+        let never = Duration::from_secs(3600);
+        check_written_later(never, |mut ids, _| ids.flush().unwrap());
+        check_written_later(never, |ids, _| drop(ids));
+        check_written_later(Duration::ZERO, |_ids, path| {
+            while !path.exists() {
+                std::thread::park_timeout(Duration::from_millis(5));
+            }
+        });
+    }
+
+    #[test]
+    fn what_can_never_be_written_holds_nobody_up() {
+        let directory = directory();
+        let mut ids = FileIds::new(directory.path().join("missing").join("ids"));
+        ids.save("1").unwrap();
+        ids.flush().expect_err("there is no directory");
+        ids.save("2").unwrap();
+        drop(ids);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 }
