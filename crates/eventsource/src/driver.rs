@@ -2,7 +2,7 @@
 //! under every face.
 
 use crate::error::BoxError;
-use crate::event::{Event, Text};
+use crate::event::{Event, Place, Text};
 use crate::handle::{Handle, Shared, View};
 use crate::protocol::{Input, Machine, Notice, Options, Request, State, Step, Then};
 use crate::runtime::Runtime;
@@ -11,6 +11,7 @@ use bytes::{Buf, Bytes};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tidings_codec::{Item, Limits, TooLarge};
@@ -47,6 +48,10 @@ pub(crate) const INPUTS_PER_POLL: u32 = 64;
 /// when it is asked, and on another thread.
 const LATE_READER: Duration = Duration::from_secs(1);
 
+/// How many streams this process has had, so that no event passes for one of
+/// another stream.
+static STREAMS: AtomicU64 = AtomicU64::new(0);
+
 /// Polls the connections of one stream, one at a time. It holds one chunk of a
 /// body and the decoder's buffers, and reads on only when it is polled: a slow
 /// reader slows the server down through its socket.
@@ -61,8 +66,8 @@ pub(crate) struct Driver {
     /// Since when what is being done is waited for; `None` if it wasn't asked yet.
     waits_from: Option<Duration>,
     event_type: Text,
-    /// How many events were told.
-    events: u64,
+    /// The place of the last event that was told.
+    place: Place,
     view: View,
     /// Whether the user wants what is unfinished dropped, once the chunk is
     /// read: what has come already may finish it.
@@ -112,7 +117,10 @@ impl Driver {
             timer: None,
             waits_from: None,
             event_type: Text::EMPTY,
-            events: 0,
+            place: Place {
+                stream: STREAMS.fetch_add(1, Ordering::Relaxed) + 1,
+                number: 0,
+            },
             view,
             wants_reset: false,
             waker: None,
@@ -194,7 +202,7 @@ impl Driver {
             Item::Event(event) => {
                 // All that an event changes.
                 has_changed = self.view.last_event_id.set(event.last_event_id);
-                self.events += 1;
+                self.place.number += 1;
                 Told::Event(Event {
                     event_type: match event.event_type {
                         "" => Text::MESSAGE,
@@ -204,7 +212,7 @@ impl Driver {
                     last_event_id: self.view.last_event_id.clone(),
                     has_id: event.id.is_some(),
                     retry: event.retry.map(Duration::from_millis),
-                    number: self.events,
+                    place: self.place,
                 })
             }
             Item::Retry(millis) => Told::Retry(Duration::from_millis(millis)),

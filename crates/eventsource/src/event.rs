@@ -21,8 +21,25 @@ pub struct Event {
     pub has_id: bool,
     /// The event's valid `retry`.
     pub retry: Option<Duration>,
-    /// Which of its stream's events it is, for who says that it is handled.
+    /// Where it comes from, for who says that it is handled.
+    pub(crate) place: Place,
+}
+
+/// Which event of which stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The number of the stream in this process, from 1.
+    pub(crate) stream: u64,
+    /// The number of the event in the stream, from 1.
     pub(crate) number: u64,
+}
+
+impl Place {
+    /// Of an event that no stream has given.
+    pub(crate) const NONE: Self = Self {
+        stream: 0,
+        number: 0,
+    };
 }
 
 impl Event {
@@ -35,7 +52,7 @@ impl Event {
             last_event_id: id.into(),
             has_id: !id.is_empty(),
             retry: None,
-            number: 0,
+            place: Place::NONE,
         }
     }
 

@@ -67,12 +67,14 @@ impl Handle {
     /// Says that this event and all before it are handled, so that the next run
     /// resumes behind them: the event's ID goes to the
     /// [`IdStore`](crate::IdStore) of the stream, if it has one. Nothing
-    /// happens if a later event was committed already.
+    /// happens if a later event was committed already, or if the event is one
+    /// that [`Event::new`] has made.
     ///
     /// Works also when the stream itself is gone.
     ///
     /// # Errors
-    /// [`Error::Ids`] if the ID can't be saved.
+    /// [`Error::Ids`] if the ID can't be saved, or if the event is of another
+    /// stream: its ID says nothing of how far this one is handled.
     pub fn commit(&self, event: &Event) -> Result<(), Error> {
         match &self.resume {
             Some(resume) => resume.commit(event),

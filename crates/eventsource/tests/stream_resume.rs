@@ -145,6 +145,30 @@ fn by_hand_a_commit_counts_after_the_stream_is_gone() {
 }
 
 #[test]
+fn by_hand_an_event_of_another_stream_is_refused() {
+    let runs = [Runs::new(), Runs::new()];
+    let mut taken = Vec::new();
+    for runs in &runs {
+        let world = World::new([hub()]);
+        let builder = world.builder().commit_by_hand().ids(runs.ids());
+        let mut events = builder.open().expect("valid");
+        let event = world.runtime.block_on(events.next());
+        let event = event.expect("one").expect("an event");
+        taken.push((events.handle(), event));
+    }
+    let [(one, _), (_, other)] = &taken[..] else {
+        panic!("two streams");
+    };
+    let error = one.commit(other).expect_err("it is of another stream");
+    assert!(matches!(error, Error::Ids(_)), "{error:?}");
+    assert!(error.to_string().contains("another stream"), "{error}");
+    one.commit(&Event::new("message", "", "made"))
+        .expect("nothing happens");
+    drop(taken);
+    assert_eq!(runs[0].resumes_from(), "p0");
+}
+
+#[test]
 fn the_end_of_a_stream_is_committed() {
     let runs = Runs::new();
     let world = World::new([Answer::stream().chunk("id: 1\ndata: 1\n\n").end()]);

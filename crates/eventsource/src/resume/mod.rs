@@ -15,6 +15,7 @@ mod file;
 
 pub use file::{FileIds, FileIdsError};
 
+use crate::event::Place;
 use crate::{BoxError, Error, Event, Text};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -53,6 +54,8 @@ pub trait IdStore: Send + 'static {
     }
 }
 
+const OF_ANOTHER: &str = "the event is of another stream; commit it with that stream's handle";
+
 /// How far the events of one stream are handled, and the store that is told.
 pub(crate) struct Resume {
     by_hand: bool,
@@ -61,6 +64,8 @@ pub(crate) struct Resume {
 
 struct Inner {
     store: Box<dyn IdStore>,
+    /// The number of the stream, once it has given an event.
+    stream: u64,
     /// The number of the last event that was given.
     given: u64,
     /// The number of the last event that is known to be handled.
@@ -77,6 +82,7 @@ impl Resume {
             by_hand,
             inner: Mutex::new(Inner {
                 store,
+                stream: 0,
                 given: 0,
                 handled: 0,
                 reached: saved.clone(),
@@ -88,7 +94,7 @@ impl Resume {
     /// This event is about to be given.
     pub(crate) fn give(&self, event: &Event) {
         let mut inner = self.lock();
-        inner.given = event.number;
+        (inner.stream, inner.given) = (event.place.stream, event.place.number);
         inner.reached = event.last_event_id.clone();
     }
 
@@ -109,11 +115,16 @@ impl Resume {
     /// This event and all before it are handled.
     pub(crate) fn commit(&self, event: &Event) -> Result<(), Error> {
         let mut inner = self.lock();
-        // One that isn't of this stream is no reason to run ahead.
-        if event.number <= inner.handled || event.number > inner.given {
+        if event.place == Place::NONE {
             return Ok(());
         }
-        inner.handled = event.number;
+        if event.place.stream != inner.stream {
+            return Err(Error::Ids(OF_ANOTHER.into()));
+        }
+        if event.place.number <= inner.handled {
+            return Ok(());
+        }
+        inner.handled = event.place.number;
         let id = if inner.handled == inner.given {
             inner.reached.clone()
         } else {
@@ -195,12 +206,17 @@ mod tests {
         Reach(&'static str),
         /// The event with this number and last event ID is committed.
         Commit(u64, &'static str),
+        /// So is an event that isn't of this stream.
+        CommitOther(Place),
     }
-    use Step::{Ask, Commit, Give, Reach};
+    use Step::{Ask, Commit, CommitOther, Give, Reach};
+
+    const STREAM: u64 = 7;
 
     fn event(number: u64, id: &str) -> Event {
         let mut event = Event::new("message", "", id);
-        event.number = number;
+        let stream = STREAM;
+        event.place = Place { stream, number };
         event
     }
 
@@ -222,6 +238,11 @@ mod tests {
                     resume.reach(&last)
                 }
                 Commit(number, id) => resume.commit(&event(*number, id)),
+                CommitOther(place) => {
+                    let mut event = Event::new("message", "", "other");
+                    event.place = *place;
+                    resume.commit(&event)
+                }
             };
             let mut saved = std::mem::take(&mut *store.0.lock().unwrap());
             if let Err(error) = result {
@@ -293,9 +314,30 @@ mod tests {
                 (Reach("9"), ""),
                 (Commit(1, "1"), ""),
                 (Commit(3, "2"), "9"),
-                // Never given by this stream.
-                (Commit(7, "7"), ""),
                 (Reach("9"), ""),
+            ],
+        );
+    }
+
+    #[test]
+    fn an_event_of_another_stream_moves_nothing() {
+        let refused = format!("the last event ID can't be kept: {OF_ANOTHER}");
+        let other = |number| {
+            let stream = STREAM + 1;
+            CommitOther(Place { stream, number })
+        };
+        check(
+            true,
+            &[
+                (other(1), &refused),
+                (Give(1, "1"), ""),
+                (Give(2, "2"), ""),
+                (other(1), &refused),
+                (other(2), &refused),
+                (other(3), &refused),
+                (CommitOther(Place::NONE), ""),
+                (Reach("2"), ""),
+                (Commit(1, "1"), "1"),
             ],
         );
     }
