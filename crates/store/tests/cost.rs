@@ -2,78 +2,36 @@
 
 mod common;
 
+use common::watched::{Ask, Watch, Watched};
 use common::*;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tidings_engine::Position;
-use tidings_store::{MemoryStorage, Storage, StorageFile, Store};
+use tidings_store::Store;
 
 /// Counts the bytes that are read.
 #[derive(Default)]
-struct Counting {
-    inner: MemoryStorage,
-    read: Arc<AtomicU64>,
-}
-
-struct CountingFile(Arc<dyn StorageFile>, Arc<AtomicU64>);
+struct Counting(AtomicU64);
 
 impl Counting {
-    fn wrap(&self, file: Arc<dyn StorageFile>) -> Arc<dyn StorageFile> {
-        Arc::new(CountingFile(file, self.read.clone()))
-    }
-
     fn take(&self) -> u64 {
-        self.read.swap(0, Ordering::Relaxed)
+        self.0.swap(0, Ordering::Relaxed)
     }
 }
 
-impl Storage for Counting {
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.inner.list()
-    }
-    fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        Ok(self.wrap(self.inner.open(name)?))
-    }
-    fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        Ok(self.wrap(self.inner.create(name)?))
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.inner.rename(from, to)
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.inner.remove(name)
-    }
-    fn sync_dir(&self) -> io::Result<()> {
-        Ok(())
-    }
-    fn path(&self, name: &str) -> String {
-        name.into()
-    }
-}
-
-impl StorageFile for CountingFile {
-    fn size(&self) -> io::Result<u64> {
-        self.0.size()
-    }
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-    fn read_at(&self, at: u64, buf: &mut [u8]) -> io::Result<usize> {
-        self.1.fetch_add(buf.len() as u64, Ordering::Relaxed);
-        self.0.read_at(at, buf)
-    }
-    fn write_at(&self, at: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write_at(at, data)
-    }
-    fn sync_data(&self) -> io::Result<()> {
+impl Watch for Counting {
+    fn ask(&self, _: &str, what: &Ask<'_>) -> io::Result<()> {
+        if let Ask::Read { len, .. } = what {
+            self.0.fetch_add(*len as u64, Ordering::Relaxed);
+        }
         Ok(())
     }
 }
 
 /// About 16 MiB in 16 segments of 1 MiB; each thousandth event is narrow.
-fn history() -> (Arc<Counting>, Store) {
-    let storage = Arc::new(Counting::default());
+fn history() -> (Arc<Watched<Counting>>, Store) {
+    let storage = Arc::new(Watched::<Counting>::default());
     let options = tidings_store::Options {
         segment_bytes: 1 << 20,
         ..small()

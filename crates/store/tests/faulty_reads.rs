@@ -1,11 +1,9 @@
 //! Reading what can't be read by its index, or not at all.
 
 mod common;
-#[path = "common/faulty.rs"]
-mod faulty;
 
+use common::watched::{EIO, EMFILE, ENOSPC, EROFS, Faulty, Refusals};
 use common::*;
-use faulty::{EIO, EMFILE, ENOSPC, EROFS, Faulty, Refusals};
 use std::sync::Arc;
 use tidings_engine::{Cursor, Entry, Position, Read};
 use tidings_store::{DirStorage, Finding, Options, Reader, Storage, Store, What};

@@ -2,13 +2,15 @@
 
 mod common;
 
+use common::watched::{Ask, Watch, Watched};
 use common::*;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use tidings_engine::{Entry, Position, Timestamp};
 use tidings_store::storage::crash::{CrashStorage, Faults};
 use tidings_store::{
-    AppendError, Appended, Busy, Health, Idempotency, MemoryStorage, Options, Storage, StorageFile,
-    Store, Writer,
+    AppendError, Appended, Busy, Health, Idempotency, MemoryStorage, Options, Store, Writer,
 };
 
 fn store() -> Store {
@@ -237,80 +239,31 @@ fn a_full_disk_refuses_and_takes_again_when_there_is_space() {
     assert_eq!(positions(&read_all(&store.reader(), "a")), kept);
 }
 
-/// Lets writes of records fail after a part, as a disk without preallocation
-/// would.
-struct Short {
-    inner: MemoryStorage,
-    fail: Arc<Mutex<bool>>,
-}
+/// Lets writes fail after a part, as a disk without preallocation would.
+#[derive(Default)]
+struct Short(AtomicBool);
 
-struct ShortFile(Arc<dyn StorageFile>, Arc<Mutex<bool>>);
-
-impl Storage for Short {
-    fn list(&self) -> std::io::Result<Vec<String>> {
-        self.inner.list()
-    }
-    fn open(&self, name: &str) -> std::io::Result<Arc<dyn StorageFile>> {
-        Ok(Arc::new(ShortFile(
-            self.inner.open(name)?,
-            self.fail.clone(),
-        )))
-    }
-    fn create(&self, name: &str) -> std::io::Result<Arc<dyn StorageFile>> {
-        Ok(Arc::new(ShortFile(
-            self.inner.create(name)?,
-            self.fail.clone(),
-        )))
-    }
-    fn rename(&self, from: &str, to: &str) -> std::io::Result<()> {
-        self.inner.rename(from, to)
-    }
-    fn remove(&self, name: &str) -> std::io::Result<()> {
-        self.inner.remove(name)
-    }
-    fn sync_dir(&self) -> std::io::Result<()> {
-        self.inner.sync_dir()
-    }
-    fn path(&self, name: &str) -> String {
-        self.inner.path(name)
-    }
-}
-
-impl StorageFile for ShortFile {
-    fn size(&self) -> std::io::Result<u64> {
-        self.0.size()
-    }
-    fn set_len(&self, len: u64) -> std::io::Result<()> {
-        self.0.set_len(len)
-    }
-    fn read_at(&self, at: u64, buf: &mut [u8]) -> std::io::Result<usize> {
-        self.0.read_at(at, buf)
-    }
-    fn write_at(&self, at: u64, data: &[u8]) -> std::io::Result<()> {
-        if *self.1.lock().unwrap() {
-            self.0.write_at(at, &data[..data.len() - 8])?;
-            return Err(std::io::ErrorKind::StorageFull.into());
+impl Watch for Short {
+    fn ask(&self, _: &str, what: &Ask<'_>) -> io::Result<()> {
+        match what {
+            Ask::Write { file, at, data } if self.0.load(Ordering::Relaxed) => {
+                file.write_at(*at, &data[..data.len() - 8])?;
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            _ => Ok(()),
         }
-        self.0.write_at(at, data)
-    }
-    fn sync_data(&self) -> std::io::Result<()> {
-        self.0.sync_data()
     }
 }
 
 #[test]
 fn what_a_short_write_left_never_becomes_an_event() {
-    let fail = Arc::new(Mutex::new(false));
-    let storage = Arc::new(Short {
-        inner: MemoryStorage::new(),
-        fail: fail.clone(),
-    });
+    let storage = Arc::new(Watched::<Short>::default());
     let mut store = open(&storage, small()).0;
     append(&mut store, vec![event("a", 1)]);
-    *fail.lock().unwrap() = true;
+    storage.0.store(true, Ordering::Relaxed);
     let many = (0..5).map(|n| vec![event("refused", n)]).collect();
     check(&mut store, many, &[const { Err(AppendError::Full) }; 5]);
-    *fail.lock().unwrap() = false;
+    storage.0.store(false, Ordering::Relaxed);
     // As long as the first of those refused, so that the second would follow it.
     append(&mut store, vec![event("stored!", 9)]);
     drop(store);

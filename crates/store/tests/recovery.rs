@@ -3,15 +3,15 @@
 
 mod common;
 
+use common::watched::{EMFILE, ENOSPC, Faulty, Refusals};
 use common::*;
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tidings_engine::{Entry, LogId, Position, Timestamp};
 use tidings_store::format::Salt;
 use tidings_store::format::record::{Place, encode, encoded_len};
 use tidings_store::{
     AppendError, Health, Identity, Limits, MemoryStorage, OpenError, Options, Retention, Storage,
-    StorageFile, Store, What,
+    Store, What,
 };
 
 const HOUR: u64 = 3_600_000;
@@ -153,14 +153,17 @@ fn f5_an_unreadable_segment_keeps_its_positions_when_opening_is_refused() {
 
 #[test]
 fn f5_an_unreadable_segment_keeps_its_positions_when_the_disk_is_full() {
-    let storage = Arc::new(Denying::default());
+    let storage = Arc::new(Faulty::default());
     let last = sample(&storage);
     let active = logs(&*storage).pop().unwrap();
     make_unreadable(&*storage, &active);
     let _ = storage.remove("spare.seg");
-    storage.deny("spare.tmp", 28);
+    storage.refuse(Refusals {
+        create: Some(("spare.tmp", ENOSPC)),
+        ..Refusals::default()
+    });
     assert!(Store::open(storage.clone(), tiny(), NOW, fresh(LOG)).is_err());
-    storage.deny("", 0);
+    storage.refuse(Refusals::default());
     check_goes_on_behind(&storage, last);
 }
 
@@ -313,55 +316,16 @@ fn torn_tails_cost_no_history() {
 
 #[test]
 fn p9_what_the_system_refuses_for_a_moment_is_asked_for_again() {
-    const TOO_MANY_OPEN_FILES: i32 = 24;
-    let storage = Arc::new(Denying::default());
+    let storage = Arc::new(Faulty::default());
     let mut store = open(&storage, tiny()).0;
-    storage.deny("spare.tmp", TOO_MANY_OPEN_FILES);
+    storage.refuse(Refusals {
+        create: Some(("spare.tmp", EMFILE)),
+        ..Refusals::default()
+    });
     let commit = |store: &mut Store, n| store.commit(vec![vec![event("a", n)]], NOW).remove(0);
     let refused = (1..=100).find_map(|n| commit(&mut store, n).err());
     assert_eq!(refused, Some(AppendError::Unavailable));
     assert_eq!(store.health(), Health::Healthy);
-    storage.deny("", 0);
+    storage.refuse(Refusals::default());
     assert!(commit(&mut store, 101).is_ok());
-}
-
-/// A storage that refuses to create files whose name contains a text.
-#[derive(Default)]
-struct Denying {
-    inner: MemoryStorage,
-    denied: Mutex<(String, i32)>,
-}
-
-impl Denying {
-    fn deny(&self, part: &str, error: i32) {
-        *self.denied.lock().unwrap() = (part.into(), error);
-    }
-}
-
-impl Storage for Denying {
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.inner.list()
-    }
-    fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        self.inner.open(name)
-    }
-    fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        let (part, error) = &*self.denied.lock().unwrap();
-        if !part.is_empty() && name.contains(part) {
-            return Err(io::Error::from_raw_os_error(*error));
-        }
-        self.inner.create(name)
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.inner.rename(from, to)
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.inner.remove(name)
-    }
-    fn sync_dir(&self) -> io::Result<()> {
-        Ok(())
-    }
-    fn path(&self, name: &str) -> String {
-        name.into()
-    }
 }

@@ -2,12 +2,11 @@
 
 mod common;
 
+use common::watched::{EPERM, Faulty, Refusals};
 use common::*;
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tidings_engine::{Cursor, Position, Selector, Timestamp};
-use tidings_store::{Limits, MemoryStorage, Options, Retention, Storage, StorageFile, Store};
+use tidings_store::{Limits, MemoryStorage, Options, Retention, Storage, Store};
 
 const HOUR: u64 = 3_600_000;
 
@@ -255,58 +254,22 @@ fn however_few_bytes_are_allowed_some_history_is_kept() {
 
 #[test]
 fn what_could_not_be_removed_is_removed_later() {
-    let storage = Arc::new(Stubborn::default());
+    let storage = Arc::new(Faulty::default());
     let mut store = open(&storage, keeping(events(5), &[])).0;
     for n in 0..1000 {
         append(&mut store, vec![event("a", n)]);
     }
-    storage.1.store(true, Ordering::Relaxed);
+    storage.refuse(Refusals {
+        rename_and_remove: Some(EPERM),
+        ..Refusals::default()
+    });
     assert!(store.maintain(NOW).is_err());
     assert_eq!(served(&store, "a").len(), 5);
-    storage.1.store(false, Ordering::Relaxed);
+    storage.refuse(Refusals::default());
     maintain(&mut store, NOW);
     let names = storage.list().unwrap();
     let files = names.iter().filter(|n| n.ends_with(".log")).count();
     assert_eq!(files, store.reader().stats().segments, "{names:?}");
-}
-
-/// A storage that, while told so, renames and removes nothing.
-#[derive(Default)]
-struct Stubborn(MemoryStorage, AtomicBool);
-
-impl Stubborn {
-    fn refuse(&self) -> io::Result<()> {
-        match self.1.load(Ordering::Relaxed) {
-            true => Err(io::ErrorKind::PermissionDenied.into()),
-            false => Ok(()),
-        }
-    }
-}
-
-impl Storage for Stubborn {
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.0.list()
-    }
-    fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        self.0.open(name)
-    }
-    fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        self.0.create(name)
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.refuse()?;
-        self.0.rename(from, to)
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.refuse()?;
-        self.0.remove(name)
-    }
-    fn sync_dir(&self) -> io::Result<()> {
-        Ok(())
-    }
-    fn path(&self, name: &str) -> String {
-        name.into()
-    }
 }
 
 #[test]

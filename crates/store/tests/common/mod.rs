@@ -1,6 +1,8 @@
 //! What the tests of the store have in common.
 #![allow(dead_code)]
 
+pub mod watched;
+
 use bytes::Bytes;
 use std::sync::Arc;
 use tidings_codec::EventId;
