@@ -27,19 +27,10 @@ fn data(page: &Value) -> Vec<&str> {
 }
 
 fn publish_numbers(hub: &HubProcess, count: usize) {
-    let lines: String = (0..count)
-        .map(|n| {
-            format!(
-                "{{\"topic\":\"{}\",\"data\":\"{n}\"}}\n",
-                if n % 3 == 0 { "x/three" } else { "x/other" }
-            )
-        })
-        .collect();
-    let headers = [("Content-Type", "application/x-ndjson")];
-    let answer = hub
-        .http()
-        .request("POST", "/events", &headers, lines.as_bytes());
-    assert_eq!(answer.json()["published"], count, "{}", answer.text());
+    hub.publish_numbers(0..count, |n| match n % 3 {
+        0 => "x/three",
+        _ => "x/other",
+    });
 }
 
 /// Follows the cursors from page to page; everything must come once.

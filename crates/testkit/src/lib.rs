@@ -4,6 +4,7 @@
 pub mod http;
 pub mod hub;
 pub mod problem;
+mod publish;
 pub mod script;
 pub mod tls;
 pub mod watch;

@@ -3,7 +3,6 @@
 use super::client::Client;
 use super::cutter::Cutter;
 use super::table::{CUTS, END, Row, check_same, rows};
-use serde_json::{Value, json};
 use tidings_testkit::{HubProcess, Launch, Received, launch};
 
 /// The topic of these tests.
@@ -44,32 +43,6 @@ pub fn publish(hub: &HubProcess, rows: &[Row]) -> Vec<Received> {
 
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
-}
-
-/// Publishes `count` events at once with numbers as data, from `first` on.
-#[track_caller]
-pub fn publish_numbers(hub: &HubProcess, first: usize, count: usize) -> Vec<Received> {
-    let numbers = first..first + count;
-    let events: Vec<Value> = numbers
-        .clone()
-        .map(|n| json!({"topic": TOPIC, "data": n.to_string()}))
-        .collect();
-    let headers = [("Content-Type", "application/json")];
-    let body = Value::from(events).to_string();
-    let answer = hub
-        .http()
-        .request("POST", "/events", &headers, body.as_bytes());
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    let ids = answer.json();
-    let ids = ids["ids"].as_array().expect("ids").iter();
-    numbers
-        .zip(ids)
-        .map(|(n, id)| Received {
-            event: "message".to_owned(),
-            data: n.to_string(),
-            id: id.as_str().expect("an id").to_owned(),
-        })
-        .collect()
 }
 
 /// What `watch` starts on a URL sees every event of the table once and in order,
@@ -113,9 +86,9 @@ fn check_survives(
     end: impl FnOnce(HubProcess) -> Launch,
 ) -> HubProcess {
     const MANY: usize = 100;
-    let mut expected = publish_numbers(&hub, 0, MANY);
+    let mut expected = hub.publish_numbers(0..MANY, |_| TOPIC);
     let hub = end(hub).start();
-    expected.extend(publish_numbers(&hub, MANY, MANY));
+    expected.extend(hub.publish_numbers(MANY..2 * MANY, |_| TOPIC));
     check_same(client, &expected);
     hub
 }
@@ -128,11 +101,11 @@ pub fn check_remembers_the_start<C: Client>(watch: impl FnOnce(&str) -> C) {
     let cutter = Cutter::new(&["\n\n"]);
     cutter.hold_after_cut();
     let hub = behind(&cutter);
-    publish_numbers(&hub, 0, 3);
+    hub.publish_numbers(0..3, |_| TOPIC);
     let url = format!("http://{}/t/{TOPIC}", cutter.address());
     let mut client = watch(&url);
     cutter.wait_for_cuts();
-    let expected = publish_numbers(&hub, 3, 3);
+    let expected = hub.publish_numbers(3..6, |_| TOPIC);
     cutter.lead_to(hub.address());
     check_same(&mut client, &expected);
 }
