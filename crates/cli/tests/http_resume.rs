@@ -17,19 +17,8 @@ fn publish(hub: &HubProcess, path: &str, data: &str) -> String {
 
 /// `count` events with their numbers as data; answers their ids.
 fn publish_numbers(hub: &HubProcess, topic: &str, count: usize) -> Vec<String> {
-    let events: Vec<Value> = (0..count)
-        .map(|n| json!({"topic": topic, "data": n.to_string()}))
-        .collect();
-    let body = Value::from(events).to_string();
-    let headers = [("Content-Type", "application/json")];
-    let answer = hub
-        .http()
-        .request("POST", "/events", &headers, body.as_bytes());
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    let ids = answer.json();
-    let ids = ids["ids"].as_array().expect("ids").iter();
-    ids.map(|id| id.as_str().expect("an id").to_owned())
-        .collect()
+    let seen = hub.publish_numbers(0..count, |_| topic);
+    seen.into_iter().map(|event| event.id).collect()
 }
 
 fn data(events: &[Received]) -> Vec<&str> {
@@ -212,6 +201,12 @@ fn a8_starts_that_are_none() {
         400,
         "bad-request",
     );
+}
+
+#[test]
+fn a8_last_event_ids_that_are_none() {
+    let hub = launch!().start();
+    let long = "x".repeat(257);
     let header = |value: &'static str| ("Last-Event-ID", value);
     let refused = |headers: &[(&str, &str)]| {
         check_refused(
@@ -248,7 +243,11 @@ fn a8_starts_that_are_none() {
             "{value:?}"
         );
     }
-    // What a header can carry and an id of another hub may be is only unknown.
+}
+
+#[test]
+fn a8_what_an_id_of_another_hub_may_be_is_only_unknown() {
+    let hub = launch!().start();
     for id in [
         "é".repeat(128).as_str(),
         "a\tb",
