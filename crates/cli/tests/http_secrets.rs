@@ -2,11 +2,9 @@
 
 use tidings_testkit::{CANARY, HubProcess, Launch, Watch, launch};
 
-/// Requests with the canary wherever something can be said. Good ones, and bad
-/// ones of each kind.
-fn sing(hub: &HubProcess) {
-    let c = CANARY;
-    let paths = [
+/// Targets with the canary wherever something can be said.
+fn targets(c: &str) -> [String; 21] {
+    [
         format!("/t/{c}"),
         format!("/t/{c}?event={c}&id={c}"),
         format!("/t/{c}?event=tidings:{c}"),
@@ -28,7 +26,13 @@ fn sing(hub: &HubProcess) {
         format!("/metrics?{c}"),
         format!("http://{c}.example/{c}"),
         format!("/t/{c}?{}", c.repeat(20_000)),
-    ];
+    ]
+}
+
+/// Requests with the canary wherever something can be said. Good ones, and bad
+/// ones of each kind.
+fn sing(hub: &HubProcess) {
+    let c = CANARY;
     let list = format!("{c}, {c};q={c}");
     let long = c.repeat(30);
     let headers: Vec<Vec<(&str, &str)>> = vec![
@@ -57,7 +61,7 @@ fn sing(hub: &HubProcess) {
         vec![("Content-Length", c)],
     ];
     let body = format!("{{\"{c}\":\"{c}\"}}\n\ndata: {c}\nid: {c}\n\n{c}");
-    for path in &paths {
+    for path in &targets(c) {
         for headers in &headers {
             for method in ["GET", "POST", c] {
                 let body = if method == "POST" {
@@ -82,6 +86,12 @@ fn sing(hub: &HubProcess) {
             }
         }
     }
+    sing_nonsense(hub);
+}
+
+/// With the canary in what is no request.
+fn sing_nonsense(hub: &HubProcess) {
+    let c = CANARY;
     for nonsense in [
         format!("{c}\r\n\r\n"),
         format!("GET {c} {c}\r\n\r\n"),

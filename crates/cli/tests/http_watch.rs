@@ -278,51 +278,52 @@ fn check_selects(hub: &HubProcess, query: &str, expected: &[&str]) {
     assert_eq!((topics, *last), (expected, "end"), "{query}");
 }
 
+/// What each selects. Each watches `end` too, to see where it is through.
+const SELECTED: [(&str, &[&str]); 12] = [
+    ("/events?topic=end&topic=a&", &["a"]),
+    ("/events?topic=end&topic=a/*&", &["a/b", "a/c", "a/$x"]),
+    (
+        "/events?topic=end&topic=a/**&",
+        &["a/b", "a/b/c", "a/c", "a/$x"],
+    ),
+    ("/events?topic=end&topic=*/b&", &["a/b", "d/b"]),
+    ("/events?topic=end&topic=*/*/c&", &["a/b/c"]),
+    (
+        "/events?topic=end&topic=*&",
+        &["a", "A", "caf\u{e9}", "cafe\u{301}"],
+    ),
+    (
+        "/events?topic=**&",
+        &[
+            "a",
+            "a/b",
+            "a/b/c",
+            "a/c",
+            "A",
+            "d/b",
+            "caf\u{e9}",
+            "cafe\u{301}",
+            "a/$x",
+        ],
+    ),
+    // Overlapping selectors give each event once.
+    (
+        "/events?topic=end&topic=a/b&topic=a/*&topic=a/**&topic=*/b&topic=a/b&",
+        &["a/b", "a/b/c", "a/c", "d/b", "a/$x"],
+    ),
+    ("/events?topic=end&topic=caf%C3%A9&", &["caf\u{e9}"]),
+    ("/events?topic=end&topic=a%2Fb&", &["a/b"]),
+    (
+        "/events?topic=end&topic=a%2F*&topic=%61&",
+        &["a", "a/b", "a/c", "a/$x"],
+    ),
+    ("/events?topic=end&topic=nothing/**&", &[]),
+];
+
 #[test]
 fn selectors_select_live_and_in_history_alike() {
     let hub = launch!().start();
-    // Each watches `end` too, to see where it is through.
-    let cases: [(&str, &[&str]); 12] = [
-        ("/events?topic=end&topic=a&", &["a"]),
-        ("/events?topic=end&topic=a/*&", &["a/b", "a/c", "a/$x"]),
-        (
-            "/events?topic=end&topic=a/**&",
-            &["a/b", "a/b/c", "a/c", "a/$x"],
-        ),
-        ("/events?topic=end&topic=*/b&", &["a/b", "d/b"]),
-        ("/events?topic=end&topic=*/*/c&", &["a/b/c"]),
-        (
-            "/events?topic=end&topic=*&",
-            &["a", "A", "caf\u{e9}", "cafe\u{301}"],
-        ),
-        (
-            "/events?topic=**&",
-            &[
-                "a",
-                "a/b",
-                "a/b/c",
-                "a/c",
-                "A",
-                "d/b",
-                "caf\u{e9}",
-                "cafe\u{301}",
-                "a/$x",
-            ],
-        ),
-        // Overlapping selectors give each event once.
-        (
-            "/events?topic=end&topic=a/b&topic=a/*&topic=a/**&topic=*/b&topic=a/b&",
-            &["a/b", "a/b/c", "a/c", "d/b", "a/$x"],
-        ),
-        ("/events?topic=end&topic=caf%C3%A9&", &["caf\u{e9}"]),
-        ("/events?topic=end&topic=a%2Fb&", &["a/b"]),
-        (
-            "/events?topic=end&topic=a%2F*&topic=%61&",
-            &["a", "a/b", "a/c", "a/$x"],
-        ),
-        ("/events?topic=end&topic=nothing/**&", &[]),
-    ];
-    let mut live: Vec<Watch> = cases
+    let mut live: Vec<Watch> = SELECTED
         .iter()
         .map(|(query, _)| hub.watch(&format!("{query}envelope=json")).opened())
         .collect();
@@ -340,7 +341,7 @@ fn selectors_select_live_and_in_history_alike() {
     ] {
         publish(&hub, topic, "");
     }
-    for ((query, expected), live) in cases.iter().zip(&mut live) {
+    for ((query, expected), live) in SELECTED.iter().zip(&mut live) {
         check_selects(&hub, query, expected);
         for topic in expected.iter().chain(&["end"]) {
             let event: serde_json::Value =
