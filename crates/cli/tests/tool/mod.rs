@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
-use tidings_testkit::{PATIENCE, wait_until};
+use tidings_testkit::{Exchange, PATIENCE, Scripted, wait_until};
 
 /// A running command; dropping it kills it.
 pub struct Tool {
@@ -41,6 +41,25 @@ pub fn command(args: &[&str]) -> Command {
     command.args(args).stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// Starts listening to `/t/x` of a server, whose every byte the test says.
+pub fn listen(server: &Scripted, args: &[&str]) -> Tool {
+    let url = server.url("/t/x");
+    let all: Vec<&str> = ["listen", &url]
+        .into_iter()
+        .chain(args.iter().copied())
+        .collect();
+    Tool::start(&all)
+}
+
+/// Answers the next request with a stream that begins with `text`.
+#[track_caller]
+pub fn stream(server: &Scripted, text: &str) -> Exchange {
+    let mut exchange = server.next();
+    exchange.open();
+    exchange.send(text);
+    exchange
 }
 
 /// Runs a command to its end, with `input` on standard input.
