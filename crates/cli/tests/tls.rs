@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rustix::process::Signal;
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use tidings_testkit::{
     HubProcess, Identity, PATIENCE, Trust, Watch, check_problem, launch, wait_until,
@@ -455,4 +455,59 @@ fn config_check_reads_the_files() {
     );
     std::fs::write(identity.key_file(), "").expect("a file");
     check().check(2, &["tls.key: ", "the file is empty"]);
+}
+
+/// The commands of the page, in its order.
+#[test]
+fn what_the_page_says_works() {
+    for tool in ["openssl", "curl"] {
+        if Command::new(tool).arg("version").output().is_err() {
+            return tidings_testkit::skip(&format!("{tool} isn't installed"));
+        }
+    }
+    let page = include_str!("../../../docs/tls.md");
+    let blocks = |language: &str| -> Vec<&str> {
+        let fence = format!("```{language}\n");
+        page.split(&*fence)
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next())
+            .collect()
+    };
+    let (shell, toml) = (blocks("sh"), blocks("toml"));
+    let [make, serve, ask, renew] = shell[..] else {
+        panic!("other commands: {shell:?}");
+    };
+    let directory = tempfile::tempdir().expect("a directory");
+    let ports = |text: &str| {
+        text.replace("127.0.0.1:8080", "127.0.0.1:0")
+            .replace("127.0.0.1:8443", "127.0.0.1:0")
+    };
+    std::fs::write(directory.path().join("hub.toml"), ports(toml[0])).expect("a file");
+    let run = |script: &str| {
+        let binary = std::path::Path::new(env!("CARGO_BIN_EXE_tidings"));
+        let own = binary.parent().expect("a directory").display().to_string();
+        let path = format!("{own}:{}", std::env::var("PATH").unwrap_or_default());
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-euc", script])
+            .current_dir(directory.path())
+            .env("PATH", path);
+        shell
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Tool::spawn(&mut shell)
+    };
+    run(make).ended().check(0, &[]);
+    let mut hub = run(&format!("exec {serve}"));
+    let first = hub.line();
+    let (_, address) = first
+        .split_once(", https://127.0.0.1:")
+        .expect("an address for HTTPS");
+    let asked = run(&ask.replace("8443", address)).ended();
+    asked.check(0, &[]);
+    assert!(asked.stdout.contains("\ndata: hello\n"), "{asked:?}");
+    assert!(renew.starts_with("kill -HUP "));
+    hub.interrupt();
+    assert_eq!(hub.ended().code, Some(0));
 }

@@ -9,9 +9,10 @@ use std::process::Command;
 const NCHAN: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
 /// What the tests of faults use to make them, and strangers of Debian's.
-const TOOLS: [(&str, &str); 7] = [
+const TOOLS: [(&str, &str); 8] = [
     ("curl", "curl"),
     ("nginx", "nginx"),
+    ("openssl", "openssl"),
     ("strace", "strace"),
     ("mkfs.ext4", "e2fsprogs"),
     ("nsenter", "util-linux"),

@@ -64,6 +64,8 @@ class Hub {
     this.#listen = /http:\/\/([\d.]+:\d+)/.exec(first)?.[1];
     if (!this.#listen) throw new Error(`the first line names no address: ${first}`);
     this.origin = `http://${this.#listen}`;
+    // Only with TLS among its settings.
+    this.secureOrigin = /https:\/\/[\d.]+:\d+/.exec(first)?.[0];
     this.port = Number(this.#listen.split(':')[1]);
     await until('the hub to be ready', async () => (await this.get('/readyz')).status === 200);
   }
