@@ -10,8 +10,9 @@
 //! 3. [`Next::Idle`]: the lane reports the subscription when there is more
 //!    ([`Subscriptions::follow`]). [`Stream::heartbeat`] in between.
 //! 4. A connection that could not take all of a batch keeps the rest of one
-//!    frame, hands the others back ([`Subscriptions::give_back`]) and says so
-//!    with [`Stream::was_full`].
+//!    frame and hands the others back ([`Stream::give_back`]) before it does
+//!    anything else; one that could not take something else says so with
+//!    [`Stream::was_full`].
 
 use crate::control::{self, GapReason};
 use crate::{
@@ -191,6 +192,19 @@ impl Stream {
         self.store = Asked::Answered(Box::new(done));
     }
 
+    /// The connection could not take all of `batch`, the last it was given, and
+    /// hands all but the first `kept` frames back ([`Subscriptions::give_back`]):
+    /// they are given again, or what then stands for them. It
+    /// [was full](Self::was_full).
+    pub fn give_back(&mut self, subscriptions: &mut Subscriptions, batch: &Batch, kept: usize) {
+        subscriptions.give_back(self.key, batch, kept);
+        let kept = batch.frames()[..kept.min(batch.frames().len())].last();
+        // If none was kept, it is forgotten what was known before: at worst a
+        // heartbeat says it again.
+        self.stated = kept.map_or(Position::START, |frame| frame.position());
+        self.was_full();
+    }
+
     /// The connection could not take what it was given: its reader is slower
     /// than the events, until it has caught up.
     ///
@@ -240,6 +254,10 @@ impl Stream {
         let Some(read) = &done.read else {
             return Some(Next::End(Ending::Unreadable));
         };
+        if done.before != self.cursor(subscriptions) {
+            // Asked before something was handed back: it is read from there.
+            return None;
+        }
         if let Read::Gap(gap) = *read {
             self.told = self.told.max(done.horizon);
             let reason = GapReason::of_missing(gap, done.horizon);
@@ -283,15 +301,18 @@ impl Stream {
         reason: GapReason,
         to: Position,
     ) -> Next {
+        // Never back: who resumes from there would be given events again.
+        let to = to.max(self.cursor(subscriptions).after);
         subscriptions.set_cursor(self.key, Cursor { after: to });
         self.stated = to;
         Next::Gap(reason, control::gap(reason, self.wire_id(to)))
     }
 
     fn cursor(&self, subscriptions: &Subscriptions) -> Cursor {
-        subscriptions.cursor(self.key).unwrap_or(Cursor {
-            after: subscriptions.end(),
-        })
+        // Of a subscription that was removed nothing more is known.
+        subscriptions
+            .cursor(self.key)
+            .unwrap_or(Cursor { after: self.stated })
     }
 
     fn wire_id(&self, position: Position) -> WireId {
@@ -316,3 +337,6 @@ fn keep_newest(frames: &mut Vec<Arc<Frame>>, tail: &Tail) {
     newest.reverse();
     *frames = newest;
 }
+
+#[cfg(test)]
+mod tests;

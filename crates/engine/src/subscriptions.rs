@@ -284,13 +284,20 @@ impl Subscriptions {
     }
 
     /// Takes back what was read and could not be given on: all but the first
-    /// `kept` frames of `batch`, the last that `key` was given.
-    pub fn give_back(&mut self, key: SubscriptionKey, batch: &Batch, kept: usize) {
-        let Some(first) = batch.frames().get(kept) else {
+    /// `kept` frames of `batch`, the last that `key` was given. They are read
+    /// again. Never moves the cursor forward: what was taken back once stays so.
+    pub(crate) fn give_back(&mut self, key: SubscriptionKey, batch: &Batch, kept: usize) {
+        let frames = batch.frames().get(kept..).unwrap_or_default();
+        let (Some(first), Some(cursor)) = (frames.first(), self.cursor(key)) else {
             return;
         };
-        let (end, bytes) = (self.end, batch.frames()[kept..].iter());
-        let bytes: usize = bytes.map(|frame| frame.payload_len()).sum();
+        if cursor.after < first.position() {
+            return;
+        }
+        let end = self.end;
+        // A read may be ahead of the lane, which counts what it comes to itself.
+        let came = frames.iter().filter(|frame| frame.position() <= end);
+        let bytes: usize = came.map(|frame| frame.payload_len()).sum();
         if let Some(subscription) = self.get_mut(key) {
             subscription.state = State::at(Position(first.position().0 - 1), end);
             subscription.lag.grow(bytes);
@@ -340,7 +347,8 @@ impl Subscriptions {
 
     /// Moves the cursor forward: to where a read of the store ended, or over a
     /// gap. Answers `false`, and changes nothing, if it would go back (a late
-    /// answer) or if the subscription was removed.
+    /// answer) or if the subscription was removed. What was passed over waits
+    /// no more; nobody knows how much that was, so the lag is counted anew.
     pub fn set_cursor(&mut self, key: SubscriptionKey, cursor: Cursor) -> bool {
         if self.cursor(key).is_none_or(|own| cursor < own) {
             return false;
@@ -348,7 +356,7 @@ impl Subscriptions {
         let end = self.end;
         if let Some(subscription) = self.get_mut(key) {
             subscription.state = State::at(cursor.after, end);
-            subscription.lag.shrink(0, subscription.state);
+            subscription.lag.shrink(usize::MAX, subscription.state);
         }
         true
     }
@@ -366,9 +374,14 @@ impl Subscriptions {
             .map_or(0, |cursor| self.end.0.saturating_sub(cursor.after.0))
     }
 
-    /// How many bytes of events came for the subscription, since it was last
-    /// caught up, that it has not been given. A subscription that is still
-    /// reading the history it asked for has no lag. 0 if it was removed.
+    /// How many bytes of events the lane saw come for the subscription, since
+    /// it was last caught up or moved over a gap, that it has not been given
+    /// (a read of the newest passes over some: they count until it is caught
+    /// up). A subscription that is still reading the history it asked for has
+    /// no lag. 0 if it was removed.
+    ///
+    /// Never too much: events that the lane itself had to pass over
+    /// ([`Subscriptions::follow`]) are missing from it.
     pub fn lag_bytes(&self, key: SubscriptionKey) -> u64 {
         match self.get(key).map(|subscription| subscription.lag) {
             Some(Lag::Bytes(bytes)) => bytes,

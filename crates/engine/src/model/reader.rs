@@ -48,17 +48,7 @@ impl Reader {
         let from = self.given.len();
         self.given
             .extend(frames.iter().map(|frame| frame.position()));
-        let new = &mut self.given[from..];
-        if new.len() < 2 {
-            return;
-        }
-        match sabotage.take() {
-            None => {}
-            Some(Sabotage::Lose) => drop(self.given.remove(from)),
-            Some(Sabotage::Double) => self.given.insert(from, self.given[from]),
-            Some(Sabotage::Swap) => new.swap(0, 1),
-            Some(Sabotage::Forge) => new[1] = Position(u64::MAX),
-        }
+        spoil(&mut self.given, from, sabotage);
     }
 
     pub fn declare_gap(&mut self, after: Position, to: Position) {
@@ -93,4 +83,22 @@ impl Reader {
         self.checked = to;
         Ok(())
     }
+}
+
+/// Spoils what was given from number `from` on, if so asked and if that is
+/// enough.
+pub(super) fn spoil(given: &mut Vec<Position>, from: usize, sabotage: &mut Option<Sabotage>) {
+    if given.len() < from + 2 {
+        return;
+    }
+    match sabotage {
+        None => return,
+        Some(Sabotage::Lose) => drop(given.remove(from)),
+        Some(Sabotage::Double) => given.insert(from, given[from]),
+        Some(Sabotage::Swap) => given.swap(from, from + 1),
+        Some(Sabotage::Forge) => given[from + 1] = Position(u64::MAX),
+        // These are of streams, and for as long as the run.
+        Some(_) => return,
+    }
+    *sabotage = None;
 }

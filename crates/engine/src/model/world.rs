@@ -1,6 +1,7 @@
 //! The model's world: log, store, tail, lanes and readers.
 
 use super::reader::{Answer, Reader};
+use super::watcher::Watcher;
 use super::{Op, Setup, Start, range};
 use crate::{
     Budget, Cursor, Event, Frame, Gap, LogId, Position, Read, Selection, Selector, SubscriptionKey,
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tidings_codec::fixtures::Random;
 
-const LOG: LogId = LogId(1);
+pub(super) const LOG: LogId = LogId(1);
 const LANES: usize = 2;
 /// Enough to cross each other, and not so many that a run takes long.
 const MAX_READERS: usize = 24;
@@ -25,17 +26,21 @@ const SELECTORS: [&str; 17] = [
 ];
 
 pub(super) struct World {
-    setup: Setup,
+    pub(super) setup: Setup,
     /// Every event there ever was: the truth.
-    log: Vec<Arc<Frame>>,
+    pub(super) log: Vec<Arc<Frame>>,
     /// The store keeps what comes after this ...
-    expired: Position,
+    pub(super) expired: Position,
     /// ... except these.
     damaged: BTreeSet<Position>,
-    tail: Tail,
-    lanes: Vec<Subscriptions>,
+    /// For those that have a stream, it keeps of some topics only what comes
+    /// after this.
+    pub(super) forgotten: Position,
+    pub(super) tail: Tail,
+    pub(super) lanes: Vec<Subscriptions>,
     readers: Vec<Reader>,
-    gone: Vec<(usize, SubscriptionKey)>,
+    pub(super) watchers: Vec<Watcher>,
+    pub(super) gone: Vec<(usize, SubscriptionKey)>,
 }
 
 impl World {
@@ -45,11 +50,13 @@ impl World {
             log: Vec::new(),
             expired: Position::START,
             damaged: BTreeSet::new(),
+            forgotten: Position::START,
             tail: Tail::new(setup.tail_bytes, Position::START).with_scan_work(setup.scan_work),
             lanes: (0..LANES)
                 .map(|_| Subscriptions::new(Position::START))
                 .collect(),
             readers: Vec::new(),
+            watchers: Vec::new(),
             gone: Vec::new(),
         }
     }
@@ -72,36 +79,66 @@ impl World {
                 self.subscribe(lane % LANES, selection, start);
             }
             Op::Subscribe { .. } => {}
-            Op::Expire { count } => self.expire(count),
+            Op::Watch {
+                lane,
+                selection,
+                start,
+                slow,
+                limit,
+            } if self.watchers.len() < MAX_READERS => {
+                self.watch(lane % LANES, selection, start, (slow, limit));
+            }
+            Op::Watch { .. } => {}
+            Op::Expire { count } => self.expired = self.place_after(self.expired, count),
+            Op::Forget { count } => self.forgotten = self.place_after(self.forgotten, count),
             Op::Damage { event } => {
                 let at = event % self.log.len().max(1);
                 self.damaged
                     .extend(self.log.get(at).map(|frame| frame.position()));
             }
-            Op::Read {
-                reader,
+            Op::Read { reader, .. }
+            | Op::AskStore { reader, .. }
+            | Op::Answer { reader }
+            | Op::Leave { reader } => {
+                if let Some(at) = reader.checked_rem(self.readers.len()) {
+                    return self.apply_to_reader(op, at);
+                }
+            }
+            Op::Pull { reader, .. }
+            | Op::Beat { reader }
+            | Op::ReadStore { reader, .. }
+            | Op::HandOver { reader }
+            | Op::ComeBack { reader } => {
+                if let Some(at) = reader.checked_rem(self.watchers.len()) {
+                    return self.apply_to_watcher(op, at);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_to_reader(&mut self, op: Op, at: usize) -> Result<(), String> {
+        match op {
+            Op::Read { frames, bytes, .. } => return self.read(at, Budget { frames, bytes }),
+            Op::AskStore { frames, .. } => self.ask_store(at, frames),
+            Op::Answer { .. } => return self.answer(at),
+            _ => return self.leave(at),
+        }
+        Ok(())
+    }
+
+    fn apply_to_watcher(&mut self, op: Op, at: usize) -> Result<(), String> {
+        match op {
+            Op::Pull {
                 frames,
                 bytes,
-            } => {
-                if let Some(at) = self.reader(reader) {
-                    return self.read(at, Budget { frames, bytes });
-                }
-            }
-            Op::AskStore { reader, frames } => {
-                if let Some(at) = self.reader(reader) {
-                    self.ask_store(at, frames);
-                }
-            }
-            Op::Answer { reader } => {
-                if let Some(at) = self.reader(reader) {
-                    return self.answer(at);
-                }
-            }
-            Op::Leave { reader } => {
-                if let Some(at) = self.reader(reader) {
-                    return self.leave(at);
-                }
-            }
+                room,
+                ..
+            } => return self.pull(at, Budget { frames, bytes }, room),
+            Op::Beat { .. } => return self.beat(at),
+            Op::ReadStore { frames, fails, .. } => self.read_store_for(at, frames, fails),
+            Op::HandOver { .. } => self.hand_over(at),
+            _ => self.come_back(at),
         }
         Ok(())
     }
@@ -122,10 +159,11 @@ impl World {
                 return Err(format!("{:?} has a wrong lag", reader.key));
             }
         }
-        for lane in &self.lanes {
-            let readers = self.readers.iter();
-            let here = readers.filter(|reader| std::ptr::eq(lane, &self.lanes[reader.lane]));
-            if lane.len() != here.count() {
+        (0..self.watchers.len()).try_for_each(|at| self.check_watcher(at))?;
+        for (number, lane) in self.lanes.iter().enumerate() {
+            let readers = self.readers.iter().filter(|reader| reader.lane == number);
+            let watchers = self.watchers.iter().filter(|one| one.lane == number);
+            if lane.len() != readers.count() + watchers.count() {
                 return Err("a lane holds other subscriptions than it was given".into());
             }
         }
@@ -146,7 +184,15 @@ impl World {
         for at in 0..self.readers.len() {
             self.read_to_end(at)?;
         }
+        for at in 0..self.watchers.len() {
+            self.watch_to_end(at)?;
+        }
         self.check()?;
+        for watcher in &self.watchers {
+            if watcher.known() != end {
+                return Err(format!("a watcher ends at {}", watcher.known().0));
+            }
+        }
         for reader in &self.readers {
             let cursor = self.lanes[reader.lane].cursor(reader.key);
             if cursor != Some(Cursor { after: end }) {
@@ -154,10 +200,6 @@ impl World {
             }
         }
         self.leave_all()
-    }
-
-    fn reader(&self, number: usize) -> Option<usize> {
-        number.checked_rem(self.readers.len())
     }
 
     fn end(&self) -> Position {
@@ -181,21 +223,29 @@ impl World {
 
     fn deliver(&mut self, count: usize) {
         let end = self.tail.end();
-        let from = self.log.partition_point(|frame| frame.position() <= end);
-        for frame in self.log[from..].iter().take(count) {
+        for frame in self.log[self.index_after(end)..].iter().take(count) {
             self.tail.push(Arc::clone(frame));
         }
     }
 
     fn follow(&mut self, lane: usize, count: usize) -> Result<(), String> {
         let mut ready = Vec::new();
+        let seen = self.lanes[lane].end();
+        let jumped = self.tail.after(Cursor { after: seen }).is_err();
         let lane_at_end = self.lanes[lane]
             .follow(&self.tail, Budget::frames(count), &mut ready)
             .at_end;
         if lane_at_end != (self.lanes[lane].end() == self.tail.end()) {
             return Err("the lane is wrong about being at the end".into());
         }
+        self.count_for_watchers(lane, seen, jumped);
         for key in ready {
+            let mut watchers = self.watchers.iter_mut();
+            let watcher = watchers.find(|one| one.lane == lane && one.stream.key() == key);
+            if let Some(watcher) = watcher {
+                watcher.ready = true;
+                continue;
+            }
             let mut readers = self.readers.iter_mut();
             let reader = readers
                 .find(|reader| reader.lane == lane && reader.key == key)
@@ -209,13 +259,7 @@ impl World {
     }
 
     fn subscribe(&mut self, lane: usize, selection: u64, start: Start) {
-        let end = self.end();
-        let after = match start {
-            Start::LogEnd => end,
-            Start::TailEnd => self.tail.end(),
-            Start::LaneEnd => self.lanes[lane].end(),
-            Start::Anywhere(number) => Position(number % (end.0 + 1)),
-        };
+        let after = self.place(lane, start);
         let selection = random_selection(selection);
         let key = self.lanes[lane].insert(selection.clone(), Cursor { after });
         let mut reader = Reader::new(lane, key, selection, after);
@@ -224,12 +268,42 @@ impl World {
         self.readers.push(reader);
     }
 
-    fn expire(&mut self, count: usize) {
-        let from = self
-            .log
-            .partition_point(|frame| frame.position() <= self.expired);
+    pub(super) fn place(&self, lane: usize, start: Start) -> Position {
+        let end = self.end();
+        match start {
+            Start::LogEnd => end,
+            Start::TailEnd => self.tail.end(),
+            Start::LaneEnd => self.lanes[lane].end(),
+            Start::Anywhere(number) => Position(number % (end.0 + 1)),
+        }
+    }
+
+    /// Where the `count`th event after `position` stands.
+    fn place_after(&self, position: Position, count: usize) -> Position {
+        let from = self.index_after(position);
         let last = self.log[from..].iter().take(count).next_back();
-        self.expired = last.map_or(self.expired, |frame| frame.position());
+        last.map_or(position, |frame| frame.position())
+    }
+
+    fn index_after(&self, position: Position) -> usize {
+        self.log
+            .partition_point(|frame| frame.position() <= position)
+    }
+
+    /// The events after one position, up to another.
+    pub(super) fn between(&self, after: Position, to: Position) -> &[Arc<Frame>] {
+        &self.log[self.index_after(after)..self.index_after(to.max(after))]
+    }
+
+    /// Whether there is a later event of the same topic in the tail's reach
+    /// for which `wanted` holds.
+    pub(super) fn has_newer(&self, frame: &Frame, wanted: impl Fn(Position) -> bool) -> bool {
+        let mut later = self.between(frame.position(), self.tail.end()).iter();
+        later.any(|later| later.topic() == frame.topic() && wanted(later.position()))
+    }
+
+    pub(super) fn is_damaged(&self, position: Position) -> bool {
+        self.damaged.contains(&position)
     }
 
     fn read(&mut self, at: usize, budget: Budget) -> Result<(), String> {
@@ -276,7 +350,7 @@ impl World {
     }
 
     /// The store that is a `Vec`.
-    fn read_store(
+    pub(super) fn read_store(
         &self,
         cursor: &mut Cursor,
         selection: &Selection,
@@ -287,8 +361,7 @@ impl World {
             return Read::Gap(Gap { to: self.expired });
         }
         let start = cursor.after;
-        let from = self.log.partition_point(|frame| frame.position() <= start);
-        for frame in &self.log[from..] {
+        for frame in &self.log[self.index_after(start)..] {
             if out.len() >= max_frames {
                 return Read::Frames;
             }
@@ -388,6 +461,9 @@ impl World {
         while !self.readers.is_empty() {
             self.leave(0)?;
         }
+        for watcher in std::mem::take(&mut self.watchers) {
+            self.lanes[watcher.lane].remove(watcher.stream.key());
+        }
         if self.lanes.iter().all(Subscriptions::is_empty) {
             Ok(())
         } else {
@@ -403,18 +479,13 @@ impl World {
         if tail.is_empty() && tail.bytes() != 0 {
             return Err("an empty tail has bytes".into());
         }
-        let from = self
-            .log
-            .partition_point(|frame| frame.position() <= tail.start());
-        let to = self
-            .log
-            .partition_point(|frame| frame.position() <= tail.end());
+        let truth = self.between(tail.start(), tail.end());
         let start = Cursor {
             after: tail.start(),
         };
         let held = tail.after(start).map_err(|gap| format!("{gap:?}"))?;
         let same = |(own, frame): (&Arc<Frame>, &Arc<Frame>)| Arc::ptr_eq(own, frame);
-        if held.len() == to - from && self.log[from..to].iter().zip(held).all(same) {
+        if held.len() == truth.len() && truth.iter().zip(held).all(same) {
             Ok(())
         } else {
             Err("the tail doesn't hold what it says".into())
@@ -422,7 +493,7 @@ impl World {
     }
 }
 
-fn check_budget(frames: &[Arc<Frame>], budget: Budget) -> Result<(), String> {
+pub(super) fn check_budget(frames: &[Arc<Frame>], budget: Budget) -> Result<(), String> {
     let before_last: usize = frames
         .iter()
         .rev()
@@ -437,7 +508,7 @@ fn check_budget(frames: &[Arc<Frame>], budget: Budget) -> Result<(), String> {
     Ok(())
 }
 
-fn random_selection(seed: u64) -> Selection {
+pub(super) fn random_selection(seed: u64) -> Selection {
     let mut random = Random::new(seed);
     let count = random.below(5);
     let selectors = (0..count).map(|_| {

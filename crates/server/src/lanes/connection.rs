@@ -286,7 +286,7 @@ impl Connection {
             if let Some(batch) = batch {
                 let (cut, kept) =
                     batch.rest(self.form, Framing::Chunked, written.saturating_sub(before));
-                round.subscriptions.give_back(self.key(), batch, kept);
+                self.stream.give_back(round.subscriptions, batch, kept);
                 // Nothing of the batch was begun while something stands before it.
                 rest = if rest.is_empty() { cut } else { rest };
                 given = kept;

@@ -83,8 +83,7 @@ impl Stream {
                 if bytes.len() > room {
                     bytes.truncate(room);
                     let (rest, kept) = batch.rest(self.form, Framing::Bare, room);
-                    lane.give_back(self.core.key(), &batch, kept);
-                    self.core.was_full();
+                    self.core.give_back(lane, &batch, kept);
                     self.rest = rest;
                 }
                 Pulled::Bytes(bytes)

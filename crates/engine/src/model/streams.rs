@@ -1,0 +1,322 @@
+//! What happens to the model's readers that have a stream.
+
+use super::watcher::{Waiting, Watcher};
+use super::world::{LOG, World, random_selection};
+use super::{Sabotage, Start};
+use crate::batch::{Form, Framing};
+use crate::control::GapReason;
+use crate::stream::{Ending, StoreRead, Terms};
+use crate::{
+    Batch, Budget, Cursor, Frame, Next, Position, Selection, Selector, SlowPolicy, Stream, WireId,
+};
+
+/// Of these the store may keep less than of the others.
+const FORGETFUL: &str = "a/**";
+
+impl World {
+    pub fn watch(
+        &mut self,
+        lane: usize,
+        selection: u64,
+        start: Start,
+        (slow, limit): (usize, u64),
+    ) {
+        let selection = random_selection(selection);
+        let after = self.place(lane, start);
+        let told = self.horizon(&selection);
+        // Who never was there is told nothing of what is gone.
+        let cursor = Cursor {
+            after: after.max(self.expired),
+        };
+        let policies = [SlowPolicy::Disconnect, SlowPolicy::Gap, SlowPolicy::Latest];
+        let policy = policies[slow % policies.len()];
+        let key = self.lanes[lane].insert(selection.clone(), cursor);
+        let start = crate::Start { cursor, gap: None };
+        let stream = Stream::new((LOG, key), start, told, policy, 1_000);
+        let id = wire(cursor.after);
+        let mut watcher = Watcher::new(lane, stream, selection, (policy, limit), id);
+        watcher.excused = told;
+        watcher.waiting = Waiting::new(self.lanes[lane].is_behind(key));
+        self.watchers.push(watcher);
+    }
+
+    /// The stream of a watcher is asked for more, by a connection that takes
+    /// `room` bytes.
+    pub fn pull(&mut self, at: usize, budget: Budget, room: usize) -> Result<(), String> {
+        let watcher = &mut self.watchers[at];
+        let lane = &mut self.lanes[watcher.lane];
+        watcher.was_full = watcher.full;
+        let key = watcher.stream.key();
+        let (before, too_slow) = (lane.cursor(key), watcher.is_too_slow(lane));
+        let terms = Terms {
+            budget,
+            lag_bytes: watcher.limit,
+        };
+        let next = watcher.stream.next(lane, &self.tail, terms);
+        let decided = matches!(
+            next,
+            Next::End(Ending::TooSlow) | Next::Gap(GapReason::Slow, _)
+        );
+        // After an answer of the store it may say something else first.
+        let reads = matches!(
+            next,
+            Next::Events(_) | Next::Later | Next::Idle | Next::ReadStore(_)
+        );
+        let answered = std::mem::take(&mut watcher.answered);
+        let must = too_slow && !answered && reads && watcher.policy != SlowPolicy::Latest;
+        if decided && !too_slow || must {
+            return Err(format!("{next:?}, and too slow is {too_slow}"));
+        }
+        match next {
+            Next::Block(bytes) => {
+                watcher.opened = true;
+                if !watcher.hear(&bytes).is_empty() {
+                    return Err("a block tells of a gap".into());
+                }
+            }
+            Next::Gap(reason, bytes) => {
+                self.told_gap(at, reason, before, &bytes)?;
+                // One that doesn't move stands before what the store answered.
+                let watcher = &mut self.watchers[at];
+                let key = watcher.stream.key();
+                watcher.answered = answered && self.lanes[watcher.lane].cursor(key) == before;
+            }
+            Next::Events(batch) => {
+                // The model's store knows no bytes.
+                if before.is_some_and(|cursor| cursor.after >= self.tail.start()) {
+                    super::world::check_budget(batch.frames(), budget)?;
+                }
+                self.events(at, &batch, room);
+            }
+            Next::Later => self.settle(at),
+            Next::ReadStore(cursor) => {
+                if lane.cursor(key) != Some(cursor) {
+                    return Err(format!("reads the store from {cursor:?}"));
+                }
+                watcher.asked = Some(cursor);
+            }
+            Next::Waiting if watcher.asked.is_none() => return Err("it waits for nobody".into()),
+            Next::Waiting => {}
+            Next::Idle => {
+                (watcher.ready, watcher.full) = (false, false);
+                self.settle(at);
+            }
+            Next::End(ending) => {
+                if ending == Ending::TooSlow && watcher.policy != SlowPolicy::Disconnect {
+                    return Err("it ends against its policy".into());
+                }
+                self.come_back(at);
+            }
+        }
+        Ok(())
+    }
+
+    pub fn beat(&mut self, at: usize) -> Result<(), String> {
+        let watcher = &mut self.watchers[at];
+        let lane = &self.lanes[watcher.lane];
+        let bytes = watcher.stream.heartbeat(lane);
+        watcher.hear(&bytes);
+        if self.setup.sabotage == Some(Sabotage::StateAhead) {
+            watcher.mishear(wire(Position(lane.end().0 + 1)));
+        }
+        let key = watcher.stream.key();
+        let stands = lane.cursor(key).map_or(Position::START, |c| c.after);
+        if watcher.opened && !watcher.full && watcher.known() < stands {
+            return Err(format!("a heartbeat doesn't state {}", stands.0));
+        }
+        Ok(())
+    }
+
+    pub fn read_store_for(&mut self, at: usize, frames: usize, fails: bool) {
+        let watcher = &self.watchers[at];
+        let (Some(before), None) = (watcher.asked, &watcher.answer) else {
+            return;
+        };
+        let (mut cursor, mut out) = (before, Vec::new());
+        let selection = watcher.selection.clone();
+        let read = self.read_store(&mut cursor, &selection, frames, &mut out);
+        out.retain(|frame| !self.is_forgotten(frame));
+        self.watchers[at].answer = Some(StoreRead {
+            before,
+            cursor,
+            frames: out,
+            read: (!fails).then_some(read),
+            horizon: self.horizon(&selection),
+        });
+    }
+
+    pub fn hand_over(&mut self, at: usize) {
+        let watcher = &mut self.watchers[at];
+        if let Some(done) = watcher.answer.take() {
+            (watcher.asked, watcher.answered) = (None, true);
+            watcher.horizon = done.horizon;
+            watcher.stream.answer(done);
+        }
+    }
+
+    /// A watcher loses its connection, and resumes from the id that it has.
+    pub fn come_back(&mut self, at: usize) {
+        let watcher = &mut self.watchers[at];
+        let (number, key) = (watcher.lane, watcher.stream.key());
+        self.lanes[number].remove(key);
+        self.gone.push((number, key));
+        let known = watcher.known();
+        let (selection, policy) = (watcher.selection.clone(), watcher.policy);
+        let told = self.horizon(&selection);
+        let gap = (known < told).then_some(GapReason::Expired);
+        let cursor = Cursor {
+            after: known.max(self.expired),
+        };
+        let key = self.lanes[number].insert(selection, cursor);
+        let start = crate::Start { cursor, gap };
+        let watcher = &mut self.watchers[at];
+        watcher.come_back(Stream::new((LOG, key), start, told, policy, 1_000));
+        watcher.excused = watcher.excused.max(told);
+        watcher.waiting = Waiting::new(self.lanes[number].is_behind(key));
+    }
+
+    pub fn watch_to_end(&mut self, at: usize) -> Result<(), String> {
+        let budget = Budget {
+            frames: 3,
+            bytes: 1_000,
+        };
+        for _ in 0..8 * self.log.len() + 64 {
+            self.pull(at, budget, usize::MAX)?;
+            self.check_watcher(at)?;
+            self.read_store_for(at, 3, false);
+            self.hand_over(at);
+            if !self.watchers[at].ready {
+                return self.beat(at);
+            }
+        }
+        Err("a stream never ends".into())
+    }
+
+    pub fn check_watcher(&mut self, at: usize) -> Result<(), String> {
+        let mut watcher = self.watchers.swap_remove(at);
+        let what = watcher.check(self, &self.lanes[watcher.lane]);
+        let who = (watcher.stream.key(), watcher.policy);
+        self.watchers.push(watcher);
+        let last = self.watchers.len() - 1;
+        self.watchers.swap(at, last);
+        what.map_err(|what| format!("{who:?}: {what}"))
+    }
+
+    /// Tells naive counts what a lane has come to: all up to its position if
+    /// the tail reached back, `seen` says from where.
+    pub fn count_for_watchers(&mut self, number: usize, seen: Position, jumped: bool) {
+        let lane = &self.lanes[number];
+        let mut new = Vec::new();
+        if !jumped {
+            new.extend_from_slice(self.between(seen, lane.end()));
+        }
+        for watcher in self.watchers.iter_mut().filter(|w| w.lane == number) {
+            watcher.waiting.exact &= !jumped;
+            let cursor = lane.cursor(watcher.stream.key());
+            let stands = cursor.map_or(Position::START, |c| c.after);
+            new.iter()
+                .filter(|frame| frame.position() > stands)
+                .filter(|frame| watcher.selection.matches(frame.topic()))
+                .for_each(|frame| watcher.waiting.come(frame));
+        }
+    }
+
+    /// Up to here something of a selection may be gone.
+    fn horizon(&self, selection: &Selection) -> Position {
+        let forgetful = Selector::new(FORGETFUL).expect("a selector");
+        let mut selectors = selection.selectors().iter();
+        match selectors.any(|own| own.overlaps(&forgetful)) {
+            true => self.expired.max(self.forgotten),
+            false => self.expired,
+        }
+    }
+
+    fn is_forgotten(&self, frame: &Frame) -> bool {
+        let forgetful = Selector::new(FORGETFUL).expect("a selector");
+        frame.position() <= self.forgotten && forgetful.matches(frame.topic())
+    }
+
+    /// Whether the store has it no more.
+    pub fn is_lost(&self, frame: &Frame) -> bool {
+        frame.position() <= self.expired
+            || self.is_damaged(frame.position())
+            || self.is_forgotten(frame)
+    }
+
+    fn told_gap(
+        &mut self,
+        at: usize,
+        reason: GapReason,
+        before: Option<Cursor>,
+        bytes: &[u8],
+    ) -> Result<(), String> {
+        let watcher = &mut self.watchers[at];
+        let was = watcher.known();
+        let gaps = watcher.hear(bytes);
+        watcher.opened = true;
+        let [to] = gaps[..] else {
+            return Err(format!("one gap is told as {gaps:?}"));
+        };
+        if to < was {
+            return Err(format!("a gap goes back from {} to {}", was.0, to.0));
+        }
+        self.watchers[at].check_gap(self, reason, to)?;
+        let watcher = &mut self.watchers[at];
+        watcher.excused = watcher.excused.max(watcher.horizon);
+        let after = before.map_or(was, |cursor| cursor.after);
+        if self.setup.sabotage != Some(Sabotage::HideGap) {
+            let slow = reason == GapReason::Slow;
+            watcher.gaps.push((after, to, slow));
+        }
+        if to > after {
+            watcher.waiting.passed_over();
+        }
+        self.settle(at);
+        Ok(())
+    }
+
+    /// A connection takes `room` bytes of a batch, keeps the rest of one frame
+    /// and hands the others back.
+    fn events(&mut self, at: usize, batch: &Batch, room: usize) {
+        self.watchers[at].waiting.given(batch.frames());
+        self.settle(at);
+        let watcher = &mut self.watchers[at];
+        let lane = &mut self.lanes[watcher.lane];
+        let bytes = batch.bytes(Form::Plain, Framing::Bare);
+        let from = watcher.received.len();
+        if room >= bytes.len() {
+            watcher.hear(&bytes);
+        } else {
+            let (rest, kept) = batch.rest(Form::Plain, Framing::Bare, room);
+            watcher.hear(&bytes[..room]);
+            watcher.hear(&rest);
+            if self.setup.sabotage == Some(Sabotage::ForgetBack) {
+                watcher.stream.was_full();
+            } else {
+                watcher.stream.give_back(lane, batch, kept);
+                let (end, frames) = (lane.end(), batch.frames()[kept..].iter());
+                let came = frames.filter(|frame| frame.position() <= end);
+                came.for_each(|frame| watcher.waiting.come(frame));
+            }
+            watcher.full = true;
+        }
+        match self.setup.sabotage {
+            Some(Sabotage::LoseNewest) if watcher.policy == SlowPolicy::Latest => {
+                watcher.received.pop();
+            }
+            _ => super::reader::spoil(&mut watcher.received, from, &mut self.setup.sabotage),
+        }
+    }
+
+    /// Who is caught up waits for nothing.
+    fn settle(&mut self, at: usize) {
+        let watcher = &mut self.watchers[at];
+        if !self.lanes[watcher.lane].is_behind(watcher.stream.key()) {
+            watcher.waiting.caught_up();
+        }
+    }
+}
+
+fn wire(position: Position) -> WireId {
+    WireId { log: LOG, position }
+}
