@@ -3,18 +3,25 @@
 //!
 //! A connection has a [`Place`] from when it is accepted to when its descriptor
 //! is closed. As long as nothing is asked on it, it is *idle*; when only
-//! [`SPARE_CONNECTIONS`] places are left, each connection that comes sends the
-//! one away that has been idle for longest, so that a crowd of silent peers
-//! can't keep publishers, probes and scrapers out. Connections that watch never
-//! take those places.
+//! [`SPARE_CONNECTIONS`] places are left, each connection that comes sends an
+//! idle one away, so that a crowd can't keep publishers, probes and scrapers
+//! out: first those that never asked for anything, then those that haven't for
+//! longest. Connections that watch never take those places.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 use tidings_engine::Limits;
 use tidings_engine::limits::SPARE_CONNECTIONS;
 use tokio::sync::Notify;
+
+/// A connection isn't sent away before it has been idle for so long: what it
+/// asks may be on its way.
+const GRACE: Duration = Duration::from_secs(1);
+/// How often it is looked for one to send away while there is no place at all.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// All places of a hub.
 #[derive(Debug)]
@@ -41,11 +48,16 @@ struct State {
     subscriptions: usize,
     /// Streams by address, where that is bounded; no entry: none.
     by_address: HashMap<IpAddr, usize>,
-    /// Idle connections, the one that has been idle for longest first.
-    idle: BTreeMap<u64, Weak<Seat>>,
+    /// Idle connections that never asked for anything.
+    silent: Idle,
+    /// Idle connections that have.
+    kept: Idle,
     /// Orders the times at which connections became idle; from 1.
     clock: u64,
 }
+
+/// Idle connections and since when they are, the longest first.
+type Idle = BTreeMap<u64, (Instant, Weak<Seat>)>;
 
 /// A connection's place. It is free again once this, its clones, and every
 /// [`Watching`] of the connection are gone: let go of it after the socket.
@@ -60,9 +72,10 @@ struct Seat {
     /// Requests that are being answered and streams.
     busy: AtomicU32,
     streams: AtomicU32,
-    /// Where it stands in [`State::idle`]; 0: not there. Only changed under the
-    /// lock of the state.
+    /// Where it stands among those that are idle; 0: not there. Only changed
+    /// under the lock of the state, as the next.
     idle: AtomicU64,
+    has_asked: AtomicBool,
     sent_away: AtomicBool,
     leave: Notify,
 }
@@ -115,14 +128,18 @@ impl Places {
             if self.state().connections < self.bounds.connections {
                 return;
             }
-            freed.await;
+            self.make_room();
+            let _ = tokio::time::timeout(LOOK, freed).await;
         }
     }
 
     /// Takes a place for a connection that was accepted from `peer`. If only the
-    /// reserve is left, the connection that has been idle for longest is sent
-    /// away.
+    /// reserve is left, an idle connection is sent away.
     pub fn connect(self: &Arc<Self>, peer: IpAddr) -> Place {
+        self.connect_at(peer, Instant::now())
+    }
+
+    fn connect_at(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Place {
         let bounded = self.bounds.per_address.is_some();
         let seat = Arc::new(Seat {
             places: Arc::clone(self),
@@ -130,24 +147,28 @@ impl Places {
             busy: AtomicU32::new(0),
             streams: AtomicU32::new(0),
             idle: AtomicU64::new(0),
+            has_asked: AtomicBool::new(false),
             sent_away: AtomicBool::new(false),
             leave: Notify::new(),
         });
         let mut state = self.state();
         state.connections += 1;
         let crowded = self.left(&state) < SPARE_CONNECTIONS;
-        let oldest = crowded.then(|| state.pop_oldest()).flatten();
-        state.rest(&seat);
+        let oldest = crowded.then(|| state.pop_oldest(now)).flatten();
+        state.rest(&seat, now);
         drop(state);
         send_away(oldest);
         Place(seat)
     }
 
-    /// The system has no descriptor or memory for a connection that waits: the
-    /// one that has been idle for longest is sent away. Answers whether there
-    /// was any.
+    /// There is no place, descriptor or memory for a connection that waits: an
+    /// idle one is sent away. Answers whether there was any.
     pub fn make_room(&self) -> bool {
-        let oldest = self.state().pop_oldest();
+        self.make_room_at(Instant::now())
+    }
+
+    fn make_room_at(&self, now: Instant) -> bool {
+        let oldest = self.state().pop_oldest(now);
         send_away(oldest)
     }
 
@@ -177,6 +198,7 @@ impl Places {
             state.watching += usize::from(first);
             seat.streams.fetch_add(1, Ordering::Relaxed);
             seat.busy.fetch_add(1, Ordering::Relaxed);
+            seat.has_asked.store(true, Ordering::Relaxed);
             state.wake(seat);
         }
         state.subscriptions += 1;
@@ -210,30 +232,47 @@ impl Places {
 impl State {
     /// Puts a connection at the end of those that are idle, unless something
     /// has begun on it.
-    fn rest(&mut self, seat: &Arc<Seat>) {
+    fn rest(&mut self, seat: &Arc<Seat>, now: Instant) {
         self.wake(seat);
-        if seat.busy.load(Ordering::Relaxed) == 0 && !seat.sent_away.load(Ordering::Relaxed) {
-            self.clock += 1;
-            seat.idle.store(self.clock, Ordering::Relaxed);
-            self.idle.insert(self.clock, Arc::downgrade(seat));
+        if seat.busy.load(Ordering::Relaxed) > 0 || seat.sent_away.load(Ordering::Relaxed) {
+            return;
         }
+        self.clock += 1;
+        seat.idle.store(self.clock, Ordering::Relaxed);
+        let idle = match seat.has_asked.load(Ordering::Relaxed) {
+            true => &mut self.kept,
+            false => &mut self.silent,
+        };
+        idle.insert(self.clock, (now, Arc::downgrade(seat)));
     }
 
     fn wake(&mut self, seat: &Seat) {
-        self.idle.remove(&seat.idle.swap(0, Ordering::Relaxed));
+        let place = seat.idle.swap(0, Ordering::Relaxed);
+        self.silent.remove(&place);
+        self.kept.remove(&place);
     }
 
-    /// Takes the one out that has been idle for longest. The lock must be let go
-    /// before what this answers is dropped: it may be the last to hold the seat.
-    fn pop_oldest(&mut self) -> Option<Arc<Seat>> {
-        loop {
-            let (_, seat) = self.idle.pop_first()?;
-            // One whose owner is just letting go of it leaves anyway.
-            if let Some(seat) = seat.upgrade() {
-                seat.idle.store(0, Ordering::Relaxed);
-                seat.sent_away.store(true, Ordering::Relaxed);
-                return Some(seat);
-            }
+    /// Takes the one out that is to go next, if there is any. The lock must be
+    /// let go before what this answers is dropped: it may be the last to hold the
+    /// seat.
+    fn pop_oldest(&mut self, now: Instant) -> Option<Arc<Seat>> {
+        let seat = pop(&mut self.silent, now).or_else(|| pop(&mut self.kept, now))?;
+        seat.idle.store(0, Ordering::Relaxed);
+        seat.sent_away.store(true, Ordering::Relaxed);
+        Some(seat)
+    }
+}
+
+fn pop(idle: &mut Idle, now: Instant) -> Option<Arc<Seat>> {
+    loop {
+        let first = idle.first_entry()?;
+        let since = first.get().0;
+        if now.saturating_duration_since(since) < GRACE {
+            return None;
+        }
+        // One whose owner is just letting go of it leaves anyway.
+        if let Some(seat) = first.remove().1.upgrade() {
+            return Some(seat);
         }
     }
 }
@@ -250,7 +289,9 @@ impl Place {
     pub fn ask(&self) -> Asking {
         let Self(seat) = self;
         if seat.busy.fetch_add(1, Ordering::Relaxed) == 0 {
-            seat.places.state().wake(seat);
+            let mut state = seat.places.state();
+            seat.has_asked.store(true, Ordering::Relaxed);
+            state.wake(seat);
         }
         Asking(self.clone())
     }
@@ -274,12 +315,7 @@ impl Place {
         if seat.busy.fetch_sub(1, Ordering::Relaxed) != 1 {
             return;
         }
-        let mut state = seat.places.state();
-        state.rest(seat);
-        let full = seat.places.left(&state) == 0;
-        let oldest = full.then(|| state.pop_oldest()).flatten();
-        drop(state);
-        send_away(oldest);
+        seat.places.state().rest(seat, Instant::now());
     }
 }
 

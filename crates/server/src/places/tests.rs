@@ -19,6 +19,15 @@ fn connect(places: &Arc<Places>, peer: &str) -> Place {
     places.connect(peer.parse().unwrap())
 }
 
+/// When whoever is idle now has been so for long enough.
+fn later() -> Instant {
+    Instant::now() + GRACE
+}
+
+fn connect_later(places: &Arc<Places>) -> Place {
+    places.connect_at(FAR.parse().unwrap(), later())
+}
+
 fn is_ready(future: impl Future<Output = ()>) -> bool {
     let mut context = Context::from_waker(Waker::noop());
     pin!(future).poll(&mut context).is_ready()
@@ -37,13 +46,13 @@ fn check_crowd(busy: &[usize], newcomers: usize, expected: &[usize]) {
     let places = places(2, 2, None);
     let mut all: Vec<Place> = (0..2).map(|_| connect(&places, FAR)).collect();
     let asking: Vec<Asking> = busy.iter().map(|n| all[*n].ask()).collect();
-    all.extend((0..newcomers).map(|_| connect(&places, FAR)));
+    all.extend((0..newcomers).map(|_| connect_later(&places)));
     assert_eq!(sent_away(&all), expected);
     assert_eq!(places.sent_away(), expected.len() as u64);
     assert_eq!(places.connections(), 2 + newcomers);
     drop((asking, all));
     assert_eq!(places.connections(), 0);
-    assert!(places.state().idle.is_empty());
+    assert!(places.state().silent.is_empty() && places.state().kept.is_empty());
 }
 
 #[test]
@@ -52,24 +61,46 @@ fn f21_the_longest_idle_makes_room_when_only_the_reserve_is_left() {
     check_crowd(&[], 1, &[0]);
     check_crowd(&[], 2, &[0, 1]);
     check_crowd(&[0], 1, &[1]);
-    check_crowd(&[1], 2, &[0, 2]);
     check_crowd(&[0, 1], 1, &[]);
-    // A newcomer is never sent away for itself.
-    check_crowd(&[0, 1], 3, &[2, 3]);
+    // Newcomers have time to say what they want.
+    check_crowd(&[1], 2, &[0]);
+    check_crowd(&[], 9, &[0, 1]);
 }
 
 #[test]
-fn who_asked_last_is_idle_for_the_shortest_time() {
-    let places = places(3, 1, None);
-    let mut all: Vec<Place> = (0..3).map(|_| connect(&places, FAR)).collect();
-    drop(all[0].ask());
-    let (first, second) = (all[1].ask(), all[1].ask());
+fn who_never_asked_goes_before_who_asked_long_ago() {
+    let places = places(4, 1, None);
+    let mut all: Vec<Place> = (0..4).map(|_| connect(&places, FAR)).collect();
+    for n in [2, 0] {
+        drop(all[n].ask());
+    }
+    let mut check = |expected: &[usize]| {
+        all.push(connect_later(&places));
+        assert_eq!(sent_away(&all), expected);
+    };
+    check(&[1]);
+    check(&[1, 3]);
+    // Those that came meanwhile have their time; of the others, 2 asked first.
+    check(&[1, 2, 3]);
+    check(&[0, 1, 2, 3]);
+    check(&[0, 1, 2, 3]);
+}
+
+#[test]
+fn a_connection_is_idle_when_its_last_answer_is_given() {
+    let places = places(1, 1, None);
+    let place = connect(&places, FAR);
+    let (first, second) = (place.ask(), place.ask());
+    assert!(place.is_busy());
     drop(first);
-    all.extend([connect(&places, FAR), connect(&places, FAR)]);
-    assert_eq!(sent_away(&all), [0, 2], "1 still answers, 2 never asked");
+    assert!(!places.make_room_at(later()));
     drop(second);
-    all.push(connect(&places, FAR));
-    assert_eq!(sent_away(&all), [0, 2, 3]);
+    assert!(!place.is_busy());
+    assert!(places.make_room_at(later()));
+    assert!(is_ready(place.sent_away()));
+    // Who is told already isn't told for somebody else again.
+    drop(place.ask());
+    assert!(!places.make_room_at(later()));
 }
 
 #[test]
@@ -77,32 +108,24 @@ fn f21_the_system_is_short_of_descriptors() {
     let places = places(100, 1, None);
     let all = [connect(&places, FAR), connect(&places, FAR)];
     let asking = all[0].ask();
-    assert!(places.make_room());
-    assert!(!places.make_room());
+    assert!(!places.make_room(), "nobody has been idle for long");
+    assert!(places.make_room_at(later()));
+    assert!(!places.make_room_at(later()));
     assert_eq!(sent_away(&all), [1]);
     drop(asking);
-    assert!(places.make_room());
-    // Who is told already isn't told for somebody else again.
-    assert!(!places.make_room());
+    assert!(places.make_room_at(later()));
 }
 
-#[test]
-fn who_waits_for_a_place_gets_the_first_that_is_free() {
+#[tokio::test]
+async fn who_waits_for_a_place_gets_the_first_that_is_free() {
     let places = places(1, 1, None);
-    let busy: Vec<(Place, Asking)> = (0..=SPARE_CONNECTIONS)
+    let mut all: Vec<Place> = (0..=SPARE_CONNECTIONS)
         .map(|_| connect(&places, FAR))
-        .map(|place| (place.clone(), place.ask()))
         .collect();
     let mut context = Context::from_waker(Waker::noop());
     let mut room = pin!(places.room());
     assert!(room.as_mut().poll(&mut context).is_pending());
-    let mut busy = busy.into_iter();
-    // The last request on a full hub ends: nobody keeps the place for a next one.
-    let (place, asking) = busy.next().unwrap();
-    drop(asking);
-    assert!(is_ready(place.sent_away()));
-    assert!(room.as_mut().poll(&mut context).is_pending());
-    drop(place);
+    all.pop();
     assert!(room.as_mut().poll(&mut context).is_ready());
 }
 
@@ -163,11 +186,10 @@ fn f21_connections_that_watch_leave_the_reserve() {
         NoPlace::Connections
     );
     drop(more);
-    // One that was told to leave may still watch: what came first is answered.
     let third = places.watch(Some(&all[2])).unwrap();
     // What watches is not idle.
-    while places.make_room() {}
-    assert_eq!(sent_away(&all), [1, 2, 3]);
+    while places.make_room_at(later()) {}
+    assert_eq!(sent_away(&all), [1, 3]);
     // The place lasts as long as the stream, without its connection's task.
     drop(all);
     assert_eq!(places.connections(), 2);
@@ -193,7 +215,8 @@ fn every_place_is_given_back() {
         (state.subscriptions, state.watching, state.connections),
         (0, 0, 0)
     );
-    assert!(state.by_address.is_empty() && state.idle.is_empty());
+    assert!(state.by_address.is_empty());
+    assert!(state.silent.is_empty() && state.kept.is_empty());
 }
 
 fn churn(places: &Arc<Places>, seed: u64) {
@@ -201,7 +224,8 @@ fn churn(places: &Arc<Places>, seed: u64) {
     let (mut open, mut asking, mut watching) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..5_000 {
         match random.u8(..6) {
-            0 | 1 => open.push(connect(places, &format!("192.0.2.{}", random.u8(..3)))),
+            0 => open.push(connect(places, &format!("192.0.2.{}", random.u8(..3)))),
+            1 => open.push(connect_later(places)),
             2 if !open.is_empty() => asking.push(random.choice(&open).map(Place::ask)),
             3 if !open.is_empty() => watching.extend(places.watch(random.choice(&open)).ok()),
             4 if !asking.is_empty() => drop(asking.swap_remove(random.usize(..asking.len()))),
