@@ -297,3 +297,27 @@ fn c11_pipelined_requests_are_answered_in_order() {
         assert_eq!(answer.json()["id"], format!("n{n}"), "{}", answer.text());
     }
 }
+
+/// A body that is never read would stay where nothing bounds it.
+#[test]
+fn as_many_bodies_at_once_as_are_allowed() {
+    let hub = launch!("TIDINGS_LIMITS_PUBLISH_BODIES" = "2").start();
+    let mut watch = hub.watch("/t/a").opened();
+    let mut streams: Vec<Http> = (0..2)
+        .map(|_| chunked(&hub, "/t/a", "application/x-ndjson"))
+        .collect();
+    for stream in &mut streams {
+        stream.send_chunk(b"{\"data\":\"x\"}\n").expect("sent");
+        assert_eq!(watch.next().expect("an event").data, "x");
+    }
+    for (path, body) in [("/t/a", "x"), ("/events", "[]")] {
+        let answer = hub.post(path, body);
+        check_problem(&answer, 503, "busy");
+        assert!(answer.header("retry-after").is_some());
+    }
+    assert_eq!(hub.get("/readyz").status, 200);
+    let ended = streams.pop().expect("a stream").end_chunks();
+    assert_eq!(ended.json()["published"], 1);
+    assert_eq!(hub.post("/t/a", "y").status, 200);
+    assert_eq!(watch.next().expect("an event").data, "y");
+}

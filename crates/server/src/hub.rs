@@ -52,6 +52,8 @@ pub struct Hub {
     metrics: Metrics,
     /// Room for the bodies of publish requests, in KiB.
     bodies: Semaphore,
+    /// How many more bodies may be received at once.
+    receiving: Semaphore,
     /// Places for connections and streams.
     places: Arc<Places>,
     no_place_lines: NoPlaceLines,
@@ -97,6 +99,7 @@ impl Hub {
         let writer = Writer::spawn(store, now, deliver)?;
         let places = Places::new(&settings.limits);
         let bodies = Semaphore::new(settings.limits.publish_body_bytes.div_ceil(KIB));
+        let receiving = Semaphore::new(settings.limits.publish_bodies);
         tokio::spawn(report_findings(reader.clone(), metrics.findings.clone()));
         let drain = Drain::new(settings.drain_window);
         let hub = Arc::new(Self {
@@ -108,6 +111,7 @@ impl Hub {
             drain,
             metrics,
             bodies,
+            receiving,
             places,
             no_place_lines: NoPlaceLines::default(),
             pages: Arc::new(Semaphore::new(Self::page_permits(PAGES_BYTES))),
@@ -141,6 +145,19 @@ impl Hub {
             Ok(Ok(result)) => result.map_err(PublishError::Refused),
             Ok(Err(_)) | Err(_) => Err(PublishError::Unknown),
         }
+    }
+
+    /// A place among the bodies that are being received.
+    ///
+    /// # Errors
+    /// `503` if there is none: waiting for one would leave what has come of the
+    /// body in the window of HTTP/2, where nothing bounds it.
+    pub fn receive_body(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.receiving.try_acquire().map_err(|_| {
+            let detail = "as many bodies are being received as limits.publish_bodies allows; \
+                          publish again later";
+            Problem::new(Code::Busy, detail).closing()
+        })
     }
 
     /// Room for `bytes` of a body, within what all bodies together may hold.

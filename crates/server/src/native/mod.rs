@@ -75,9 +75,13 @@ pub async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Result<Reply,
         (Route::Topic(topic), &Method::POST | &Method::PUT)
             if head.method == Method::POST || is_stream(&head) =>
         {
+            let _receiving = hub.receive_body()?;
             publish::to_topic(hub, &head, body, publishable(&topic)?).await
         }
-        (Route::Events, &Method::POST) => publish::events(hub, &head, body).await,
+        (Route::Events, &Method::POST) => {
+            let _receiving = hub.receive_body()?;
+            publish::events(hub, &head, body).await
+        }
         // PUT is for streams alone, as `curl -T -` sends them.
         (Route::Topic(_), _) => Err(Problem::method_not_allowed("GET, HEAD, POST, PUT")),
         (Route::Events, _) => Err(Problem::method_not_allowed("GET, HEAD, POST")),
