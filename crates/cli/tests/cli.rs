@@ -152,9 +152,35 @@ fn the_printed_default_is_a_valid_configuration() {
         &checked,
         &[
             "ok: standard input",
+            "connections: ",
+            ", if the hub may open as many files as this process",
             "memory at worst: ",
+            "of selectors)",
             "history on disk: ",
         ],
+    );
+}
+
+/// Whoever names the numbers gets the arithmetic of these, wherever it is asked
+/// for; whoever names the memory gets as many places as that pays for.
+#[test]
+fn check_says_how_many_places_there_are() {
+    let check = |limits: &str, texts: &[&str]| {
+        let file = format!("[limits]\n{limits}\n");
+        let output = run_with(&["config", "check", "--config", "-"], &[], file.as_bytes());
+        check_succeeds(&output, texts);
+    };
+    check(
+        "connections = 2000000\nsubscriptions = 3000000",
+        &["connections: 2000000, streams: 3000000\n"],
+    );
+    check(
+        "subscriptions = 5000",
+        &["connections: ", ", streams: 5000\n"],
+    );
+    check(
+        "memory_bytes = \"1GiB\"",
+        &["connections: ", "memory at worst: "],
     );
 }
 

@@ -91,7 +91,11 @@ fn e8_more_streams_than_open_files_show_the_arithmetic() {
     check_refuses(
         &launch,
         2,
-        &["4000000000 + 128 for the hub itself = 4000000128"],
+        &[
+            "limits.subscriptions: the process may open ",
+            "connections 4000000064 + ",
+            " for the hub itself = 40000001",
+        ],
     );
 }
 
