@@ -24,8 +24,9 @@ enum Token {
 }
 
 /// A topic, split into what values are made of.
-pub(super) struct Tokens<'a> {
-    topic: &'a [u8],
+#[derive(Debug)]
+pub(super) struct Tokens {
+    topic: Box<[u8]>,
     kinds: Vec<Token>,
 }
 
@@ -41,7 +42,7 @@ pub(super) struct Reach {
 
 impl Reach {
     /// Only the place before the first of `len` bytes.
-    pub(super) fn start(len: usize) -> Self {
+    fn start(len: usize) -> Self {
         let mut reach = Self::none(len);
         reach.mark(0);
         reach
@@ -83,8 +84,8 @@ impl Reach {
     }
 }
 
-impl<'a> Tokens<'a> {
-    pub(super) fn of(topic: &'a str) -> Self {
+impl Tokens {
+    pub(super) fn of(topic: &str) -> Self {
         let topic = topic.as_bytes();
         let mut kinds = Vec::with_capacity(topic.len());
         while kinds.len() < topic.len() {
@@ -101,7 +102,19 @@ impl<'a> Tokens<'a> {
                 kinds.push(Token::of_byte(topic[at]));
             }
         }
-        Self { topic, kinds }
+        Self {
+            topic: topic.into(),
+            kinds,
+        }
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.topic
+    }
+
+    /// The place where a topic begins.
+    pub(super) fn start(&self) -> Reach {
+        Reach::start(self.topic.len())
     }
 
     /// Where `text` can end that begins at a place of `from`.

@@ -5,7 +5,7 @@ use crate::base::Base;
 use regex::bytes::{Regex, RegexBuilder};
 use std::fmt;
 use url::Url;
-use urlpattern::matcher::InnerMatcher;
+use urlpattern::matcher::{InnerMatcher, Matcher as ParsedMatcher};
 use urlpattern::regexp::RegExp;
 use urlpattern::{RegexSyntax, UrlPattern as Parsed, UrlPatternInit, UrlPatternOptions};
 
@@ -30,8 +30,8 @@ pub struct UrlPattern {
 pub enum InvalidUrlPattern {
     /// It breaks the syntax.
     Syntax,
-    /// A part of it has a custom regular expression, or so many groups, that
-    /// its program would be larger than [`UrlPattern::PROGRAM_BYTES`].
+    /// It has a custom regular expression, or so many groups, that its
+    /// programs would be larger than [`UrlPattern::PROGRAM_BYTES`].
     TooComplex,
 }
 
@@ -78,9 +78,10 @@ pub(super) struct TopicUrl {
 }
 
 impl UrlPattern {
-    /// The most memory that the program of one part of a pattern may take, in
-    /// bytes. It bounds the time of a match, too: that is at most proportional
-    /// to the program's size times the topic's length.
+    /// The most memory that the programs of a pattern may take, in bytes; the
+    /// parts that need one share it evenly. While they run they take up to
+    /// four times as much again. It bounds the time of a match, too: that is
+    /// at most proportional to the programs' size times the topic's length.
     pub const PROGRAM_BYTES: usize = 16 * 1024;
 
     /// Parses a pattern.
@@ -98,16 +99,45 @@ impl UrlPattern {
         }
         let parsed = Parsed::<Later>::parse(init, UrlPatternOptions::default())
             .map_err(|_| InvalidUrlPattern::Syntax)?;
+        let matchers = [
+            parsed.protocol.matcher,
+            parsed.username.matcher,
+            parsed.password.matcher,
+            parsed.hostname.matcher,
+            parsed.port.matcher,
+            parsed.pathname.matcher,
+            parsed.search.matcher,
+            parsed.hash.matcher,
+        ];
+        let is_program =
+            |matcher: &&ParsedMatcher<Later>| matches!(matcher.inner, InnerMatcher::RegExp { .. });
+        let programs = matchers.iter().filter(is_program).count();
+        let program_bytes = Self::PROGRAM_BYTES / programs.max(1);
+        let mut pieces = Vec::with_capacity(matchers.len());
+        for matcher in matchers {
+            pieces.push(Piece::of(matcher, program_bytes)?);
+        }
+        let pieces: [Piece; 8] = pieces.try_into().expect("one for each part");
+        let [
+            protocol,
+            username,
+            password,
+            hostname,
+            port,
+            pathname,
+            search,
+            hash,
+        ] = pieces;
         Ok(Self {
             text: text.into(),
-            protocol: Piece::of(parsed.protocol.matcher)?,
-            username: Piece::of(parsed.username.matcher)?,
-            password: Piece::of(parsed.password.matcher)?,
-            hostname: Piece::of(parsed.hostname.matcher)?,
-            port: Piece::of(parsed.port.matcher)?,
-            pathname: Piece::of(parsed.pathname.matcher)?,
-            search: Piece::of(parsed.search.matcher)?,
-            hash: Piece::of(parsed.hash.matcher)?,
+            protocol,
+            username,
+            password,
+            hostname,
+            port,
+            pathname,
+            search,
+            hash,
         })
     }
 
@@ -171,7 +201,7 @@ impl TopicUrl {
 }
 
 impl Piece {
-    fn of(matcher: urlpattern::matcher::Matcher<Later>) -> Result<Self, InvalidUrlPattern> {
+    fn of(matcher: ParsedMatcher<Later>, program_bytes: usize) -> Result<Self, InvalidUrlPattern> {
         let (prefix, suffix) = (matcher.prefix, matcher.suffix);
         let inner = match matcher.inner {
             InnerMatcher::Literal { literal } => {
@@ -188,7 +218,7 @@ impl Piece {
             InnerMatcher::SingleCapture { filter, .. } => Inner::Segment(filter),
             InnerMatcher::RegExp { regexp } => {
                 let regexp = regexp.map_err(|_| InvalidUrlPattern::Syntax)?;
-                Inner::Program(Box::new(regexp.compile()?))
+                Inner::Program(Box::new(regexp.compile(program_bytes)?))
             }
         };
         Ok(Self::Around {
@@ -240,20 +270,20 @@ impl Inner {
 struct Later(String);
 
 impl Later {
-    fn compile(&self) -> Result<Regex, InvalidUrlPattern> {
+    fn compile(&self, bytes: usize) -> Result<Regex, InvalidUrlPattern> {
         // The parts of a URL are ASCII, so that bytes do, and programs stay
         // small. Only `\p{…}` can't do without Unicode.
-        self.build(false).or_else(|error| match error {
-            InvalidUrlPattern::Syntax => self.build(true),
+        self.build(false, bytes).or_else(|error| match error {
+            InvalidUrlPattern::Syntax => self.build(true, bytes),
             InvalidUrlPattern::TooComplex => Err(error),
         })
     }
 
-    fn build(&self, unicode: bool) -> Result<Regex, InvalidUrlPattern> {
+    fn build(&self, unicode: bool, bytes: usize) -> Result<Regex, InvalidUrlPattern> {
         RegexBuilder::new(&self.0)
             .unicode(unicode)
-            .size_limit(UrlPattern::PROGRAM_BYTES)
-            .dfa_size_limit(8 * UrlPattern::PROGRAM_BYTES)
+            .size_limit(bytes)
+            .dfa_size_limit(2 * bytes)
             .nest_limit(32)
             .build()
             .map_err(|error| match error {
@@ -275,7 +305,7 @@ impl RegExp for Later {
     /// Asked only while a pattern is parsed: whether its protocol can be one
     /// of the special ones.
     fn matches<'a>(&self, text: &'a str) -> Option<Vec<Option<&'a str>>> {
-        let regex = self.compile().ok()?;
+        let regex = self.compile(UrlPattern::PROGRAM_BYTES).ok()?;
         regex.is_match(text.as_bytes()).then(Vec::new)
     }
 
@@ -408,6 +438,11 @@ mod tests {
                 "{pattern}"
             );
         }
+        let everywhere = "(a|b)://(a|b):(a|b)@(a|b).x:(1|2)/(a|b)?(a|b)#(a|b)";
+        assert!(UrlPattern::new(everywhere, &base).is_ok());
+        let everywhere = everywhere.replace("(a|b)", "([a-z]{30})");
+        let refused = UrlPattern::new(&everywhere, &base).unwrap_err();
+        assert_eq!(refused, InvalidUrlPattern::TooComplex);
         assert!(
             UrlPattern::new(&"/:x".repeat(1_000), &base).is_err(),
             "names twice"
