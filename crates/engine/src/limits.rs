@@ -90,6 +90,8 @@ pub struct Limits {
     /// Connections at once, watching or not; [`SPARE_CONNECTIONS`] of them never
     /// watch. Default 20,064.
     pub connections: usize,
+    /// Whether connections may speak TLS, which costs memory. Default no.
+    pub tls: bool,
     /// Subscriptions at once. Default 20,000.
     pub subscriptions: usize,
     /// Subscriptions at once of one address that isn't loopback; `None`: as
@@ -138,6 +140,7 @@ impl Default for Limits {
             publish_bodies: 1_024,
             tail_bytes: 32 * MIB,
             connections: 20_000 + SPARE_CONNECTIONS,
+            tls: false,
             subscriptions: 20_000,
             subscriptions_per_address: Some(10_000),
             selectors_per_subscription: 1_000,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 use tidings_engine::limits::{
     CONNECTION_BYTES, DATA_LINE_BYTES, EVENT_OVERHEAD_BYTES, EventTooLarge, SPARE_CONNECTIONS,
-    SUBSCRIPTION_BYTES, own_descriptors, wire_bytes,
+    SUBSCRIPTION_BYTES, TLS_BYTES, own_descriptors, wire_bytes,
 };
 use tidings_engine::{Event, Limits, Timestamp, Topic};
 
@@ -75,15 +75,28 @@ fn the_defaults_hold_together() {
 /// is said to.
 #[test]
 fn a_place_costs_what_is_said() {
-    let limits = Limits::default();
-    let more = Limits {
-        connections: limits.connections + 1,
-        subscriptions: limits.subscriptions + 1,
-        ..limits.clone()
+    for tls in [false, true] {
+        let limits = Limits {
+            tls,
+            ..Limits::default()
+        };
+        let more = Limits {
+            connections: limits.connections + 1,
+            subscriptions: limits.subscriptions + 1,
+            ..limits.clone()
+        };
+        assert_eq!(
+            more.worst_case_bytes() - limits.worst_case_bytes(),
+            limits.place_bytes()
+        );
+    }
+    let with = Limits {
+        tls: true,
+        ..Limits::default()
     };
     assert_eq!(
-        more.worst_case_bytes() - limits.worst_case_bytes(),
-        limits.place_bytes()
+        with.worst_case_bytes() - Limits::default().worst_case_bytes(),
+        20_064 * TLS_BYTES
     );
 }
 

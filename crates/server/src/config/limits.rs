@@ -125,6 +125,7 @@ impl Config {
             publish_queue_bytes: given.publish_queue_bytes.as_usize(),
             publish_body_bytes: given.publish_body_bytes.as_usize(),
             publish_bodies: given.publish_bodies,
+            tls: !self.tls.listen.is_empty(),
             tail_bytes: given.tail_bytes.as_usize(),
             selectors_per_subscription: given.selectors_per_subscription,
             query_bytes: given.query_bytes.as_usize(),
@@ -236,6 +237,15 @@ mod tests {
         .worst_case_bytes();
         assert_eq!(subscriptions as u64, ((1 << 30) - fixed) / place);
         assert_eq!(connections, subscriptions + 64);
+    }
+
+    #[test]
+    fn tls_costs_memory_where_it_is_spoken() {
+        let mut config = Config::default();
+        let without = config.engine_limits(machine(1024)).unwrap();
+        config.tls.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let with = config.engine_limits(machine(1024)).unwrap();
+        assert!(with.worst_case_bytes() > without.worst_case_bytes());
     }
 
     #[test]
