@@ -518,6 +518,7 @@ fn a22_a_watcher_that_reads_slowly_gets_everything_in_order() {
         "TIDINGS_LIMITS_TAIL_BYTES" = "64KiB",
         "TIDINGS_LIMITS_EVENT_WIRE_BYTES" = "64KiB",
         "TIDINGS_LIMITS_EVENT_DATA_BYTES" = "60KiB",
+        "TIDINGS_LIMITS_LAG" = "1GiB",
         "TIDINGS_STREAM_HEARTBEAT" = "1s"
     )
     .start();
@@ -539,6 +540,7 @@ fn a22_a_watcher_that_retention_overtakes_is_told() {
         "TIDINGS_LIMITS_TAIL_BYTES" = "64KiB",
         "TIDINGS_LIMITS_EVENT_WIRE_BYTES" = "64KiB",
         "TIDINGS_LIMITS_EVENT_DATA_BYTES" = "60KiB",
+        "TIDINGS_LIMITS_LAG" = "1GiB",
         "TIDINGS_RETENTION_EVENTS" = "10"
     )
     .start();
