@@ -220,6 +220,32 @@ fn a_long_history_is_read_slowly() {
     assert_eq!(watch.next().expect("an event").data, "live");
 }
 
+/// With a record that the socket didn't take, too.
+#[test]
+fn p12_a_watcher_that_takes_nothing_is_given_up() {
+    let identity = Identity::new();
+    let hub = identity
+        .shown_by(launch!("TIDINGS_LIMITS_STALL" = "1s"))
+        .start();
+    let trust = identity.trusted();
+    let mut stalled = watch(&hub, &trust, "/t/news", None).opened();
+    let mut reading = watch(&hub, &trust, "/t/news", None).opened();
+    let data = "x".repeat(500_000);
+    // More than the system keeps of what nobody reads.
+    for n in 0..40 {
+        post(&hub, &trust, &format!("{n}{data}"));
+        let event = reading.next().expect("an event");
+        assert!(event.data == format!("{n}{data}"), "event {n}");
+    }
+    hub.wait_for_metric("tidings_subscribers", 1);
+    // What it reads of it later, it resumes behind.
+    while stalled.next().is_some() {}
+    let seen = stalled.last_event_id().to_owned();
+    let mut resumed = watch(&hub, &trust, "/t/news", Some(&seen));
+    let rest: Vec<_> = resumed.events(1);
+    assert!(rest[0].data.ends_with(&data));
+}
+
 #[test]
 fn p15_a_stream_that_is_drained_ends_with_a_close_notify() {
     let identity = Identity::new();

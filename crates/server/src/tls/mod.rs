@@ -6,9 +6,6 @@
 //! requests; [`TlsSocket`] on one that doesn't block, for event streams, of
 //! which there are many. What TLS is, rustls knows.
 
-// What the lanes take from here.
-#![allow(dead_code, unused_imports)]
-
 mod acceptor;
 mod credentials;
 mod records;
@@ -17,7 +14,7 @@ mod stream;
 #[cfg(test)]
 pub mod testing;
 
-pub use acceptor::{Acceptor, HandshakeError};
+pub use acceptor::Acceptor;
 pub use records::{RECORD, Records};
 pub use socket::TlsSocket;
 pub use stream::TlsStream;

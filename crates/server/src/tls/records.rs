@@ -15,12 +15,11 @@ use std::sync::Arc;
 
 /// The most plaintext that goes into one record, in bytes (RFC 8446, 5.1).
 pub const RECORD: usize = 16 * 1024;
-/// The most bytes of the peer that may wait to become a record or a handshake
-/// message: one message of 64 KiB, which is rustls' own bound, in records of
-/// one byte each would be more, but nobody sends that.
-const MAX_INCOMING: usize = 128 * 1024;
 /// How many bytes of the peer are asked for at once: a record at most.
 const READ: usize = RECORD + OVERHEAD;
+/// The most bytes of the peer that may wait when more is read: a record, or a
+/// handshake message, however many records it comes in. A hello has 2 KiB.
+const MAX_INCOMING: usize = READ;
 /// What a record, or an alert, is larger than its content at most, in bytes.
 const OVERHEAD: usize = 256;
 
@@ -86,6 +85,7 @@ impl Records {
     ) -> io::Result<usize> {
         let kept = self.incoming.len();
         if kept >= MAX_INCOMING {
+            self.broken = true;
             return Err(ErrorKind::InvalidData.into());
         }
         self.incoming.resize(kept + READ, 0);
@@ -329,6 +329,18 @@ mod tests {
             assert!(records.receive(|_| Ok(1), |_| {}).is_err());
             assert_eq!(records.outgoing(), alert);
         }
+    }
+
+    /// A message that is announced with 60 KiB, by records of 1 KiB that are
+    /// all there and never enough.
+    #[test]
+    fn c23_a_hello_without_an_end_is_not_kept() {
+        let record = [&[22, 3, 1, 4, 0][..], &[0; 1024]].concat();
+        let mut bytes = record.repeat(60);
+        bytes[5..9].copy_from_slice(&[1, 0, 0xf0, 0]);
+        let (records, read) = fed(&bytes, 1000);
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::InvalidData);
+        assert!(records.buffered() <= 4 * READ, "{}", records.buffered());
     }
 
     #[test]

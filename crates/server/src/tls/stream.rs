@@ -7,9 +7,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How many encrypted bytes may wait for the socket before no more are taken.
-const WAITING: usize = 64 * 1024;
-
 /// A connection over the socket `S`.
 pub struct TlsStream<S> {
     socket: S,
@@ -142,16 +139,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let flushed = this.poll_records(cx)?;
-        if flushed.is_pending() && this.records.outgoing().len() >= WAITING {
-            return Poll::Pending;
-        }
+        ready!(this.poll_records(cx))?;
         let mut taken = 0;
-        while taken < bytes.len() && this.records.outgoing().len() < WAITING {
+        while taken < bytes.len() {
             taken += this.records.seal(&bytes[taken..])?;
+            // What the socket doesn't take now waits for the next write or flush.
+            if this.poll_records(cx)?.is_pending() {
+                break;
+            }
         }
-        // What the socket doesn't take now waits for the next write or flush.
-        let _ = this.poll_records(cx)?;
         Poll::Ready(Ok(taken))
     }
 
