@@ -52,10 +52,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("codec", &[]),
     ("engine", &["codec"]),
     ("mercure", &["codec", "engine"]),
+    ("auth", &["codec", "engine", "mercure"]),
     ("store", &["codec", "engine"]),
     ("server", &["codec", "engine", "store"]),
     ("eventsource", &["codec"]),
-    ("cli", &["codec", "server", "eventsource"]),
+    ("cli", &["auth", "codec", "server", "eventsource"]),
     ("sim", &["codec", "engine", "store", "server"]),
     ("testkit", &["codec"]),
     ("jsshell", &["codec", "eventsource"]),
@@ -166,6 +167,7 @@ fn what_is_pure_touches_nothing_outside() {
         "tokio",
     ];
     for pure in [
+        "auth/src",
         "codec/src",
         "engine/src",
         "eventsource/src/protocol",

@@ -1,0 +1,216 @@
+//! Keys that are fetched: what is known of each document, and when it may be
+//! asked for again. Who fetches is told what and when; nothing here waits.
+//!
+//! A token never leads to a request elsewhere: the places are those of the
+//! configuration, keys are found by (issuer, place, `kid`), and for tokens of
+//! an issuer that isn't configured nothing is ever asked for.
+
+use super::jwks::{self, InvalidJwks};
+use super::{Key, Roles, Strictness};
+use jsonwebtoken::Algorithm;
+use tidings_engine::Timestamp;
+
+/// The most documents of one hub.
+pub const MAX_SOURCES: usize = 32;
+/// A document is asked for at most so often, however many tokens name keys
+/// that it lacks, in milliseconds.
+pub const MIN_INTERVAL_MS: u64 = 30_000;
+/// A document older than this is fetched again, in milliseconds.
+pub const REFRESH_AFTER_MS: u64 = 10 * 60_000;
+/// The keys of a document that could not be fetched again for so long are
+/// believed no more, in milliseconds.
+pub const FORGET_AFTER_MS: u64 = 24 * 3_600_000;
+/// A fetch that has not ended after this long has failed, in milliseconds.
+pub const FLIGHT_MS: u64 = 15_000;
+
+/// A document of keys, as configured.
+#[derive(Debug, Clone)]
+pub struct KeySource {
+    /// Where it is fetched from.
+    pub url: String,
+    /// The `iss` it vouches for; `None` for all that no other key is
+    /// configured for. Without one a `kid` that it lacks leads to no fetch.
+    pub issuer: Option<String>,
+    /// The algorithms that its keys may be used with.
+    pub algorithms: Vec<Algorithm>,
+    /// How its tokens are read.
+    pub strictness: Strictness,
+    /// What its tokens may grant.
+    pub roles: Roles,
+}
+
+/// Names a [`KeySource`] of a [`KeyCache`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(usize);
+
+/// A document to be fetched, by GET and without following a redirect to
+/// another origin. [`KeyCache::finish`] takes what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetch {
+    /// Whose.
+    pub source: SourceId,
+    /// From where.
+    pub url: String,
+}
+
+/// The documents of a hub.
+#[derive(Debug, Default)]
+pub struct KeyCache {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    source: KeySource,
+    keys: Vec<Key>,
+    fetched: Option<Timestamp>,
+    attempted: Option<Timestamp>,
+    in_flight: bool,
+}
+
+impl KeyCache {
+    /// Nothing is known yet: [`Self::due`] names every document.
+    ///
+    /// # Errors
+    /// Gives the sources back if there are more than [`MAX_SOURCES`].
+    pub fn new(sources: Vec<KeySource>) -> Result<Self, Vec<KeySource>> {
+        if sources.len() > MAX_SOURCES {
+            return Err(sources);
+        }
+        let entry = |source| Entry {
+            source,
+            keys: Vec::new(),
+            fetched: None,
+            attempted: None,
+            in_flight: false,
+        };
+        Ok(Self {
+            entries: sources.into_iter().map(entry).collect(),
+        })
+    }
+
+    /// The documents that are to be fetched because of their age, and are
+    /// being fetched from now on.
+    pub fn due(&mut self, now: Timestamp) -> Vec<Fetch> {
+        let due = |(_, entry): &(usize, &Entry)| {
+            entry
+                .fetched
+                .is_none_or(|at| age(at, now) >= REFRESH_AFTER_MS)
+        };
+        let due: Vec<usize> = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter(due)
+            .map(|(index, _)| index)
+            .collect();
+        due.into_iter()
+            .filter_map(|index| self.begin(SourceId(index), now))
+            .collect()
+    }
+
+    /// Begins to fetch a document. `None` while somebody else does, and for
+    /// [`MIN_INTERVAL_MS`] after the last attempt.
+    pub fn begin(&mut self, source: SourceId, now: Timestamp) -> Option<Fetch> {
+        let entry = self.entries.get_mut(source.0)?;
+        if !entry.may_begin(now) {
+            return None;
+        }
+        entry.in_flight = true;
+        entry.attempted = Some(now);
+        Some(Fetch {
+            source,
+            url: entry.source.url.clone(),
+        })
+    }
+
+    /// Takes what came of a fetch: the document, or `None` for a failure of
+    /// whatever kind. Answers how many keys it has. After a failure the keys
+    /// of before stay until they are too old.
+    ///
+    /// # Errors
+    /// [`InvalidJwks`], and the keys of before stay.
+    pub fn finish(
+        &mut self,
+        source: SourceId,
+        document: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Result<usize, InvalidJwks> {
+        let Some(entry) = self.entries.get_mut(source.0) else {
+            return Ok(0);
+        };
+        entry.in_flight = false;
+        if let Some(document) = document {
+            let source = &entry.source;
+            let mut keys = jwks::parse(document, &source.algorithms, source.strictness)?;
+            for key in &mut keys {
+                key.issuer.clone_from(&source.issuer);
+                key.roles = source.roles;
+            }
+            entry.keys = keys;
+            entry.fetched = Some(now);
+        }
+        Ok(entry.keys.len())
+    }
+
+    /// Whether a document vouches for this issuer.
+    pub(crate) fn knows(&self, issuer: &str) -> bool {
+        self.of(Some(issuer)).next().is_some()
+    }
+
+    /// The keys for tokens of an issuer.
+    pub(crate) fn keys(&self, issuer: Option<&str>, now: Timestamp) -> impl Iterator<Item = &Key> {
+        self.of(issuer)
+            .flat_map(move |(_, entry)| entry.usable(now))
+    }
+
+    /// The document that may have a key `kid` of this issuer once it is
+    /// fetched: it isn't there yet, and may be fetched now or is being so.
+    pub(crate) fn lacking(
+        &self,
+        issuer: Option<&str>,
+        kid: Option<&str>,
+        now: Timestamp,
+    ) -> Option<SourceId> {
+        let lacks = |entry: &Entry| {
+            let keys = entry.usable(now);
+            let named = kid.filter(|_| entry.source.issuer.is_some());
+            let has = |kid| keys.iter().any(|key| key.key_id.as_deref() == Some(kid));
+            keys.is_empty() || named.is_some_and(|kid| !has(kid))
+        };
+        let mut of = self.of(issuer);
+        let found =
+            of.find(|(_, entry)| lacks(entry) && (entry.flies(now) || entry.may_begin(now)));
+        found.map(|(index, _)| SourceId(index))
+    }
+
+    fn of(&self, issuer: Option<&str>) -> impl Iterator<Item = (usize, &Entry)> {
+        let entries = self.entries.iter().enumerate();
+        entries.filter(move |(_, entry)| entry.source.issuer.as_deref() == issuer)
+    }
+}
+
+impl Entry {
+    fn usable(&self, now: Timestamp) -> &[Key] {
+        match self.fetched {
+            Some(at) if age(at, now) < FORGET_AFTER_MS => &self.keys,
+            _ => &[],
+        }
+    }
+
+    fn flies(&self, now: Timestamp) -> bool {
+        let long = |at| age(at, now) >= FLIGHT_MS;
+        self.in_flight && !self.attempted.is_some_and(long)
+    }
+
+    fn may_begin(&self, now: Timestamp) -> bool {
+        let recent = |at| age(at, now) < MIN_INTERVAL_MS;
+        !self.flies(now) && !self.attempted.is_some_and(recent)
+    }
+}
+
+/// How long ago that was. A clock that was set back makes things old, so that
+/// they are fetched again, and not eternal.
+fn age(then: Timestamp, now: Timestamp) -> u64 {
+    now.0.abs_diff(then.0)
+}

@@ -1,0 +1,74 @@
+//! The topic of an event, by what it is called on each face.
+
+use std::fmt;
+use tidings_engine::{Selector, Topic};
+use tidings_mercure::{Base, Subject, native, topic};
+
+/// A topic by both of its names, which are made from one here, so that they
+/// can't be of two topics.
+#[derive(Clone)]
+pub struct TopicName<'a> {
+    native: Option<Topic>,
+    mercure: Option<Box<str>>,
+    reserved: bool,
+    base: &'a Base,
+}
+
+impl<'a> TopicName<'a> {
+    /// A topic of the native face, or of the log. Whoever publishes natively
+    /// names no topic that begins with `$`.
+    pub fn native(topic: &Topic, base: &'a Base) -> Self {
+        Self {
+            native: Some(topic.clone()),
+            mercure: native::to_mercure(topic, base).map(String::into_boxed_str),
+            reserved: topic.is_reserved(),
+            base,
+        }
+    }
+
+    /// A topic of the Mercure face: any text.
+    pub fn mercure(text: &str, base: &'a Base) -> Self {
+        Self {
+            native: native::from_mercure(text, base),
+            mercure: Some(text.into()),
+            reserved: text == "*" || topic::is_reserved(text, base),
+            base,
+        }
+    }
+
+    /// Its native name: none if the log couldn't keep it.
+    pub fn as_native(&self) -> Option<&Topic> {
+        self.native.as_ref()
+    }
+
+    /// Its name on the Mercure face: none for the hub's own native topics.
+    pub fn as_mercure(&self) -> Option<&str> {
+        self.mercure.as_deref()
+    }
+
+    /// Whether only the hub publishes to it.
+    pub fn is_reserved(&self) -> bool {
+        self.reserved
+    }
+
+    pub(crate) fn subject(&self) -> Option<Subject<'_>> {
+        self.as_mercure().map(|text| Subject::new(text, self.base))
+    }
+}
+
+impl fmt::Debug for TopicName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TopicName")
+            .field("native", &self.native)
+            .field("mercure", &self.mercure)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether every native topic that the selector watches has a name on the
+/// Mercure face: all but the hub's own have.
+pub(crate) fn is_named_by_mercure(selector: &Selector) -> bool {
+    let mut segments = selector.as_str().split('/');
+    let first = segments.next().unwrap_or_default();
+    !first.starts_with('$') || first == native::OWN && segments.next().is_some()
+}

@@ -1,0 +1,161 @@
+//! What a token grants, read from its claims.
+
+pub mod grants;
+mod mercure;
+mod native;
+mod record;
+
+pub use record::{InvalidRecord, MAX_RECORD_BYTES};
+
+use crate::Refusal;
+use crate::claims::Registered;
+use crate::key::{Roles, Strictness};
+use crate::token::Kind;
+use grants::Grants;
+use serde_json::{Map, Value};
+use tidings_engine::Timestamp;
+use tidings_mercure::{Base, Subject};
+
+/// The most selectors of one list (Mercure #1260: without a bound, a token of a
+/// thousand selectors and an event of a thousand topics are a million matches).
+pub const MAX_SELECTORS: usize = 1000;
+/// The most entries of `authorization_details`.
+pub const MAX_DETAILS: usize = 100;
+/// The longest payload that is shown with a presence, as JSON, in bytes.
+pub const MAX_PAYLOAD_BYTES: usize = 4096;
+
+/// What a verified token grants, and who holds it.
+#[derive(Debug, Clone, Default)]
+pub struct Rights {
+    /// Where it may publish.
+    pub publish: Grants,
+    /// What it may watch.
+    pub subscribe: Grants,
+    /// What its claims say of the holder, for whoever may see who is present.
+    payloads: Vec<Payload>,
+    /// `sub`.
+    pub subject: Option<String>,
+    /// `iss`.
+    pub issuer: Option<String>,
+    /// `jti`.
+    pub token_id: Option<String>,
+    /// From then on it grants nothing. `None` for a token of a legacy key
+    /// without `exp`.
+    pub expires: Option<Timestamp>,
+    /// `iat`.
+    pub issued: Option<Timestamp>,
+}
+
+/// A payload for the subscriptions that these grants match.
+#[derive(Clone)]
+struct Payload {
+    of: Grants,
+    value: Value,
+}
+
+impl std::fmt::Debug for Payload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Payload")
+            .field("of", &self.of)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Rights {
+    /// What a presence shows for a subscription to `matcher`, the selector as
+    /// the watcher wrote it: the payload of the first entry that grants it.
+    pub fn payload(&self, matcher: &str, base: &Base) -> Option<&Value> {
+        let matcher = Subject::new(matcher, base);
+        let fits = |payload: &&Payload| payload.of.match_subject(&matcher);
+        self.payloads
+            .iter()
+            .find(fits)
+            .map(|payload| &payload.value)
+    }
+
+    /// Whether the token has expired.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|at| at <= now)
+    }
+
+    /// Whether these rights may replace those of a connection that stands: the
+    /// same issuer and the same subject, both named.
+    pub fn may_renew(&self, standing: &Self) -> bool {
+        self.subject.is_some() && self.subject == standing.subject && self.issuer == standing.issuer
+    }
+
+    pub(crate) fn restrict(&mut self, roles: Roles) {
+        if !roles.publish {
+            self.publish = Grants::default();
+        }
+        if !roles.subscribe {
+            self.subscribe = Grants::default();
+            self.payloads.clear();
+        }
+    }
+
+    pub(crate) fn identify(&mut self, claims: Registered, expires: Option<Timestamp>) {
+        self.subject = claims.subject;
+        self.issuer = claims.issuer;
+        self.token_id = claims.token_id;
+        self.issued = claims.issued;
+        self.expires = expires;
+    }
+
+    fn add_payload(&mut self, of: Grants, value: &Value) -> Result<(), Refusal> {
+        if value.to_string().len() > MAX_PAYLOAD_BYTES {
+            return Err(Refusal::Rights);
+        }
+        self.payloads.push(Payload {
+            of,
+            value: value.clone(),
+        });
+        Ok(())
+    }
+}
+
+/// Reads what the claims of a verified token grant.
+pub(crate) fn read(
+    claims: &Map<String, Value>,
+    kind: Kind,
+    strictness: Strictness,
+    base: &Base,
+) -> Result<Rights, Refusal> {
+    let mut rights = Rights::default();
+    let native = claims.get("tidings");
+    let details = claims.get("authorization_details");
+    let legacy = mercure::legacy_claim(claims);
+    // Each dialect of Mercure has its own kind of token. A token made for both
+    // has both claims, and counts as what its header says it is.
+    let access = kind == Kind::AccessToken;
+    let fitting = details.filter(|_| access);
+    let old = legacy.filter(|_| strictness == Strictness::Legacy && !access);
+    if native.is_none() && fitting.is_none() && old.is_none() {
+        if details.is_some() {
+            return Err(Refusal::NotAccessToken);
+        }
+        if legacy.is_some() {
+            return Err(Refusal::LegacyClaim);
+        }
+    }
+    if let Some(claim) = native {
+        native::read(claim, &mut rights)?;
+    }
+    if let Some(claim) = fitting {
+        mercure::read_details(claim, base, &mut rights)?;
+    }
+    if let Some(claim) = old {
+        mercure::read_legacy(claim, &mut rights)?;
+    }
+    Ok(rights)
+}
+
+/// A list of at most [`MAX_SELECTORS`] strings.
+fn strings(list: &Value) -> Result<Vec<&str>, Refusal> {
+    let list = list.as_array().ok_or(Refusal::Rights)?;
+    if list.len() > MAX_SELECTORS {
+        return Err(Refusal::TooMany);
+    }
+    let texts = list.iter().map(Value::as_str);
+    texts.map(|text| text.ok_or(Refusal::Rights)).collect()
+}

@@ -1,0 +1,76 @@
+//! Rights written down, for tickets.
+
+use super::grants::Grants;
+use super::{Payload, Rights};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tidings_engine::Timestamp;
+use tidings_mercure::Base;
+
+/// The longest record, in bytes: that of every token that is verified fits.
+pub const MAX_RECORD_BYTES: usize = 4 * crate::token::MAX_BYTES;
+
+/// What was read is no record of rights, or holds a pattern that isn't
+/// understood any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidRecord;
+
+type Written = Vec<(char, String)>;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    publish: Written,
+    subscribe: Written,
+    payloads: Vec<(Written, Value)>,
+    subject: Option<String>,
+    issuer: Option<String>,
+    token_id: Option<String>,
+    expires: Option<u64>,
+    issued: Option<u64>,
+}
+
+impl Rights {
+    /// Writes them down.
+    pub fn to_record(&self) -> Vec<u8> {
+        let payload = |payload: &Payload| (payload.of.written(), payload.value.clone());
+        let record = Record {
+            publish: self.publish.written(),
+            subscribe: self.subscribe.written(),
+            payloads: self.payloads.iter().map(payload).collect(),
+            subject: self.subject.clone(),
+            issuer: self.issuer.clone(),
+            token_id: self.token_id.clone(),
+            expires: self.expires.map(|at| at.0),
+            issued: self.issued.map(|at| at.0),
+        };
+        serde_json::to_vec(&record).unwrap_or_default()
+    }
+
+    /// Reads what [`Self::to_record`] wrote.
+    ///
+    /// # Errors
+    /// [`InvalidRecord`].
+    pub fn from_record(bytes: &[u8], base: &Base) -> Result<Self, InvalidRecord> {
+        let record: Record = serde_json::from_slice(bytes).map_err(|_| InvalidRecord)?;
+        let grants = |list: &Written| Grants::from_written(list, base).ok_or(InvalidRecord);
+        let payload = |(of, value): (Written, Value)| {
+            let of = grants(&of)?;
+            Ok(Payload { of, value })
+        };
+        Ok(Self {
+            publish: grants(&record.publish)?,
+            subscribe: grants(&record.subscribe)?,
+            payloads: record
+                .payloads
+                .into_iter()
+                .map(payload)
+                .collect::<Result<_, _>>()?,
+            subject: record.subject,
+            issuer: record.issuer,
+            token_id: record.token_id,
+            expires: record.expires.map(Timestamp),
+            issued: record.issued.map(Timestamp),
+        })
+    }
+}
