@@ -222,3 +222,29 @@ fn what_is_locked_for_npm_names_no_registry() {
         );
     }
 }
+
+/// ring, which is rarely released, comes with a feature of rustls or of what
+/// brings rustls along; aws-lc-rs is the one implementation.
+#[test]
+fn one_implementation_of_cryptography() {
+    let mut tree = std::process::Command::new(env!("CARGO"));
+    tree.args([
+        "tree",
+        "--quiet",
+        "--package",
+        "tidings",
+        "--edges",
+        "normal,build",
+    ]);
+    tree.args(["--target", "all", "--prefix", "none", "--format", "{p}"]);
+    let tree = tree.current_dir(root()).output().expect("cargo tree");
+    assert!(tree.status.success(), "{tree:?}");
+    let crates = String::from_utf8_lossy(&tree.stdout);
+    let has = |name: &str| {
+        crates
+            .lines()
+            .any(|line| line.starts_with(&format!("{name} v")))
+    };
+    assert!(has("aws-lc-rs"));
+    assert!(!has("ring"), "cargo tree --package tidings --invert ring");
+}

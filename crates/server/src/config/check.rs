@@ -25,6 +25,13 @@ pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
     if let Some((key, what)) = half_of_tls(config) {
         say(key, what.to_owned());
     }
+    let twice = |address: &&SocketAddr| address.port() != 0 && config.listen.contains(address);
+    if let Some(address) = config.tls.listen.iter().find(twice) {
+        say(
+            "tls.listen",
+            format!("{address} stands in listen too; an address is for HTTP or for HTTPS"),
+        );
+    }
     if let (Some((key, address)), false) = (config.exposed(), config.open) {
         say(
             key,

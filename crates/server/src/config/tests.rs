@@ -562,6 +562,11 @@ fn e8_tls_is_given_whole_or_not_at_all() {
         &[certificate, key],
         "tls.listen: no address is given for HTTPS",
     );
+    let taken = "listen = \"127.0.0.1:8080\"\n";
+    check(
+        &[taken, certificate, key],
+        "tidings.toml:2:10: 127.0.0.1:8080 stands in listen too",
+    );
     let open = "listen = \"0.0.0.0:8443\"\n";
     check(
         &[open, certificate, key],
