@@ -16,6 +16,8 @@ mod occasional;
 mod places;
 mod pulled;
 mod serve;
+#[cfg(test)]
+mod testing;
 mod ticks;
 mod tls;
 mod watch;

@@ -9,6 +9,8 @@ mod connection;
 mod door;
 mod lane;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 pub use door::Door;
 pub use lane::Lane;
