@@ -11,9 +11,9 @@ pub const LANE_BYTES: u64 = 2 * 1024;
 pub const HTTP2_STREAM_BYTES: u64 = 8 * 1024;
 /// What a subscription costs at most, whichever way it is carried.
 pub const SUBSCRIPTION_BYTES: u64 = max(LANE_BYTES, HTTP2_STREAM_BYTES);
-/// What TLS adds to a connection at most, in bytes: its state, a record that is
-/// being read, and what is written and waits for the peer.
-pub const TLS_BYTES: u64 = (8 + 16 + 64) * 1024;
+/// What TLS adds to a connection at most, in bytes: its state, and a record of
+/// 16 KiB and its frame each way.
+pub const TLS_BYTES: u64 = (8 + 17 + 17) * 1024;
 /// What a connection costs at most beside TLS and the streams and bodies on it,
 /// in bytes: hyper's state with its buffers, of which 27 KB were measured over
 /// HTTP/1.1 and 22 KB over HTTP/2, and a head that is being received or answered.
