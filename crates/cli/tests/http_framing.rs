@@ -111,6 +111,77 @@ fn c4_c5_exactly_one_host() {
     check_nothing_smuggled(&hub);
 }
 
+/// What asks for a stream is read by the hub itself: the rules are the same.
+#[test]
+fn c1_to_c10_requests_for_streams() {
+    let hub = launch!().start();
+    for (head, status, code) in [
+        ("GET /t/a HTTP/1.1\r\n", 400, "bad-request"),
+        (
+            "GET /t/a HTTP/1.1\r\nHost: HOST\r\nHost: HOST\r\n",
+            400,
+            "bad-request",
+        ),
+        ("GET /t/a HTTP/1.1\r\nHost: a b@c/\r\n", 400, "bad-request"),
+        (
+            "GET http://other.example/t/a HTTP/1.1\r\nHost: HOST\r\n",
+            400,
+            "bad-request",
+        ),
+        (
+            "GET /t/a HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1\r\n",
+            400,
+            "bad-request",
+        ),
+        (
+            "GET /t/a HTTP/1.1\r\nHost: HOST\r\nContent-Length: +0\r\n",
+            400,
+            "bad-request",
+        ),
+        (
+            "GET /t/a HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n",
+            400,
+            "bad-request",
+        ),
+        (
+            "GET /t/a HTTP/1.1\r\nHost: HOST\r\nExpect: x\r\n",
+            417,
+            "expectation-failed",
+        ),
+        (
+            "GET /t/a HTTP/1.1\r\nHost: HOST\r\n folded\r\n",
+            400,
+            "bad-request",
+        ),
+        (
+            "GET /t/a HTTP/1.1\r\nHost: HOST\r\nA : b\r\n",
+            400,
+            "bad-request",
+        ),
+        ("GET /t/a HTTP/1.1\nHost: HOST\r\n", 400, "bad-request"),
+        (
+            "GET /t/a HTTP/9.9\r\nHost: HOST\r\n",
+            505,
+            "version-not-supported",
+        ),
+    ] {
+        let request = format!("{head}Accept: text/event-stream\r\n\r\n");
+        for before in 0..2 {
+            let mut http = hub.http();
+            for _ in 0..before {
+                http.send(&bytes(&hub, FINE)).expect("sent");
+                assert_eq!(http.answer(false).expect("an answer").status, 200);
+            }
+            // Alone, so that it is nobody else's to read.
+            http.send(&bytes(&hub, &request)).expect("sent");
+            check_problem(&http.answer(false).expect("an answer"), status, code);
+            check_closed(&mut http);
+        }
+        check_refused(&hub, &request, status, code);
+    }
+    check_nothing_smuggled(&hub);
+}
+
 #[test]
 fn c6_c7_lines_and_names() {
     let hub = launch!().start();

@@ -18,6 +18,7 @@ use tidings_engine::stream::Terms;
 use tidings_engine::{Budget, Entry, Limits, LogId, Position, Selection, Timestamp, WireId};
 use tidings_store::{AppendError, Appended, Reader, Store, Writer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
 
 const KIB: usize = 1024;
 /// How many threads read the store for streams at once.
@@ -74,6 +75,25 @@ pub enum PublishError {
     Refused(AppendError),
 }
 
+/// Entries that the writer has.
+pub struct Submitted {
+    answer: oneshot::Receiver<Result<Vec<Appended>, AppendError>>,
+    deadline: Instant,
+}
+
+impl Submitted {
+    /// Where they stand, once they are durable.
+    ///
+    /// # Errors
+    /// [`PublishError`]; only after `Unknown` can they be in the log.
+    pub async fn done(self) -> Result<Vec<Appended>, PublishError> {
+        match timeout_at(self.deadline, self.answer).await {
+            Ok(Ok(result)) => result.map_err(PublishError::Refused),
+            Ok(Err(_)) | Err(_) => Err(PublishError::Unknown),
+        }
+    }
+}
+
 impl Hub {
     /// Starts the writer and the lanes. Must be called within a tokio runtime.
     ///
@@ -126,11 +146,17 @@ impl Hub {
     /// # Errors
     /// [`PublishError`]; only after `Unknown` can they be in the log.
     pub async fn publish(&self, entries: Vec<Entry>) -> Result<Vec<Appended>, PublishError> {
+        self.submit(entries).await?.done().await
+    }
+
+    /// Gives entries to the writer, which takes them in the order in which this
+    /// resolves, once those who watch have kept up.
+    ///
+    /// # Errors
+    /// [`PublishError::Busy`].
+    pub async fn submit(&self, entries: Vec<Entry>) -> Result<Submitted, PublishError> {
         let patience = self.settings.publish_timeout;
-        if tokio::time::timeout(patience, self.live.room())
-            .await
-            .is_err()
-        {
+        if timeout(patience, self.live.room()).await.is_err() {
             return Err(PublishError::Busy);
         }
         let (done, answer) = oneshot::channel();
@@ -141,10 +167,8 @@ impl Hub {
         self.writer
             .append(entries, done)
             .map_err(|_| PublishError::Busy)?;
-        match tokio::time::timeout(self.settings.publish_timeout, answer).await {
-            Ok(Ok(result)) => result.map_err(PublishError::Refused),
-            Ok(Err(_)) | Err(_) => Err(PublishError::Unknown),
-        }
+        let deadline = Instant::now() + self.settings.publish_timeout;
+        Ok(Submitted { answer, deadline })
     }
 
     /// A place among the bodies that are being received.
@@ -167,7 +191,7 @@ impl Hub {
     pub async fn reserve_body(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Problem> {
         let room = self.settings.limits.publish_body_bytes.div_ceil(KIB);
         let wanted = bytes.div_ceil(KIB).min(room) as u32;
-        match tokio::time::timeout(
+        match timeout(
             self.settings.publish_timeout,
             self.bodies.acquire_many(wanted),
         )
@@ -190,7 +214,7 @@ impl Hub {
     pub async fn reserve_page(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
         let wanted = Self::page_permits(bytes.min(PAGES_BYTES)) as u32;
         let room = Arc::clone(&self.pages).acquire_many_owned(wanted);
-        match tokio::time::timeout(self.settings.publish_timeout, room).await {
+        match timeout(self.settings.publish_timeout, room).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(Problem::new(
                 Code::Busy,

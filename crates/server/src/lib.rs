@@ -2,6 +2,7 @@
 //! history, resume. [`serve`] runs a whole hub from a [`config::Config`].
 
 pub mod config;
+mod connection;
 mod drain;
 mod health;
 mod http;

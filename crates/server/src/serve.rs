@@ -13,7 +13,6 @@ use std::time::Duration;
 use tidings_engine::{Limits, LogId};
 use tidings_store::{DirStorage, Identity, MemoryStorage, OpenError, Storage, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// How much longer than its window a drain may take.
@@ -126,10 +125,9 @@ async fn run(config: &Config, ready: impl FnOnce(&[Address])) -> Result<(), Serv
         listeners.push(listener.map_err(|error| ServeError::Listen(address, error))?);
     }
     let addresses: Vec<Address> = listeners.iter().map(Listener::address).collect();
-    let permits = Arc::new(Semaphore::new(connections));
     let mut running = JoinSet::new();
     for listener in listeners {
-        running.spawn(listener.run(Arc::clone(&permits)));
+        running.spawn(listener.run());
     }
     ready(&addresses);
     let urls: Vec<String> = addresses.iter().map(ToString::to_string).collect();

@@ -285,6 +285,16 @@ impl Http {
         Ok((length > 0).then_some(bytes))
     }
 
+    /// Reads so many bytes.
+    ///
+    /// # Errors
+    /// What the system says, or that there are fewer.
+    pub fn read_bytes(&mut self, len: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        self.stream.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Reads whatever is there; empty at the end.
     ///
     /// # Errors

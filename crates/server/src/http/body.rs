@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::SemaphorePermit;
@@ -16,6 +16,56 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long a whole body may take to arrive (bad-input row b23).
 const WHOLE_BODY_TIME: Duration = Duration::from_secs(30);
+
+/// The body of a request.
+pub enum RequestBody {
+    /// As it comes.
+    Incoming(Incoming),
+    /// All of it, once.
+    Whole(Bytes),
+}
+
+impl RequestBody {
+    /// No body.
+    pub fn none() -> Self {
+        Self::Whole(Bytes::new())
+    }
+}
+
+/// Reads a body that nobody needs to its end.
+pub async fn drained(mut body: RequestBody) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut *self {
+            Self::Incoming(incoming) => Pin::new(incoming).poll_frame(cx),
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Incoming(incoming) => incoming.is_end_stream(),
+            Self::Whole(bytes) => bytes.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Incoming(incoming) => incoming.size_hint(),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+        }
+    }
+}
 
 /// Refuses codings that we would have to undo (row b3).
 ///
@@ -50,7 +100,7 @@ pub fn essence(headers: &HeaderMap) -> String {
 /// `413` as soon as it is known to be larger than `max_bytes`, `408` if it is
 /// slow, `400` if it breaks off, `503` if there is no room.
 pub async fn read_whole(
-    mut body: Incoming,
+    mut body: RequestBody,
     max_bytes: usize,
     room: &mut Room<'_>,
 ) -> Result<Bytes, Problem> {
@@ -128,7 +178,7 @@ pub type Piece = Result<Option<Bytes>, Problem>;
 ///
 /// # Errors
 /// `408` after `silence` without a byte, `400` if it breaks off.
-pub async fn next_piece(body: &mut Incoming, silence: Duration) -> Piece {
+pub async fn next_piece(body: &mut RequestBody, silence: Duration) -> Piece {
     timeout(silence, next_data(body)).await.unwrap_or_else(|_| {
         let detail = format!(
             "nothing came for {} s; send comments or blank lines to keep a stream alive",
@@ -140,7 +190,7 @@ pub async fn next_piece(body: &mut Incoming, silence: Duration) -> Piece {
 
 /// The next piece if it is there already. Whoever gets `None` asks with
 /// [`next_piece`], which wakes them; this doesn't.
-pub fn piece_at_once(body: &mut Incoming) -> Option<Piece> {
+pub fn piece_at_once(body: &mut RequestBody) -> Option<Piece> {
     let next = pin!(next_data(body));
     match next.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(piece) => Some(piece),
@@ -148,7 +198,7 @@ pub fn piece_at_once(body: &mut Incoming) -> Option<Piece> {
     }
 }
 
-async fn next_data(body: &mut Incoming) -> Piece {
+async fn next_data(body: &mut RequestBody) -> Piece {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| {
             Problem::new(Code::BadRequest, "the body broke off or is badly framed").closing()

@@ -28,7 +28,7 @@ impl Cors {
     }
 
     /// Adds what lets the page of an allowed origin read the reply.
-    pub fn permit(&self, request: &HeaderMap, reply: &mut Reply) {
+    pub fn permit(&self, origin: Option<&HeaderValue>, reply: &mut Reply) {
         if self.origins.is_empty() {
             return;
         }
@@ -36,10 +36,7 @@ impl Cors {
         reply
             .headers_mut()
             .append(header::VARY, HeaderValue::from_static("Origin"));
-        if let Some(origin) = request
-            .get(header::ORIGIN)
-            .filter(|origin| self.allows(origin))
-        {
+        if let Some(origin) = origin.filter(|origin| self.allows(origin)) {
             reply
                 .headers_mut()
                 .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());

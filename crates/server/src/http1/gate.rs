@@ -1,11 +1,14 @@
 //! What of a connection's bytes may pass.
 
 use super::body::{Broken, Framing};
-use super::head::Progress;
+use super::head::{Head, Kind, Progress};
 use super::refusal::Refusal;
+use std::ops::Range;
 
 /// How HTTP/2 begins without TLS (RFC 9113, 3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How many whole requests pass at once at most.
+pub const MAX_WHOLE: usize = 64;
 
 /// Follows the requests of one connection.
 #[derive(Debug)]
@@ -19,6 +22,10 @@ enum State {
     /// Nothing of the connection has passed.
     Start,
     Head(Progress),
+    /// Before a head that is held back.
+    Held(Head),
+    /// Before a head that was held back and no longer is.
+    Released(Head),
     Body(Framing, Then),
     /// Behind the last request.
     Behind,
@@ -41,6 +48,21 @@ pub struct Verdict {
     pub pass: usize,
     /// Nothing passes behind them.
     pub end: Option<End>,
+    /// What of them is a publish request from its first byte to its last, in
+    /// their order; [`MAX_WHOLE`] at most. Then the rest is to be shown again
+    /// even if nothing comes.
+    pub whole: Vec<Whole>,
+}
+
+/// Where a whole request stands in the bytes that were shown.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// How many heads had passed before it.
+    pub number: usize,
+    /// Its head.
+    pub head: Range<usize>,
+    /// Where its body ends, which begins behind the head.
+    pub end: usize,
 }
 
 /// Why nothing more passes.
@@ -69,6 +91,28 @@ impl Gate {
         self.heads
     }
 
+    /// Whether the connection is one of HTTP/2.
+    pub fn is_http2(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// How long the head is that the next bytes are and that doesn't pass until
+    /// it is released: a [`Kind::Get`] with nothing behind it.
+    pub fn held(&self) -> Option<usize> {
+        match &self.state {
+            State::Held(head) => Some(head.len),
+            _ => None,
+        }
+    }
+
+    /// Lets the head that is held back pass, once the bytes are shown again.
+    pub fn release(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Shut) {
+            State::Held(head) => State::Released(head),
+            state => state,
+        };
+    }
+
     /// Whether a head has begun that has not ended; the empty line that some
     /// send behind a body begins none.
     pub fn is_within_head(&self, rest: &[u8]) -> bool {
@@ -82,38 +126,58 @@ impl Gate {
 
     /// Judges the bytes that have not passed yet.
     pub fn judge(&mut self, bytes: &[u8]) -> Verdict {
-        let mut pass = 0;
-        loop {
-            let rest = &bytes[pass..];
+        let mut verdict = Verdict {
+            pass: 0,
+            end: None,
+            whole: Vec::new(),
+        };
+        while verdict.whole.len() < MAX_WHOLE {
+            let pass = &mut verdict.pass;
+            let rest = &bytes[*pass..];
             let next = match &mut self.state {
                 State::Start if rest.len() < PREFACE.len() && PREFACE.starts_with(rest) => None,
                 State::Start if rest.starts_with(PREFACE) => Some(State::Open),
                 State::Start => Some(State::Head(Progress::default())),
                 State::Open => {
-                    pass = bytes.len();
+                    *pass = bytes.len();
                     None
                 }
-                State::Shut => None,
+                State::Shut | State::Held(_) => None,
                 State::Head(progress) => match progress.read(rest) {
                     Ok(None) => None,
-                    Ok(Some(head)) => {
-                        pass += head.len;
-                        self.heads += 1;
-                        let then = if head.last {
-                            Then::Nothing
-                        } else {
-                            Then::Another
-                        };
-                        Some(State::Body(head.framing, then))
+                    Ok(Some(head)) if head.kind == Kind::Get && head.len == rest.len() => {
+                        Some(State::Held(head))
                     }
-                    Err(refusal) => return self.shut(pass, End::Head(refusal)),
+                    Ok(Some(head)) => Some(State::Released(head)),
+                    Err(refusal) => return self.shut(verdict, End::Head(refusal)),
                 },
+                State::Released(head) => {
+                    let begin = *pass;
+                    *pass += head.len;
+                    if let Kind::Post(body) = head.kind
+                        && let Ok(body) = usize::try_from(body)
+                        && body <= rest.len() - head.len
+                    {
+                        verdict.whole.push(Whole {
+                            number: self.heads,
+                            head: begin..*pass,
+                            end: *pass + body,
+                        });
+                    }
+                    self.heads += 1;
+                    let then = if head.last {
+                        Then::Nothing
+                    } else {
+                        Then::Another
+                    };
+                    Some(State::Body(head.framing.clone(), then))
+                }
                 State::Behind if b"\r\n".starts_with(rest) => None,
-                State::Behind => return self.shut(pass, End::Behind),
+                State::Behind => return self.shut(verdict, End::Behind),
                 State::Body(framing, then) => match framing.take(rest, |_| {}) {
-                    Err(Broken) => return self.shut(pass, End::Body),
+                    Err(Broken) => return self.shut(verdict, End::Body),
                     Ok(len) => {
-                        pass += len;
+                        *pass += len;
                         framing.is_over().then(|| match then {
                             Then::Another => State::Head(Progress::default()),
                             Then::Nothing => State::Behind,
@@ -123,17 +187,31 @@ impl Gate {
             };
             match next {
                 Some(next) => self.state = next,
-                None => return Verdict { pass, end: None },
+                None => break,
             }
+        }
+        verdict
+    }
+
+    /// What passes of `bytes` if nothing is held back, and why no more does.
+    #[cfg(any(test, feature = "fuzz"))]
+    pub fn judge_all(&mut self, bytes: &[u8]) -> (usize, Option<End>) {
+        let mut pass = 0;
+        loop {
+            let verdict = self.judge(&bytes[pass..]);
+            pass += verdict.pass;
+            let more = self.held().is_some() || verdict.whole.len() == MAX_WHOLE;
+            if verdict.end.is_some() || !more {
+                return (pass, verdict.end);
+            }
+            self.release();
         }
     }
 
-    fn shut(&mut self, pass: usize, end: End) -> Verdict {
+    fn shut(&mut self, mut verdict: Verdict, end: End) -> Verdict {
         self.state = State::Shut;
-        Verdict {
-            pass,
-            end: Some(end),
-        }
+        verdict.end = Some(end);
+        verdict
     }
 }
 
@@ -147,10 +225,10 @@ mod tests {
         let (mut passed, mut came) = (0, 0);
         while came < bytes.len() {
             came = (came + size).min(bytes.len());
-            let verdict = gate.judge(&bytes[passed..came]);
-            passed += verdict.pass;
-            if verdict.end.is_some() {
-                return (passed, verdict.end);
+            let (pass, end) = gate.judge_all(&bytes[passed..came]);
+            passed += pass;
+            if end.is_some() {
+                return (passed, end);
             }
         }
         (passed, None)
@@ -238,6 +316,62 @@ mod tests {
     #[test]
     fn c12_an_upgrade_is_a_request_like_others() {
         check_passes("GET / HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\nConnection: upgrade, x\r\n\r\n");
+    }
+
+    #[test]
+    fn a_get_with_nothing_behind_it_is_held_back() {
+        const GET: &str = "GET /t/a HTTP/1.1\r\nHost: h\r\n\r\n";
+        for (bytes, held) in [
+            (GET.to_owned(), Some((0, GET.len()))),
+            (format!("{FINE}{GET}"), Some((FINE.len(), GET.len()))),
+            (format!("{GET}\r\n"), None),
+            (format!("{GET}{GET}"), Some((GET.len(), GET.len()))),
+            (GET[..GET.len() - 1].to_owned(), None),
+            (GET.replace("GET", "HEAD"), None),
+            (GET.replace("1.1", "1.0"), None),
+            (GET.replace("Host", "Content-Length: 0\r\nHost"), None),
+            (GET.replace("Host", "Content-Length: 1\r\nHost"), None),
+            (
+                GET.replace("Host", "Transfer-Encoding: chunked\r\nHost"),
+                None,
+            ),
+            (GET.replace("Host", "Expect: 100-continue\r\nHost"), None),
+        ] {
+            let mut gate = Gate::new();
+            let verdict = gate.judge(bytes.as_bytes());
+            let got = gate.held().map(|len| (verdict.pass, len));
+            assert_eq!(got, held, "{bytes}");
+            if let Some((pass, len)) = held {
+                let rest = &bytes.as_bytes()[pass..];
+                assert_eq!(gate.judge(rest).pass, 0, "{bytes}");
+                gate.release();
+                assert_eq!(gate.judge(rest).pass, len, "{bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn c11_whole_publish_requests_are_found() {
+        let chunked = "POST /t/a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+        let empty = "POST /t/a HTTP/1.1\r\nHost: h\r\n\r\n";
+        let part = &FINE[..FINE.len() - 1];
+        let all = format!("{FINE}\r\n{empty}{chunked}{FINE}{part}");
+        let mut gate = Gate::new();
+        let found = gate.judge(all.as_bytes()).whole;
+        let texts: Vec<_> = found
+            .iter()
+            .map(|whole| (whole.number, &all[whole.head.start..whole.end]))
+            .collect();
+        let spaced = format!("\r\n{empty}");
+        assert_eq!(texts, [(0, FINE), (1, spaced.as_str()), (3, FINE)]);
+        let many = FINE.repeat(2 * MAX_WHOLE + 1);
+        let (mut gate, mut passed) = (Gate::new(), 0);
+        for expect in [MAX_WHOLE, MAX_WHOLE, 1, 0] {
+            let verdict = gate.judge(&many.as_bytes()[passed..]);
+            assert_eq!(verdict.whole.len(), expect);
+            passed += verdict.pass;
+        }
+        assert_eq!(passed, many.len());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::body::Framing;
 use super::refusal::Refusal;
-use http::Uri;
+use http::{HeaderName, HeaderValue, Method, Request, Uri, request};
 
 /// How many bytes a head may have: room for a query of the longest length and
 /// the usual headers.
@@ -26,6 +26,20 @@ pub struct Head {
     /// Whether it is the last request of its connection (RFC 9112, 9.6): what
     /// stands behind its body is nobody's request.
     pub last: bool,
+    /// What may be done with it before anyone else has read it.
+    pub kind: Kind,
+}
+
+/// What a head asks for, roughly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A `GET` of HTTP/1.1 that says nothing of a body.
+    Get,
+    /// A `POST` of HTTP/1.1 with a body of this many bytes, which come without
+    /// being asked for.
+    Post(u64),
+    /// Anything else.
+    Other,
 }
 
 /// How much of an unfinished head has been looked at, so that one that comes
@@ -57,12 +71,8 @@ impl Progress {
         match end {
             Some(end) if end <= MAX_HEAD => {
                 *self = Self::default();
-                let (framing, last) = check_head(&bytes[skipped..end])?;
-                Ok(Some(Head {
-                    len: end,
-                    framing,
-                    last,
-                }))
+                let head = check_head(&bytes[skipped..end])?;
+                Ok(Some(Head { len: end, ..head }))
             }
             None if bytes.len() <= MAX_HEAD => Ok(None),
             // Which of the two is too long is worth telling.
@@ -141,8 +151,27 @@ fn check_request_line(line: &[u8]) -> Result<(), Refusal> {
     }
 }
 
-/// Which body follows a whole head, and whether a request may follow that.
-fn check_head(head: &[u8]) -> Result<(Framing, bool), Refusal> {
+/// The request that a head is of, for one that [`Progress::read`] has found to
+/// keep the rules and to be a [`Kind::Get`] or a [`Kind::Post`]. `None` if
+/// there is something in it that only another reader understands.
+pub fn request(head: &[u8]) -> Option<request::Parts> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut parsed = httparse::Request::new(&mut headers);
+    parsed.parse(head).ok()?;
+    let mut request = Request::new(());
+    *request.method_mut() = Method::from_bytes(parsed.method?.as_bytes()).ok()?;
+    *request.uri_mut() = Uri::try_from(parsed.path?).ok()?;
+    request.headers_mut().reserve(parsed.headers.len());
+    for header in parsed.headers.iter() {
+        let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+        let value = HeaderValue::from_bytes(header.value).ok()?;
+        request.headers_mut().append(name, value);
+    }
+    Some(request.into_parts().0)
+}
+
+/// Whether a whole head keeps the rules, and what it says of what follows.
+fn check_head(head: &[u8]) -> Result<Head, Refusal> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(head) {
@@ -155,7 +184,7 @@ fn check_head(head: &[u8]) -> Result<(Framing, bool), Refusal> {
     }
     let is_1_0 = request.version == Some(0);
     let (mut length, mut coding) = (None, false);
-    let (mut closes, mut stays) = (false, !is_1_0);
+    let (mut closes, mut stays, mut expects) = (false, !is_1_0, false);
     for header in request.headers {
         if header.name.len() > MAX_NAME {
             return Err(Refusal::TooLarge);
@@ -173,14 +202,27 @@ fn check_head(head: &[u8]) -> Result<(Framing, bool), Refusal> {
         } else if header.name.eq_ignore_ascii_case("connection") {
             closes |= lists(header.value, b"close");
             stays |= lists(header.value, b"keep-alive");
+        } else if header.name.eq_ignore_ascii_case("expect") {
+            expects = true;
         }
     }
+    let kind = match (request.method, length) {
+        _ if is_1_0 || coding || expects => Kind::Other,
+        (Some("GET"), None) => Kind::Get,
+        (Some("POST"), length) => Kind::Post(length.unwrap_or(0)),
+        _ => Kind::Other,
+    };
     let framing = match (length, coding) {
         (Some(_), true) => return Err(Refusal::TwoFramings),
         (None, true) => Framing::chunked(),
         (length, false) => Framing::Length(length.unwrap_or(0)),
     };
-    Ok((framing, closes || !stays))
+    Ok(Head {
+        len: head.len(),
+        framing,
+        last: closes || !stays,
+        kind,
+    })
 }
 
 fn digits(value: &[u8]) -> Option<u64> {

@@ -19,8 +19,10 @@ mod head;
 pub mod oracle;
 mod refusal;
 mod requests;
+pub(crate) mod wire;
 
 pub use body::{Broken, Chunked, Framing};
-pub(crate) use gated::Gated;
+pub use gate::PREFACE;
+pub(crate) use gated::{First, Gated};
 pub(crate) use refusal::Refusal;
-pub(crate) use requests::Requests;
+pub(crate) use requests::{Answering, Requests};

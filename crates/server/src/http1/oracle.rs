@@ -87,10 +87,10 @@ fn pass(pieces: &[&[u8]]) -> (Vec<u8>, Option<End>) {
     let (mut passed, mut held) = (Vec::new(), Vec::new());
     for piece in pieces {
         held.extend_from_slice(piece);
-        let verdict = gate.judge(&held);
-        passed.extend(held.drain(..verdict.pass));
-        if verdict.end.is_some() {
-            return (passed, verdict.end);
+        let (pass, end) = gate.judge_all(&held);
+        passed.extend(held.drain(..pass));
+        if end.is_some() {
+            return (passed, end);
         }
     }
     (passed, None)

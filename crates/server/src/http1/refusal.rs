@@ -1,7 +1,9 @@
 //! Why a request can't be read on, and what its sender is told.
 
-use crate::http::{Code, Problem};
-use std::fmt::Write;
+use super::wire;
+use crate::http::{Code, Problem, respond};
+use bytes::Bytes;
+use std::time::SystemTime;
 
 /// What is wrong with a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,20 +83,7 @@ impl Refusal {
     }
 
     /// The whole answer, after which the connection is closed.
-    pub fn response(self) -> Vec<u8> {
-        let problem = self.problem();
-        let status = problem.code.status();
-        let document = problem.to_json();
-        let mut answer = String::new();
-        // Writing to a String can't fail.
-        let _ = write!(
-            answer,
-            "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n\
-             content-length: {}\r\nconnection: close\r\n\r\n{document}",
-            status.as_u16(),
-            status.canonical_reason().unwrap_or(""),
-            document.len(),
-        );
-        answer.into_bytes()
+    pub fn response(self) -> Bytes {
+        wire::whole(respond::problem(&self.problem()), SystemTime::now())
     }
 }

@@ -1,10 +1,9 @@
 //! Admission: from what a publisher sent to a valid event of the log.
 
-use crate::http::{Code, Problem, Reply, respond};
-use crate::hub::{Hub, PublishError};
-use http::{HeaderMap, StatusCode};
+use crate::http::{Code, Problem};
+use crate::hub::PublishError;
+use http::HeaderMap;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
 use tidings_engine::limits::IDEMPOTENCY_KEY_BYTES;
 use tidings_engine::{Entry, Event, IdempotencyKey, Limits, Topic, publish};
 use tidings_store::{AppendError, Appended};
@@ -115,24 +114,6 @@ impl Key {
 pub fn entry(event: Event, key: Option<&Key>, number: u64) -> Entry {
     let key = key.map(|key| key.number(number, &event));
     event.into_entry(crate::hub::now(), key)
-}
-
-/// The answer to a single event.
-pub async fn publish_one(
-    hub: &Arc<Hub>,
-    event: Event,
-    key: Option<&Key>,
-) -> Result<Reply, Problem> {
-    let topic = event.topic.clone();
-    let appended = hub
-        .publish(vec![entry(event, key, 0)])
-        .await
-        .map_err(|error| refusal(&error))?;
-    let id = id_of(appended.last());
-    Ok(respond::json(
-        StatusCode::OK,
-        &serde_json::json!({ "id": id, "topic": topic.as_str() }),
-    ))
 }
 
 /// The id of an appended event, as JSON.

@@ -12,12 +12,13 @@ mod watch;
 
 pub use refusal::{NoPlaceLines, SoftRefusal};
 
+use crate::http::accept;
+use crate::http::body::RequestBody;
 use crate::http::{Code, Problem, Reply, query, respond};
 use crate::hub::Hub;
 use crate::{health, metrics};
 use http::{Method, Request, StatusCode, request};
 use http_body::Body;
-use hyper::body::Incoming;
 use std::sync::Arc;
 use tidings_engine::Topic;
 
@@ -54,18 +55,49 @@ pub fn is_exempt(path: &str) -> bool {
     matches!(path, "/livez" | "/readyz" | "/healthz")
 }
 
-/// Answers a request that the guard has let pass.
+/// Whether a request reads a topic and would be answered by an event stream,
+/// if it is granted.
+pub fn may_watch(head: &request::Parts) -> bool {
+    let path = head.uri.path();
+    (path.starts_with("/t/") || path == "/events")
+        && accept::negotiate(&head.headers) == Some(accept::Form::Stream)
+}
+
+/// How far a request is.
+pub enum Begun {
+    /// This is the answer.
+    Answered(Reply),
+    /// Its events wait for the disk, in their place before those of requests
+    /// that are begun later.
+    Submitted(publish::Submitted),
+}
+
+impl Begun {
+    /// The answer, once the disk has taken the events.
+    ///
+    /// # Errors
+    /// The problem to answer with.
+    pub async fn answer(self) -> Result<Reply, Problem> {
+        match self {
+            Self::Answered(reply) => Ok(reply),
+            Self::Submitted(submitted) => submitted.answer().await,
+        }
+    }
+}
+
+/// Begins to answer a request that the guard has let pass: as far as the order
+/// of the log asks for.
 ///
 /// # Errors
 /// The problem to answer with.
-pub async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Result<Reply, Problem> {
+pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begun, Problem> {
     let route = route(request.uri().path())?;
     let (head, body) = request.into_parts();
     let read_only = matches!(head.method, Method::GET | Method::HEAD);
     if read_only {
         refuse_body(&body)?;
     }
-    match (route, &head.method) {
+    let reply = match (route, &head.method) {
         (Route::Page, _) if read_only => Ok(page::reply()),
         (Route::Live, _) if read_only => Ok(respond::whole(StatusCode::OK, "text/plain", "ok\n")),
         (Route::Ready, _) if read_only => Ok(health::ready(hub)),
@@ -76,27 +108,29 @@ pub async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Result<Reply,
             if head.method == Method::POST || is_stream(&head) =>
         {
             let _receiving = hub.receive_body()?;
-            publish::to_topic(hub, &head, body, publishable(&topic)?).await
+            return publish::to_topic(hub, &head, body, publishable(&topic)?).await;
         }
         (Route::Events, &Method::POST) => {
             let _receiving = hub.receive_body()?;
-            publish::events(hub, &head, body).await
+            return publish::events(hub, &head, body).await;
         }
         // PUT is for streams alone, as `curl -T -` sends them.
         (Route::Topic(_), _) => Err(Problem::method_not_allowed("GET, HEAD, POST, PUT")),
         (Route::Events, _) => Err(Problem::method_not_allowed("GET, HEAD, POST")),
         _ => Err(Problem::method_not_allowed("GET, HEAD")),
-    }
+    };
+    reply.map(Begun::Answered)
 }
 
-/// `curl -T -` sends a stream with PUT.
-fn is_stream(head: &request::Parts) -> bool {
+/// Whether the body of a publish request is one of events, to be taken in as it
+/// comes. `curl -T -` sends it with PUT.
+pub fn is_stream(head: &request::Parts) -> bool {
     publish::BodyKind::of(&head.headers) != publish::BodyKind::Data
 }
 
 /// A request that only reads has no body (bad-input row a19); what follows on
 /// the connection could be anything.
-fn refuse_body(body: &Incoming) -> Result<(), Problem> {
+fn refuse_body(body: &RequestBody) -> Result<(), Problem> {
     if body.is_end_stream() {
         return Ok(());
     }

@@ -1,18 +1,19 @@
 //! Publishing: one event as a body, events as JSON, or a stream of events.
 
+use super::Begun;
 use super::admit::{self, Key, Labels};
 use super::publish_stream::{self, Ingest};
 use super::{event_json, publishable};
-use crate::http::body::Room;
+use crate::http::body::{RequestBody, Room};
 use crate::http::query::Query;
 use crate::http::{Code, Problem, Reply, body, respond};
-use crate::hub::Hub;
+use crate::hub::{self, Hub};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, request};
-use hyper::body::Incoming;
 use serde_json::json;
 use std::sync::Arc;
-use tidings_engine::Topic;
+use tidings_engine::{Entry, Event, Topic};
+use tidings_store::Appended;
 
 /// What a body is, by its `Content-Type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +44,9 @@ impl BodyKind {
 pub async fn to_topic(
     hub: &Arc<Hub>,
     head: &request::Parts,
-    body: Incoming,
+    body: RequestBody,
     topic: Topic,
-) -> Result<Reply, Problem> {
+) -> Result<Begun, Problem> {
     body::check_coding(&head.headers)?;
     let query = Query::parse(head.uri.query(), hub.settings().limits.query_bytes)?;
     let key = Key::of(&head.headers)?;
@@ -61,7 +62,8 @@ pub async fn to_topic(
             Some("id") => true,
             Some(_) => return Err(Problem::new(Code::BadRequest, "'keep' can only be 'id'")),
         };
-        return publish_stream::run(Ingest::new(hub, kind, Some(topic), key, keep_ids), body).await;
+        let ingest = Ingest::new(hub, kind, Some(topic), key, keep_ids);
+        return publish_stream::run(ingest, body).await.map(Begun::Answered);
     }
     let labels = Labels {
         event: query.one("event")?,
@@ -71,7 +73,7 @@ pub async fn to_topic(
     let mut room = Room::new(hub);
     let data = read_text(body, hub.settings().limits.event_data_bytes, &mut room).await?;
     let event = admit::event(topic, data, labels, &hub.settings().limits)?;
-    admit::publish_one(hub, event, key.as_ref()).await
+    Submitted::one(hub, event, key.as_ref()).await
 }
 
 /// `POST /events`.
@@ -81,15 +83,15 @@ pub async fn to_topic(
 pub async fn events(
     hub: &Arc<Hub>,
     head: &request::Parts,
-    body: Incoming,
-) -> Result<Reply, Problem> {
+    body: RequestBody,
+) -> Result<Begun, Problem> {
     body::check_coding(&head.headers)?;
     let key = Key::of(&head.headers)?;
     match body::essence(&head.headers).as_str() {
         "application/json" => {}
         "application/x-ndjson" => {
-            return publish_stream::run(Ingest::new(hub, BodyKind::Ndjson, None, key, true), body)
-                .await;
+            let ingest = Ingest::new(hub, BodyKind::Ndjson, None, key, true);
+            return publish_stream::run(ingest, body).await.map(Begun::Answered);
         }
         _ => {
             let detail = "/events takes application/json or application/x-ndjson; any data goes to /t/{topic}";
@@ -110,25 +112,64 @@ pub async fn events(
         })?);
     }
     if !many {
-        return admit::publish_one(hub, events.remove(0), key.as_ref()).await;
+        return Submitted::one(hub, events.remove(0), key.as_ref()).await;
     }
     let entries: Vec<_> = (0..)
         .zip(events)
         .map(|(n, event)| admit::entry(event, key.as_ref(), n))
         .collect();
-    let appended = match entries.is_empty() {
-        true => Vec::new(),
-        false => hub
-            .publish(entries)
-            .await
-            .map_err(|error| admit::refusal(&error))?,
-    };
+    Submitted::many(hub, entries).await
+}
+
+/// Events of a request that wait for the disk.
+pub struct Submitted {
+    events: hub::Submitted,
+    /// Where there is one event, and not a batch: its topic.
+    topic: Option<Topic>,
+}
+
+impl Submitted {
+    async fn one(hub: &Hub, event: Event, key: Option<&Key>) -> Result<Begun, Problem> {
+        let topic = Some(event.topic.clone());
+        let events = hub.submit(vec![admit::entry(event, key, 0)]).await;
+        let events = events.map_err(|error| admit::refusal(&error))?;
+        Ok(Begun::Submitted(Self { events, topic }))
+    }
+
+    async fn many(hub: &Hub, entries: Vec<Entry>) -> Result<Begun, Problem> {
+        if entries.is_empty() {
+            return Ok(Begun::Answered(published(&[])));
+        }
+        let events = hub.submit(entries).await;
+        let events = events.map_err(|error| admit::refusal(&error))?;
+        let topic = None;
+        Ok(Begun::Submitted(Self { events, topic }))
+    }
+
+    /// The answer, once the disk has taken them.
+    ///
+    /// # Errors
+    /// The problem to answer with.
+    pub async fn answer(self) -> Result<Reply, Problem> {
+        let appended = self.events.done().await;
+        let appended = appended.map_err(|error| admit::refusal(&error))?;
+        let Some(topic) = self.topic else {
+            return Ok(published(&appended));
+        };
+        let id = admit::id_of(appended.last());
+        let answer = json!({ "id": id, "topic": topic.as_str() });
+        Ok(respond::json(StatusCode::OK, &answer))
+    }
+}
+
+/// The answer to a batch.
+fn published(appended: &[Appended]) -> Reply {
     let ids: Vec<&str> = appended
         .iter()
         .map(|appended| appended.id.as_str())
         .collect();
     let answer = json!({ "published": ids.len(), "last_id": ids.last(), "ids": ids });
-    Ok(respond::json(StatusCode::OK, &answer))
+    respond::json(StatusCode::OK, &answer)
 }
 
 /// Parses a body; a large one where it keeps no stream waiting.
@@ -155,7 +196,7 @@ pub fn from_json(
     hub: &Hub,
     parsed: event_json::JsonEvent,
     topic: Option<&Topic>,
-) -> Result<tidings_engine::Event, Problem> {
+) -> Result<Event, Problem> {
     let topic = match (topic, &parsed.topic) {
         (Some(topic), None) => topic.clone(),
         (None, Some(own)) => publishable(own)?,
@@ -177,7 +218,7 @@ pub fn from_json(
 
 /// Reads a body that is text.
 async fn read_text(
-    body: Incoming,
+    body: RequestBody,
     max_bytes: usize,
     room: &mut Room<'_>,
 ) -> Result<String, Problem> {

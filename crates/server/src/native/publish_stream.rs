@@ -4,11 +4,10 @@
 use super::admit::{self, Key, Labels};
 use super::event_json;
 use super::publish::{BodyKind, from_json};
-use crate::http::body::Room;
+use crate::http::body::{RequestBody, Room};
 use crate::http::{Code, Problem, Reply, body, respond};
 use crate::hub::{Hub, PublishError};
 use http::StatusCode;
-use hyper::body::Incoming;
 use serde_json::json;
 use std::pin::pin;
 use std::sync::Arc;
@@ -97,7 +96,7 @@ impl<'h> Ingest<'h> {
     async fn take(
         &mut self,
         piece: &[u8],
-        body: &mut Incoming,
+        body: &mut RequestBody,
     ) -> Result<Option<body::Piece>, Problem> {
         let mut taken = piece.len();
         let mut parsed = self.parse(piece);
@@ -193,7 +192,7 @@ impl<'h> Ingest<'h> {
 ///
 /// # Errors
 /// The problem to answer with; it tells how much was published before it.
-pub async fn run(mut ingest: Ingest<'_>, mut body: Incoming) -> Result<Reply, Problem> {
+pub async fn run(mut ingest: Ingest<'_>, mut body: RequestBody) -> Result<Reply, Problem> {
     let silence = ingest.hub.settings().limits.publish_silence;
     let mut drain = pin!(ingest.hub.drain().moment());
     let mut found = None;
