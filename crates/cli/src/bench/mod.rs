@@ -67,6 +67,9 @@ pub struct BenchArgs {
     /// How events are published
     #[arg(long, value_enum, default_value_t = Feed::Post)]
     feed: Feed,
+    /// With POSTs: how many a publisher sends before it waits for their answers
+    #[arg(long, value_name = "P", default_value_t = 1, value_parser = positive)]
+    pipeline: usize,
     /// With --feed ndjson: the topic that each event names, with {} as above
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
@@ -114,6 +117,7 @@ pub struct Run {
     payload: Payload,
     rate: f64,
     feed: Feed,
+    pipeline: usize,
     topic: Option<String>,
     headers: HeaderMap,
     began: Instant,
@@ -146,6 +150,7 @@ impl Run {
             payload: Payload::new(std::process::id(), args.size as usize),
             rate: args.rate,
             feed: args.feed,
+            pipeline: args.pipeline,
             topic: args.topic.clone(),
             headers: request::headers(&args.header)?,
             began: Instant::now(),

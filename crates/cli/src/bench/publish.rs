@@ -73,22 +73,50 @@ struct Connection<'a> {
 }
 
 impl Connection<'_> {
+    /// As many at once as may be without an answer.
     fn posts(&mut self) -> io::Result<()> {
+        let mut requests = String::new();
+        let mut unanswered = 0;
         for number in 0..self.run.spread.each {
-            let topic = number % self.run.spread.topics;
-            let data = self.data(number);
-            let request = format!(
-                "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{}\r\n{data}",
-                self.run.publish.path(topic),
-                self.run.publish.host,
-                data.len(),
-                self.run.header_lines(),
-            );
-            self.send(request.as_bytes())?;
+            let request = self.post(number);
+            requests.push_str(&request);
+            unanswered += 1;
+            // A paced one is sent at its time.
+            if self.run.rate > 0.0 || unanswered == self.run.pipeline {
+                self.send(requests.as_bytes())?;
+                requests.clear();
+            }
+            if unanswered == self.run.pipeline {
+                self.answers(std::mem::take(&mut unanswered))?;
+            }
+        }
+        self.send(requests.as_bytes())?;
+        self.answers(unanswered)
+    }
+
+    fn post(&mut self, number: u64) -> String {
+        let topic = number % self.run.spread.topics;
+        let data = self.data(number);
+        format!(
+            "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{}\r\n{data}",
+            self.run.publish.path(topic),
+            self.run.publish.host,
+            data.len(),
+            self.run.header_lines(),
+        )
+    }
+
+    fn answers(&mut self, count: usize) -> io::Result<()> {
+        for left in (0..count).rev() {
             let stays = self.answer()?;
             self.published.events += 1;
             self.published.last = self.run.now();
             self.run.published.fetch_add(1, Ordering::Relaxed);
+            if !stays && left > 0 {
+                return Err(other(
+                    "the server ended a connection before all was answered".into(),
+                ));
+            }
             if !stays {
                 self.stream = BufReader::new(connect(self.run)?);
             }
