@@ -22,18 +22,17 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tidings_engine::limits::{BODY_WINDOW_BYTES, HEAD_BYTES};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// How often a peer is asked whether it is still there.
 const PING: Duration = Duration::from_secs(15);
-/// Room for a query of the longest length and the usual headers, in bytes.
-const HEAD_BYTES: u32 = 128 * 1024;
 /// What hyper may keep of a stream's body, in bytes.
 const SEND_BYTES: usize = 64 * 1024;
-/// What a publisher may send on a stream that nobody has read, in bytes.
-const STREAM_WINDOW: u32 = 256 * 1024;
-/// The same for all streams of a connection. h2 ends a connection when the
+/// What a publisher may send on all streams of a connection that nobody has
+/// read, in bytes. Bodies are bounded in number, so that not every connection
+/// can have as much (`Hub::receive_body`). h2 ends a connection when the
 /// overhead of its unread DATA frames, up to 255 bytes a frame, reaches half of
 /// this: a stream's window full of events of a few bytes, each in a frame of
 /// its own, must not.
@@ -108,9 +107,9 @@ fn builder() -> http2::Builder<TokioExecutor> {
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING)
         .max_send_buf_size(SEND_BYTES)
-        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_stream_window_size(BODY_WINDOW_BYTES as u32)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(HEAD_BYTES);
+        .max_header_list_size(HEAD_BYTES as u32);
     builder
 }
 

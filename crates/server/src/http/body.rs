@@ -11,6 +11,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tidings_engine::limits::BODY_FREE_BYTES;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -145,7 +146,7 @@ pub struct Room<'h> {
 
 impl<'h> Room<'h> {
     /// What every body may hold uncounted, and the step of counting, in bytes.
-    const STEP: usize = 64 * 1024;
+    const STEP: usize = BODY_FREE_BYTES;
 
     /// No room taken yet.
     pub fn new(hub: &'h Hub) -> Self {

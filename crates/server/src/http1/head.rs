@@ -3,10 +3,11 @@
 use super::body::Framing;
 use super::refusal::Refusal;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, request};
+use tidings_engine::limits::HEAD_BYTES;
 
 /// How many bytes a head may have: room for a query of the longest length and
 /// the usual headers.
-pub const MAX_HEAD: usize = 128 * 1024;
+pub const MAX_HEAD: usize = HEAD_BYTES;
 /// How many headers.
 const MAX_HEADERS: usize = 100;
 /// How many bytes a target may have: what the `http` crate's `Uri` holds.
