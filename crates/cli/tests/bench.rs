@@ -77,6 +77,60 @@ fn every_subscriber_of_a_hub_gets_every_event() {
     check_clean(&url, &url, &large, 3 * 32);
 }
 
+#[test]
+fn subscribers_that_come_back_get_what_they_missed() {
+    let hub = launch!().start();
+    let url = format!("http://{}/t/bench", hub.address());
+    let pid = hub.pid().to_string();
+    for feed in ["post", "ndjson"] {
+        let few = ["--connections", "50", "--events", "30", "--rate", "0"];
+        let more = [
+            "--resume",
+            "--publishers",
+            "1",
+            "--pid",
+            &pid,
+            "--feed",
+            feed,
+        ];
+        let json = check_clean(&url, &url, &[&few[..], &more].concat(), 1500);
+        assert!(json["seconds"].as_f64() > Some(0.0), "{json}");
+        assert!(json["server_bytes_per_connection"].is_null(), "{json}");
+    }
+    let many = [
+        "--connections",
+        "20",
+        "--events",
+        "30",
+        "--rate",
+        "0",
+        "--http2",
+        "--resume",
+    ];
+    check_clean(
+        &url,
+        &url,
+        &[&many[..], &["--publishers", "1"]].concat(),
+        600,
+    );
+    let silent = format!("http://{}/", server(|_, data| event(data)));
+    let (output, _) = bench(&silent, &silent, &["--resume"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("without an id"), "{stderr}");
+}
+
+#[test]
+fn those_who_do_not_read_are_not_counted() {
+    let hub = launch!().start();
+    let url = format!("http://{}/t/bench", hub.address());
+    let pid = hub.pid().to_string();
+    let few = ["--connections", "10", "--stalled", "10", "--events", "50"];
+    let json = check_clean(&url, &url, &[&few[..], &["--pid", &pid]].concat(), 500);
+    assert_eq!(json["held"], 10, "{json}");
+    assert!(json["server_bytes_most"].as_u64() > Some(0), "{json}");
+    assert!(json["bench_cpu_seconds"].is_f64(), "{json}");
+}
+
 /// What a server says last, before it closes.
 const END: &str = ": end\n";
 

@@ -26,7 +26,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// # Errors
 /// What the system says.
 pub fn read(run: &Arc<Run>, streams: usize) -> Result<Tally, String> {
-    let tally = Rc::new(RefCell::new(Tally::new(run.spread)));
+    let tally = Rc::new(RefCell::new(run.tally()));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -113,6 +113,9 @@ async fn stream(
         .header("cache-control", "no-cache");
     for (name, value) in &run.headers {
         request = request.header(name, value);
+    }
+    if let Some(id) = run.resume_from.get() {
+        request = request.header("last-event-id", id);
     }
     let mut requests = requests.ready().await?;
     let (response, _) = requests.send_request(request.body(())?, true)?;

@@ -7,16 +7,19 @@ mod process;
 mod publish;
 mod receive;
 mod report;
+mod resume;
+mod stalled;
 mod subscribers;
 mod tally;
 mod target;
+mod websocket;
 
 use crate::{Failure, print, request};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use payload::Payload;
-use process::{Process, Usage};
+use process::{Most, Process, Usage};
 use publish::{Feed, Published, connect, publish};
-use receive::Fault;
+use receive::{Carrier, Fault};
 use report::Report;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -82,6 +85,16 @@ pub struct BenchArgs {
     /// With --http2: streams on each connection
     #[arg(long, value_name = "S", default_value_t = 100, value_parser = positive)]
     streams: usize,
+    /// Subscribe over WebSocket, each text frame an event's data: to compare
+    #[arg(long, conflicts_with_all = ["http2", "resume"])]
+    websocket: bool,
+    /// So many further subscribers that never read
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "http2")]
+    stalled: usize,
+    /// Publish before the subscribers come, all at once, with the Last-Event-ID
+    /// from before the first event: how long it takes until each has everything
+    #[arg(long)]
+    resume: bool,
     /// The server's process, if it runs on this machine: its processor time per
     /// delivery and its memory per subscriber are measured, its children's too
     #[arg(long)]
@@ -120,9 +133,16 @@ pub struct Run {
     pipeline: usize,
     topic: Option<String>,
     headers: HeaderMap,
+    carrier: Carrier,
+    /// What subscribers send as `Last-Event-ID`.
+    resume_from: OnceLock<String>,
+    server: Option<Process>,
+    most: Most,
     began: Instant,
     /// When publishing began, in nanoseconds since `began`.
     start: OnceLock<u64>,
+    /// With `--resume`, when the subscribers began to come.
+    back: OnceLock<u64>,
     over: AtomicBool,
     open: AtomicUsize,
     published: AtomicU64,
@@ -153,8 +173,16 @@ impl Run {
             pipeline: args.pipeline,
             topic: args.topic.clone(),
             headers: request::headers(&args.header)?,
+            carrier: match args.websocket {
+                true => Carrier::WebSocket,
+                false => Carrier::EventStream,
+            },
+            resume_from: OnceLock::new(),
+            server: args.pid.map(Process),
+            most: Most::default(),
             began: Instant::now(),
             start: OnceLock::new(),
+            back: OnceLock::new(),
             over: AtomicBool::new(false),
             open: AtomicUsize::new(0),
             published: AtomicU64::new(0),
@@ -182,14 +210,19 @@ impl Run {
         self.headers.iter().map(line).collect()
     }
 
+    /// The line of a request that resumes, if it does.
+    fn resuming(&self) -> String {
+        let line = |id: &String| format!("Last-Event-ID: {id}\r\n");
+        self.resume_from.get().map(line).unwrap_or_default()
+    }
+
+    /// Nothing received yet.
+    fn tally(&self) -> Tally {
+        Tally::new(self.spread, self.back.get().copied().unwrap_or(0))
+    }
+
     fn report(&self, fault: &Fault) {
-        match fault {
-            Fault::Status(status) => {
-                self.report_text(&format!("a subscriber was answered {status}"));
-            }
-            Fault::Broken => self.report_text("a subscriber was answered broken HTTP"),
-            Fault::Ended => self.report_text("a stream ended"),
-        }
+        self.report_text(&fault.text());
     }
 
     fn report_text(&self, text: &str) {
@@ -232,28 +265,49 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
 
 fn measure(args: &BenchArgs, run: &Arc<Run>) -> Result<Report, String> {
     let usage = || -> Result<Option<Usage>, String> {
-        let read = |pid: u32| {
-            Process(pid)
+        let read = |process: Process| {
+            process
                 .usage()
                 .map_err(|error| format!("the server's process can't be read: {error}"))
         };
-        args.pid.map(read).transpose()
+        run.server.map(read).transpose()
     };
+    let grace = Duration::from_secs(args.grace);
+    let mut earlier = None;
+    if args.resume {
+        let _ = run.resume_from.set(resume::position(run)?);
+        earlier = Some(join(run, start_publishers(run)));
+    }
     let before = usage()?;
+    let own_before = Process::own_cpu();
     let connecting = Instant::now();
+    if args.resume {
+        let _ = run.back.set(run.now());
+    }
+    let stalled = stalled::connect(run, args.stalled)?;
     let reader = subscribe(args, run)?;
     wait_for_subscribers(run);
     let connect_seconds = connecting.elapsed().as_secs_f64();
-    thread::sleep(SETTLE);
+    if earlier.is_none() {
+        thread::sleep(SETTLE);
+    }
     let with = usage()?;
+    let own_with = Process::own_cpu();
     let held_with = run.open.load(Ordering::Relaxed);
-    let published = publish_all(run, args.grace);
+    let publishers = match earlier {
+        None => start_publishers(run),
+        Some(_) => Vec::new(),
+    };
+    wait_for_deliveries(run, &publishers, grace);
+    let published = earlier.unwrap_or_else(|| join(run, publishers));
     // A server that has ended meanwhile is a finding, not the end of the report.
     let after = usage().unwrap_or_else(|error| {
         run.report_text(&error);
         None
     });
     let held = run.open.load(Ordering::Relaxed);
+    let own = Process::own_cpu();
+    drop(stalled);
     run.over.store(true, Ordering::Relaxed);
     let tally = reader.join().map_err(|_| "the reading thread failed")??;
     Ok(Report {
@@ -267,6 +321,12 @@ fn measure(args: &BenchArgs, run: &Arc<Run>) -> Result<Report, String> {
             (Some(before), Some(with), Some(after)) => Some([before, with, after]),
             _ => None,
         },
+        most: run.most.bytes(),
+        own_cpu: own.saturating_sub(match args.resume {
+            true => own_before,
+            false => own_with,
+        }),
+        back: run.back.get().copied(),
         held_with,
         faults: run.faults(),
     })
@@ -302,9 +362,11 @@ fn wait_for_subscribers(run: &Run) {
     }
 }
 
-/// Publishes everything and waits until all of it was received, or nothing
-/// more comes.
-fn publish_all(run: &Arc<Run>, grace: u64) -> Published {
+/// A publisher at work, and what comes of it.
+type Publishing = JoinHandle<(Published, std::io::Result<()>)>;
+
+/// Begins to publish.
+fn start_publishers(run: &Arc<Run>) -> Vec<Publishing> {
     // Their time begins when they are there.
     let streams: Vec<_> = (0..run.spread.publishers).map(|_| connect(run)).collect();
     run.start();
@@ -318,7 +380,11 @@ fn publish_all(run: &Arc<Run>, grace: u64) -> Published {
             Err(error) => run.report_text(&format!("a publisher can't connect: {error}")),
         }
     }
-    wait_for_deliveries(run, &publishers, Duration::from_secs(grace));
+    publishers
+}
+
+/// Waits for the publishers; what they did together.
+fn join(run: &Run, publishers: Vec<Publishing>) -> Published {
     let mut all = Published::default();
     for publisher in publishers {
         let Ok((one, outcome)) = publisher.join() else {
@@ -339,10 +405,15 @@ fn publish_all(run: &Arc<Run>, grace: u64) -> Published {
 /// Until the publishers have ended and all was received, or nothing came for
 /// `grace`.
 fn wait_for_deliveries<T>(run: &Run, publishers: &[JoinHandle<T>], grace: Duration) {
-    let expected = Tally::new(run.spread).expected(run.connections as u64);
+    let expected = run.tally().expected(run.connections as u64);
     let total = run.spread.each * run.spread.publishers as u64;
     let (mut last, mut moved) = (0, Instant::now());
+    let mut looked = Instant::now();
     loop {
+        if let Some(server) = run.server.filter(|_| looked.elapsed() >= TICK) {
+            run.most.look(server);
+            looked = Instant::now();
+        }
         let delivered = run.delivered.load(Ordering::Relaxed);
         let sent = run.published.load(Ordering::Relaxed);
         show(&format!(
@@ -374,7 +445,7 @@ fn check_descriptors(args: &BenchArgs) -> Result<(), String> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let connections = match args.http2 {
         true => args.connections.div_ceil(args.streams),
-        false => args.connections,
+        false => args.connections + args.stalled,
     };
     let needed = connections as u64 + SPARE_DESCRIPTORS;
     let limit = getrlimit(Resource::Nofile);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A process and those it has started.
@@ -18,6 +19,25 @@ pub struct Usage {
     pub memory: u64,
 }
 
+/// The most memory that a process was seen with.
+#[derive(Debug, Default)]
+pub struct Most {
+    bytes: AtomicU64,
+}
+
+impl Most {
+    /// Looks at `process`, if it is there.
+    pub fn look(&self, process: Process) {
+        let usage = process.usage().unwrap_or_default();
+        self.bytes.fetch_max(usage.memory, Ordering::Relaxed);
+    }
+
+    /// In bytes; 0 if none was looked at.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
 impl Process {
     /// Reads what it uses now, with its children: nginx serves in them.
     ///
@@ -32,6 +52,12 @@ impl Process {
             usage.memory += other.memory;
         }
         Ok(usage)
+    }
+
+    /// The processor time of this process so far; none where there is no `/proc`.
+    pub fn own_cpu() -> Duration {
+        let own = Self(std::process::id()).own();
+        own.map_or(Duration::ZERO, |usage| usage.cpu)
     }
 
     fn own(self) -> io::Result<Usage> {
@@ -96,6 +122,11 @@ mod tests {
             sum = std::hint::black_box(sum + 1);
         }
         assert!(sum > 0);
+        let most = Most::default();
+        most.look(process);
+        let seen = most.bytes();
+        most.look(Process(u32::MAX));
+        assert!(seen > 0 && most.bytes() == seen);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::process::Usage;
 use super::publish::Published;
 use super::tally::Tally;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Everything that was measured.
 pub struct Report {
@@ -21,6 +22,13 @@ pub struct Report {
     pub expected: u64,
     /// The server before the subscribers came, when they were there, and at the end.
     pub usage: Option<[Usage; 3]>,
+    /// The most memory that the server had while events were delivered, in bytes.
+    pub most: u64,
+    /// The load generator's own processor time, as long as the server's counts.
+    pub own_cpu: Duration,
+    /// With `--resume`: when the subscribers began to come, in nanoseconds since
+    /// the run began.
+    pub back: Option<u64>,
     /// How many subscribers there were when the memory with them was read.
     pub held_with: usize,
     /// What went wrong, the first few of each kind.
@@ -42,15 +50,11 @@ impl Report {
         self.expected.saturating_sub(self.tally.deliveries)
     }
 
-    /// From the first publish to the last receipt.
+    /// From the first publish, or when subscribers came back, to the last receipt.
     fn seconds(&self) -> f64 {
-        let first = self.published.first.unwrap_or(0);
-        (self
-            .tally
-            .last
-            .max(self.published.last)
-            .saturating_sub(first)) as f64
-            / 1e9
+        let first = self.back.or(self.published.first).unwrap_or(0);
+        let last = self.tally.last.max(self.published.last);
+        last.saturating_sub(first) as f64 / 1e9
     }
 
     /// From the first publish to the last acknowledgement.
@@ -61,8 +65,16 @@ impl Report {
 
     /// From the subscribers' being there to the end of deliveries.
     fn cpu_seconds(&self) -> Option<f64> {
-        let [_, before, after] = self.usage?;
+        let [before, with, after] = self.usage?;
+        let before = match self.back {
+            Some(_) => before,
+            None => with,
+        };
         Some(after.cpu.saturating_sub(before.cpu).as_secs_f64())
+    }
+
+    fn usage_at_end(&self) -> u64 {
+        self.usage.map_or(0, |[_, _, after]| after.memory)
     }
 
     fn cpu_micros_per_delivery(&self) -> Option<f64> {
@@ -72,6 +84,10 @@ impl Report {
 
     fn memory_per_connection(&self) -> Option<u64> {
         let [before, with, _] = self.usage?;
+        if self.back.is_some() {
+            // They are being served by then.
+            return None;
+        }
         let more = with.memory.saturating_sub(before.memory);
         Some(more / (self.held_with.max(1) as u64))
     }
@@ -169,6 +185,8 @@ impl Report {
             "server_cpu_us_per_delivery": self.cpu_micros_per_delivery(),
             "server_bytes_per_connection": self.memory_per_connection(),
             "server_bytes": self.usage.map(|usage| usage.map(|usage| usage.memory)),
+            "server_bytes_most": self.usage.map(|_| self.most.max(self.usage_at_end())),
+            "bench_cpu_seconds": self.own_cpu.as_secs_f64(),
             "faults": self.faults,
         })
     }

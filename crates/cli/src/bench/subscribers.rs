@@ -2,8 +2,9 @@
 //! that the load generator takes little from the server it measures.
 
 use super::Run;
-use super::receive::{Fault, Response};
+use super::receive::{Carrier, Fault, Response};
 use super::tally::{Received, Tally};
+use super::websocket;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Socket, Type};
@@ -46,7 +47,7 @@ impl Subscribers {
             poll.registry()
                 .register(&mut socket, Token(index), Interest::READABLE)
                 .map_err(|error| format!("connection {index} can't be watched: {error}"))?;
-            let response = Response::new(Received::new(run.spread, topic));
+            let response = Response::new(Received::new(run.spread, topic), run.carrier);
             streams.push(Stream {
                 socket,
                 response,
@@ -58,7 +59,7 @@ impl Subscribers {
 
     /// Reads until the run is over; counts as it goes.
     pub fn read(mut self, run: &Arc<Run>) -> Tally {
-        let mut tally = Tally::new(run.spread);
+        let mut tally = run.tally();
         let mut events = Events::with_capacity(4096);
         let mut buffer = vec![0; 256 * 1024];
         while !run.over.load(Ordering::Relaxed) {
@@ -120,7 +121,11 @@ impl Stream {
     }
 }
 
-fn open(run: &Run, index: usize, topic: u64) -> io::Result<std::net::TcpStream> {
+/// Connects number `index` and asks for the stream of `topic`.
+///
+/// # Errors
+/// What the system says.
+pub fn open(run: &Run, index: usize, topic: u64) -> io::Result<std::net::TcpStream> {
     let target = &run.subscribe;
     let socket = Socket::new(Domain::for_address(target.address), Type::STREAM, None)?;
     if let Some(source) = source(target.address, index) {
@@ -129,14 +134,24 @@ fn open(run: &Run, index: usize, topic: u64) -> io::Result<std::net::TcpStream> 
     socket.connect(&target.address.into())?;
     let mut socket = std::net::TcpStream::from(socket);
     let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\n{}\r\n",
+        "GET {} HTTP/1.1\r\nHost: {}\r\n{}{}{}\r\n",
         target.path(topic),
         target.host,
+        asking(run.carrier),
+        run.resuming(),
         run.header_lines(),
     );
     socket.write_all(request.as_bytes())?;
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// The lines of a request that ask for a stream.
+fn asking(carrier: Carrier) -> &'static str {
+    match carrier {
+        Carrier::EventStream => "Accept: text/event-stream\r\nCache-Control: no-cache\r\n",
+        Carrier::WebSocket => websocket::ASKING,
+    }
 }
 
 /// On loopback, further addresses, as one has too few ports.

@@ -50,6 +50,8 @@ pub struct Tally {
     /// From publish, or when a paced publisher was to publish, to receipt, in
     /// microseconds.
     pub latency: Histogram<u64>,
+    /// What was sent before counts from then on, in nanoseconds since the run began.
+    since: u64,
 }
 
 impl Received {
@@ -63,8 +65,9 @@ impl Received {
 }
 
 impl Tally {
-    /// Nothing yet.
-    pub fn new(spread: Spread) -> Self {
+    /// Nothing yet. Nobody was there to receive anything before `since`, in
+    /// nanoseconds since the run began.
+    pub fn new(spread: Spread, since: u64) -> Self {
         let latency = Histogram::new_with_max(LATEST, 3).expect("three digits can be kept");
         Self {
             spread,
@@ -75,6 +78,7 @@ impl Tally {
             foreign: 0,
             last: 0,
             latency,
+            since,
         }
     }
 
@@ -99,7 +103,7 @@ impl Tally {
             self.deliveries += 1;
             self.last = self.last.max(now);
             self.latency
-                .saturating_record(now.saturating_sub(told.sent) / 1000);
+                .saturating_record(now.saturating_sub(told.sent.max(self.since)) / 1000);
         }
     }
 
@@ -127,7 +131,7 @@ mod tests {
             topics,
             each: 10,
         };
-        let mut tally = Tally::new(spread);
+        let mut tally = Tally::new(spread, 0);
         let mut received = Received::new(spread, topic);
         for number in numbers {
             let told = Told {
@@ -164,7 +168,7 @@ mod tests {
             topics,
             each,
         };
-        let expected = Tally::new(spread).expected(subscribers);
+        let expected = Tally::new(spread, 0).expected(subscribers);
         assert_eq!(expected, expect * 2);
         // The same, one by one.
         let deliveries = (0..subscribers)
@@ -174,6 +178,26 @@ mod tests {
             })
             .sum::<u64>();
         assert_eq!(expected, deliveries * 2);
+    }
+
+    #[test]
+    fn nobody_is_late_for_what_was_sent_before_it_came() {
+        let spread = Spread {
+            publishers: 1,
+            topics: 1,
+            each: 2,
+        };
+        // In milliseconds: since when, sent, received; how late.
+        for (since, sent, now, late) in [(0, 2, 8, 6), (5, 2, 8, 3), (5, 7, 9, 2)] {
+            let mut tally = Tally::new(spread, since * 1_000_000);
+            let told = Told {
+                publisher: 0,
+                number: 0,
+                sent: sent * 1_000_000,
+            };
+            tally.count(&mut Received::new(spread, 0), told, now * 1_000_000);
+            assert_eq!(tally.latency.max(), late * 1000, "{since} {sent} {now}");
+        }
     }
 
     #[test]
