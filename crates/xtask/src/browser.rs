@@ -3,7 +3,7 @@
 
 use crate::install::{install, npm};
 use crate::report::Report;
-use crate::run::{cargo, find, missing, root, step, test_step};
+use crate::run::{cargo, find, missing, root, step, target_directory, test_step};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
@@ -96,15 +96,4 @@ fn chromium() -> Option<PathBuf> {
     given
         .filter(|path| path.is_file())
         .or_else(|| find(&CHROMIUM))
-}
-
-/// Where cargo builds.
-fn target_directory() -> Option<PathBuf> {
-    let output = cargo(&["metadata", "--format-version", "1", "--no-deps"])
-        .output()
-        .ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let (_, rest) = text.split_once("\"target_directory\":\"")?;
-    let (directory, _) = rest.split_once('"')?;
-    Some(directory.replace("\\\\", "\\").into())
 }

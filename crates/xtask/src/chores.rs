@@ -1,6 +1,7 @@
 //! The chores.
 
 use crate::browser;
+use crate::compare;
 use crate::install;
 use crate::report::{Outcome, Report, Step};
 use crate::run::{cargo, missing, root, step, succeeds, test_step};
@@ -26,6 +27,7 @@ pub fn test(report: &mut Report) {
     let doc = ["test", "--workspace", "--doc", "--no-fail-fast"];
     step(report, "documentation tests", &mut cargo(&doc));
     browser::test(report);
+    compare::check(report);
 }
 
 /// The workspace's tests: with cargo-nextest if it is there, and then only

@@ -2,6 +2,7 @@
 
 mod browser;
 mod chores;
+mod compare;
 mod counts;
 mod install;
 mod report;
@@ -15,11 +16,22 @@ const USAGE: &str = "\
 usage: cargo xtask <chore>
 
   test                 format, clippy, unit, integration and simulation tests,
-                       tests of the documentation, tests in a browser
+                       tests of the documentation, tests in a browser,
+                       the comparison in small
   soak [--minutes N]   the tests that kill and crash, again and again with new
                        seeds, for N minutes (10)
   bench                the benchmarks
   fuzz [--seconds N]   every fuzz target for N seconds (60)
+  compare              the hub beside a bare sender and other servers, in turn
+    --quick            everything once and small, in debug builds: does it work?
+    --connections N,…  how many subscribers (2000,5000,15000)
+    --rounds N         how often everything is measured (3)
+    --seconds N        how long each measurement takes, about (5)
+    --only NAME,…      of floor, floor-cores, tidings, axum, better-sse, nchan,
+                       websocket
+    --parts NAME,…     of fanout, topics, stalled, resume
+                       All of it goes into docs/benchmarks, a part of it into
+                       the target directory.
 ";
 
 fn main() -> ExitCode {
@@ -38,6 +50,13 @@ fn main() -> ExitCode {
         ["fuzz", "--seconds", n] => match number(n) {
             Some(n) => chores::fuzz(&mut report, n),
             None => return usage(),
+        },
+        ["compare", ref options @ ..] => match compare::Options::parse(options) {
+            Ok(options) => compare::run(&mut report, &options),
+            Err(error) => {
+                eprintln!("{error}\n");
+                return usage();
+            }
         },
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

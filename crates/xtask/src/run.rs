@@ -54,6 +54,17 @@ pub fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1")
 }
 
+/// Where cargo builds.
+pub fn target_directory() -> Option<PathBuf> {
+    let output = cargo(&["metadata", "--format-version", "1", "--no-deps"])
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (_, rest) = text.split_once("\"target_directory\":\"")?;
+    let (directory, _) = rest.split_once('"')?;
+    Some(directory.replace("\\\\", "\\").into())
+}
+
 /// Runs `command` as one step: its output is passed on as it comes, and the
 /// tests it reports are counted. Answers whether it succeeded.
 pub fn step(report: &mut Report, name: &str, command: &mut Command) -> bool {

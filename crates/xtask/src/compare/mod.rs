@@ -1,0 +1,123 @@
+//! `cargo xtask compare`: the hub beside a bare sender and other servers, in
+//! turn and in the same minutes, and the page that says what came of it.
+
+mod contender;
+mod fanout;
+mod load;
+mod machine;
+mod options;
+mod page;
+mod plot;
+mod programs;
+mod scenario;
+mod server;
+mod stats;
+mod target;
+
+pub use options::Options;
+
+use crate::report::{Outcome, Report, Step};
+use crate::run::{cargo, missing, root, step, target_directory};
+use contender::Contender;
+use fanout::Fanout;
+use machine::Machine;
+use options::Part;
+use programs::Programs;
+use scenario::Scenarios;
+use std::path::PathBuf;
+use std::time::Instant;
+use target::Target;
+
+const NAME: &str = "comparison";
+
+/// Everything that was measured.
+pub struct Results {
+    contenders: Vec<Contender>,
+    fanout: Fanout,
+    scenarios: Scenarios,
+    machine: Machine,
+    targets: Vec<Target>,
+    /// What went wrong: a server that didn't start, an event that was lost where
+    /// none may be.
+    faults: Vec<String>,
+}
+
+/// Whether the peers are in order and all of it still works: everything once
+/// and small.
+pub fn check(report: &mut Report) {
+    let manifest = Programs::directory().join("Cargo.toml");
+    let manifest = manifest.display().to_string();
+    let format = ["fmt", "--check", "--manifest-path", &manifest];
+    step(report, "format of the peers", &mut cargo(&format));
+    if let Some(target) = target_directory() {
+        let mut clippy = cargo(&["clippy", "--all-targets", "--locked"]);
+        clippy.args(["--manifest-path", &manifest, "--target-dir"]);
+        clippy.arg(target).args(["--", "-D", "warnings"]);
+        step(report, "clippy of the peers", &mut clippy);
+    }
+    run(report, &Options::quick());
+}
+
+/// Measures, prints, and writes the page. What falls short of what is to be
+/// reached is said and is no failure of the chore; what could not be measured is.
+pub fn run(report: &mut Report, options: &Options) {
+    let start = Instant::now();
+    let programs = match Programs::prepare(report, options) {
+        Ok(programs) => programs,
+        Err(reason) => return missing(report, NAME, start, reason),
+    };
+    let measuring = Instant::now();
+    let results = measure(options, &programs);
+    let mut faults = results.faults.clone();
+    if let Err(error) = write(options, &programs, &results) {
+        faults.push(error);
+    }
+    report.0.push(Step {
+        name: NAME.to_owned(),
+        time: measuring.elapsed(),
+        outcome: match faults.is_empty() {
+            true => Outcome::Passed,
+            false => Outcome::Failed(faults.join("; ")),
+        },
+        counts: crate::counts::Counts::default(),
+    });
+}
+
+fn measure(options: &Options, programs: &Programs) -> Results {
+    let machine = Machine::look(programs);
+    let mut faults = Vec::new();
+    let contenders = programs.contenders(options);
+    let fanout = match options.has(Part::Fanout) {
+        true => Fanout::measure(options, programs, &contenders, &mut faults),
+        false => Fanout::default(),
+    };
+    let scenarios = Scenarios::measure(options, programs, &mut faults);
+    let targets = target::judge(options, &contenders, &fanout, &scenarios);
+    Results {
+        contenders,
+        fanout,
+        scenarios,
+        machine,
+        targets,
+        faults,
+    }
+}
+
+/// A run of everything is the guide's page; any other stands beside the builds.
+fn write(options: &Options, programs: &Programs, results: &Results) -> Result<(), String> {
+    let directory = match options.is_whole() && results.contenders.len() == contender::ALL.len() {
+        true => root().join("docs/benchmarks"),
+        false => programs.scratch.clone(),
+    };
+    let page = page::page(options, results);
+    let svg = plot::plot(&results.contenders, &results.fanout);
+    for (name, text) in [("compare.md", &page), ("compare.svg", &svg)] {
+        let path: PathBuf = directory.join(name);
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    println!(
+        "\n{page}\nwritten to {}",
+        directory.join("compare.md").display()
+    );
+    Ok(())
+}
