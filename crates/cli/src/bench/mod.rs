@@ -293,7 +293,7 @@ fn measure(args: &BenchArgs, run: &Arc<Run>) -> Result<Report, String> {
     }
     let with = usage()?;
     let own_with = Process::own_cpu();
-    let held_with = run.open.load(Ordering::Relaxed);
+    let held_with = run.open.load(Ordering::Relaxed) + stalled.len();
     let publishers = match earlier {
         None => start_publishers(run),
         Some(_) => Vec::new(),

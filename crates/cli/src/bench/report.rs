@@ -29,7 +29,8 @@ pub struct Report {
     /// With `--resume`: when the subscribers began to come, in nanoseconds since
     /// the run began.
     pub back: Option<u64>,
-    /// How many subscribers there were when the memory with them was read.
+    /// How many subscribers there were when the memory with them was read, those
+    /// that don't read among them.
     pub held_with: usize,
     /// What went wrong, the first few of each kind.
     pub faults: Vec<String>,

@@ -18,6 +18,9 @@ const MOST: u64 = 20_000;
 /// How much longer the next try is, at most.
 const GROWTH: f64 = 20.0;
 const TRIES: usize = 4;
+/// After so many failures of the same measurement it is not tried again: each
+/// may have cost minutes.
+const GIVEN_UP: u64 = 2;
 /// Beyond what is asked for, for connecting, settling and being slow.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -61,11 +64,17 @@ impl Fanout {
         let mut fanout = Self::default();
         let mut order = contenders.to_vec();
         let mut events = BTreeMap::new();
+        let mut failures: BTreeMap<Cell, u64> = BTreeMap::new();
         for round in 1..=options.rounds {
             for &connections in &options.connections {
                 for pace in [Pace::Paced, Pace::Saturated] {
                     println!("\n== round {round}: {connections} subscribers, {pace:?}");
                     for &contender in &order {
+                        let failed = failures.entry((contender.key, connections, pace));
+                        let failed = failed.or_default();
+                        if *failed >= GIVEN_UP {
+                            continue;
+                        }
                         let run = Run {
                             options,
                             programs,
@@ -75,6 +84,7 @@ impl Fanout {
                         if let Err(error) = fanout.one(&run, pace, &mut events) {
                             println!("{:30} {error}", contender.name);
                             faults.push(format!("{}: {error}", contender.name));
+                            *failed += 1;
                         }
                     }
                 }
@@ -95,7 +105,7 @@ impl Fanout {
     ) -> Result<(), String> {
         let cell = (run.contender.key, run.connections, pace);
         let number = match (pace, events.get(&cell)) {
-            (Pace::Paced, _) => (PACE * run.options.seconds).div_ceil(run.connections),
+            (Pace::Paced, _) => (run.pace() * run.options.seconds).div_ceil(run.connections),
             (Pace::Saturated, Some(number)) => *number,
             (Pace::Saturated, None) => {
                 let number = run.find_number()?;
@@ -190,11 +200,15 @@ fn line(measured: &Measured, pace: Pace) -> String {
 }
 
 impl Run<'_> {
+    fn pace(&self) -> u64 {
+        self.options.scaled(PACE)
+    }
+
     fn load(&self, server: &Server, pace: Pace, events: u64) -> Result<Measured, String> {
         let mut words = vec!["--connections".to_owned(), self.connections.to_string()];
         words.extend(["--events".to_owned(), events.to_string()]);
         let rate = match pace {
-            Pace::Paced => PACE as f64 / self.connections as f64,
+            Pace::Paced => self.pace() as f64 / self.connections as f64,
             Pace::Saturated => 0.0,
         };
         words.extend(["--rate".to_owned(), rate.to_string()]);

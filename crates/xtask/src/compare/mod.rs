@@ -24,7 +24,7 @@ use machine::Machine;
 use options::Part;
 use programs::Programs;
 use scenario::Scenarios;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 use target::Target;
 
@@ -58,7 +58,8 @@ pub fn check(report: &mut Report) {
     run(report, &Options::quick());
 }
 
-/// Measures, prints, and writes the page. What falls short of what is to be
+/// Measures, prints, and writes: a run of everything is the guide's page, any
+/// other stands beside the builds. What falls short of what is to be
 /// reached is said and is no failure of the chore; what could not be measured is.
 pub fn run(report: &mut Report, options: &Options) {
     let start = Instant::now();
@@ -68,9 +69,14 @@ pub fn run(report: &mut Report, options: &Options) {
     };
     let measuring = Instant::now();
     let results = measure(options, &programs);
+    let directory = match options.is_whole() && results.contenders.len() == contender::ALL.len() {
+        true => root().join("docs/benchmarks"),
+        false => programs.scratch.clone(),
+    };
     let mut faults = results.faults.clone();
-    if let Err(error) = write(options, &programs, &results) {
-        faults.push(error);
+    match write(options, &results, &directory) {
+        Ok(page) => println!("\n{page}\nwritten to {}", directory.display()),
+        Err(error) => faults.push(error),
     }
     report.0.push(Step {
         name: NAME.to_owned(),
@@ -84,40 +90,40 @@ pub fn run(report: &mut Report, options: &Options) {
 }
 
 fn measure(options: &Options, programs: &Programs) -> Results {
-    let machine = Machine::look(programs);
-    let mut faults = Vec::new();
-    let contenders = programs.contenders(options);
-    let fanout = match options.has(Part::Fanout) {
-        true => Fanout::measure(options, programs, &contenders, &mut faults),
-        false => Fanout::default(),
+    let mut results = Results {
+        contenders: programs.contenders(options),
+        fanout: Fanout::default(),
+        scenarios: Scenarios::default(),
+        machine: Machine::look(programs),
+        targets: Vec::new(),
+        faults: Vec::new(),
     };
-    let scenarios = Scenarios::measure(options, programs, &mut faults);
-    let targets = target::judge(options, &contenders, &fanout, &scenarios);
-    Results {
-        contenders,
-        fanout,
-        scenarios,
-        machine,
-        targets,
-        faults,
+    if options.has(Part::Fanout) {
+        let faults = &mut results.faults;
+        results.fanout = Fanout::measure(options, programs, &results.contenders, faults);
+        results.judge(options);
+        // What took longest isn't lost if the rest is cut off; at the end it is
+        // written again, or the reason why it can't be is told.
+        let _ = write(options, &results, &programs.scratch);
+    }
+    results.scenarios = Scenarios::measure(options, programs, &mut results.faults);
+    results.judge(options);
+    results
+}
+
+impl Results {
+    fn judge(&mut self, options: &Options) {
+        self.targets = target::judge(options, &self.contenders, &self.fanout, &self.scenarios);
     }
 }
 
-/// A run of everything is the guide's page; any other stands beside the builds.
-fn write(options: &Options, programs: &Programs, results: &Results) -> Result<(), String> {
-    let directory = match options.is_whole() && results.contenders.len() == contender::ALL.len() {
-        true => root().join("docs/benchmarks"),
-        false => programs.scratch.clone(),
-    };
+/// Writes the page and its picture; the page again.
+fn write(options: &Options, results: &Results, directory: &Path) -> Result<String, String> {
     let page = page::page(options, results);
     let svg = plot::plot(&results.contenders, &results.fanout);
     for (name, text) in [("compare.md", &page), ("compare.svg", &svg)] {
-        let path: PathBuf = directory.join(name);
+        let path = directory.join(name);
         std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    println!(
-        "\n{page}\nwritten to {}",
-        directory.join("compare.md").display()
-    );
-    Ok(())
+    Ok(page)
 }

@@ -49,7 +49,8 @@ that the server's rate is a lower limit. Events carry 120 bytes of data; what a 
   costs when nothing waits. The number of events is chosen so that a run takes about as long for each.
 - **Processor time** is that of the server's process and its children, in user and kernel mode, per event received.
 - **Memory** is what the process has of its own (`RssAnon`) with idle subscribers, less what it had without, for each
-  of them. The kernel's socket buffers are not in it. Each run has a new server.
+  of them. The kernel's socket buffers are not in it, nor is what processes share (nchan keeps events there). Each run
+  has a new server.
 
 Contenders take turns within a round, and each round begins with another. Figures are medians of the rounds, with the
 least and the most in brackets. Ratios are to that form of the floor which is harder to match, figure by figure.
@@ -105,7 +106,10 @@ fn targets(page: &mut String, results: &Results) {
 fn fanout(page: &mut String, options: &Options, results: &Results, pace: Pace) {
     let (title, heads) = match pace {
         Pace::Paced => (
-            format!("Paced: {} deliveries a second", shown(PACE as f64)),
+            format!(
+                "Paced: {} deliveries a second",
+                shown(options.scaled(PACE) as f64)
+            ),
             "| | µs of processor per delivery | × floor | p50, ms | p99, ms | × floor | bytes per idle subscriber |",
         ),
         Pace::Saturated => (
