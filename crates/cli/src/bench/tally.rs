@@ -187,16 +187,16 @@ mod tests {
             topics: 1,
             each: 2,
         };
-        // In milliseconds: since when, sent, received; how late.
+        // In microseconds: since when, sent, received; how late.
         for (since, sent, now, late) in [(0, 2, 8, 6), (5, 2, 8, 3), (5, 7, 9, 2)] {
-            let mut tally = Tally::new(spread, since * 1_000_000);
+            let mut tally = Tally::new(spread, since * 1000);
             let told = Told {
                 publisher: 0,
                 number: 0,
-                sent: sent * 1_000_000,
+                sent: sent * 1000,
             };
-            tally.count(&mut Received::new(spread, 0), told, now * 1_000_000);
-            assert_eq!(tally.latency.max(), late * 1000, "{since} {sent} {now}");
+            tally.count(&mut Received::new(spread, 0), told, now * 1000);
+            assert_eq!(tally.latency.max(), late, "{since} {sent} {now}");
         }
     }
 

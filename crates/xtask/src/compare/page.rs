@@ -4,7 +4,7 @@ use super::Results;
 use super::contender::{Contender, FLOOR, FLOOR_CORES, Feed, TIDINGS};
 use super::fanout::{CPU, MEMORY, P99, PACE, Pace, RATE};
 use super::options::Options;
-use super::stats::{Spread, shown};
+use super::stats::{Spread, exact, shown};
 use super::target::judged_at;
 use std::fmt::Write as _;
 
@@ -83,7 +83,7 @@ fn conditions(page: &mut String, options: &Options, results: &Results) {
         machine.date,
         machine.hardware,
         machine.load_average,
-        shown(machine.descriptors as f64),
+        exact(machine.descriptors as f64),
         options.rounds,
         options.seconds,
         machine.hub,
@@ -108,7 +108,7 @@ fn fanout(page: &mut String, options: &Options, results: &Results, pace: Pace) {
         Pace::Paced => (
             format!(
                 "Paced: {} deliveries a second",
-                shown(options.scaled(PACE) as f64)
+                exact(options.scaled(PACE) as f64)
             ),
             "| | µs of processor per delivery | × floor | p50, ms | p99, ms | × floor | bytes per idle subscriber |",
         ),
@@ -119,7 +119,7 @@ fn fanout(page: &mut String, options: &Options, results: &Results, pace: Pace) {
     };
     let _ = writeln!(page, "\n## {title}");
     for connections in &options.connections {
-        let _ = writeln!(page, "\n{} subscribers:\n", shown(*connections as f64));
+        let _ = writeln!(page, "\n{} subscribers:\n", exact(*connections as f64));
         let _ = writeln!(page, "{heads}\n| --- | --- | --- | --- | --- | --- | --- |");
         for contender in &results.contenders {
             if let Some(row) = row(results, contender, *connections, pace) {
@@ -206,10 +206,10 @@ fn websocket(page: &mut String, options: &Options, results: &Results) {
         page,
         "\n## Server-Sent Events or WebSocket\n\nThe same fan-out of text to {} subscribers, without compression and \
          masks, from the tables above. On the wire an event of 120 bytes has a head of 2 bytes in a WebSocket, and \
-         about 16 in an event stream, with chunks, plus its `id`: what a lost connection resumes from.\n\n\
+         14 in an event stream with its chunk, plus its `id`: what a lost connection resumes from.\n\n\
          | | µs of processor per delivery, paced | p99, ms, paced | deliveries/s, saturated | bytes per idle subscriber |\n\
          | --- | --- | --- | --- | --- |\n",
-        shown(at as f64)
+        exact(at as f64)
     );
     for (name, key) in rows {
         let figure = |pace, pointer| {
@@ -235,7 +235,7 @@ fn scenarios(page: &mut String, results: &Results) {
             "**A topic for each subscriber.** {} topics with one subscriber each, 100 streams on an HTTP/2 \
              connection, events published as NDJSON in one request, each to the next topic: {} events/s arrive, with \
              the load generator at {} of a core. A further stream of a connection takes {} bytes.",
-            shown(topics.subscribers as f64),
+            exact(topics.subscribers as f64),
             spread(topics.events_per_second),
             shown(topics.load),
             spread(topics.stream_bytes),
@@ -247,7 +247,7 @@ fn scenarios(page: &mut String, results: &Results) {
             "**All come back at once.** {} subscribers connect as fast as one thread can open sockets, each with a \
              `Last-Event-ID` that {missed} events follow: all have everything after {} s, and the kernel turned {} \
              connections away.",
-            shown(subscribers as f64),
+            exact(subscribers as f64),
             spread(resume.seconds),
             resume.turned_away,
         ));
@@ -257,9 +257,9 @@ fn scenarios(page: &mut String, results: &Results) {
         lines.push(format!(
             "**Some don't read.** {} subscribers read {rate} events of {} bytes a second for {seconds} s, {} \
              more read nothing: p99 is {} ms with them and {} ms without, and at most {} MiB more memory is taken.",
-            shown(read as f64),
-            shown(size as f64),
-            shown(stall as f64),
+            exact(read as f64),
+            exact(size as f64),
+            exact(stall as f64),
             spread(stalled.p99_with),
             spread(stalled.p99_without),
             shown(stalled.more_bytes.most / f64::from(1 << 20)),

@@ -2,7 +2,7 @@
 
 use super::contender::Contender;
 use super::fanout::{CPU, Fanout, MEMORY, P99, Pace, RATE};
-use super::stats::shown;
+use super::stats::{exact, shown};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -135,7 +135,7 @@ fn legend(svg: &mut String, numbers: &[u64], y: f64) {
             y - 9.0,
             shade(index, numbers.len()),
             x + 16.0,
-            shown(*number as f64)
+            exact(*number as f64)
         );
     }
 }

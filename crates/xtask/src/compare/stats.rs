@@ -37,7 +37,15 @@ pub fn shown(value: f64) -> String {
         value if value < 100.0 => 1,
         _ => 0,
     };
-    let text = format!("{value:.digits$}");
+    apart(&format!("{value:.digits$}"))
+}
+
+/// A number that is exact, and its thousands apart.
+pub fn exact(value: f64) -> String {
+    apart(&value.to_string())
+}
+
+fn apart(text: &str) -> String {
     let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
     let mut apart = String::new();
     for (index, digit) in whole.char_indices() {
@@ -79,6 +87,9 @@ mod tests {
             (-1234.0, "-1,234"),
         ] {
             assert_eq!(shown(value), expect);
+        }
+        for (value, expect) in [(50.0, "50"), (15_000.0, "15,000"), (1.2, "1.2"), (0.0, "0")] {
+            assert_eq!(exact(value), expect);
         }
     }
 }

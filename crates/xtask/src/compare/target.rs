@@ -4,7 +4,7 @@ use super::contender::{Contender, TIDINGS};
 use super::fanout::{CPU, Fanout, MEMORY, P99, Pace, RATE};
 use super::options::Options;
 use super::scenario::Scenarios;
-use super::stats::shown;
+use super::stats::{exact, shown};
 
 /// A figure beside what it is held to.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +53,7 @@ impl Target {
         [
             self.what.clone(),
             format!("{measured} {}", self.unit),
-            format!("{sign} {}", shown(bound)),
+            format!("{sign} {}", exact(bound)),
             verdict.to_owned(),
         ]
     }
@@ -85,7 +85,7 @@ pub fn judge(
         let cell = (TIDINGS, *connections, Pace::Paced);
         Some(fanout.figure(cell, MEMORY)?.median)
     });
-    let number = shown(at as f64);
+    let number = exact(at as f64);
     let row = |what: &str, bound, measured, unit| Target {
         what: what.to_owned(),
         bound,
@@ -121,7 +121,7 @@ pub fn judge(
     let number = topics.map_or(20_000.0, |topics| topics.subscribers as f64);
     let events = format!(
         "events per second, each to another of {} topics",
-        shown(number)
+        exact(number)
     );
     targets.extend([
         row(
@@ -184,27 +184,27 @@ mod tests {
         check(
             Bound::AtMost(1.2),
             Some(1.2),
-            ["1.20 m/s", "≤ 1.20", "reached"],
+            ["1.20 m/s", "≤ 1.2", "reached"],
         );
         check(
             Bound::AtMost(1.2),
             Some(1.3),
-            ["1.30 m/s", "≤ 1.20", "falls short"],
+            ["1.30 m/s", "≤ 1.2", "falls short"],
         );
         check(
             Bound::AtLeast(15.0),
             Some(14.0),
-            ["14.0 m/s", "≥ 15.0", "falls short"],
+            ["14.0 m/s", "≥ 15", "falls short"],
         );
         check(
             Bound::AtLeast(15.0),
             Some(16.0),
-            ["16.0 m/s", "≥ 15.0", "reached"],
+            ["16.0 m/s", "≥ 15", "reached"],
         );
         check(
             Bound::AtLeast(15.0),
             None,
-            ["— m/s", "≥ 15.0", "not measured"],
+            ["— m/s", "≥ 15", "not measured"],
         );
         check(Bound::AtMost(0.0), Some(0.0), ["0 m/s", "≤ 0", "reached"]);
     }
