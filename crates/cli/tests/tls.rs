@@ -261,6 +261,20 @@ fn p15_a_stream_that_is_drained_ends_with_a_close_notify() {
 }
 
 #[test]
+fn p15_handshakes_that_stall_hold_no_hub() {
+    let identity = Identity::new();
+    let hub = identity
+        .shown_by(launch!("TIDINGS_DRAIN_WINDOW" = "300ms"))
+        .start();
+    let _silent = tidings_testkit::Http::connect(hub.tls_address());
+    // Accepted by now, because those who come later are served.
+    post(&hub, &identity.trusted(), "x");
+    let (status, log) = hub.finish();
+    assert_eq!(status.code(), Some(0));
+    assert!(log.contains("\"drained\""), "{log}");
+}
+
+#[test]
 fn sighup_exchanges_the_certificate_and_streams_stay() {
     let (mut identity, hub) = hub();
     let before = identity.trusted();

@@ -74,7 +74,16 @@ pub async fn serve(stream: TcpStream, face: Arc<Face>, opened: Opened) {
     let Some(tls) = &face.tls else {
         return speak(stream, face, opened).await;
     };
-    match tls.accept(stream).await {
+    let accepted = {
+        let drain = face.hub.drain();
+        let mut last_call = pin!(last_call(drain, drain.has_begun()));
+        tokio::select! {
+            accepted = tls.accept(stream) => accepted,
+            () = &mut last_call => return,
+            () = opened.place.sent_away() => return,
+        }
+    };
+    match accepted {
         Ok(stream) => speak(stream, face, opened).await,
         Err(error) => {
             tracing::debug!(%error, "no TLS connection");

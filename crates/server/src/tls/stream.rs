@@ -27,16 +27,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         }
     }
 
-    /// The protocol that was agreed on (ALPN), if any was.
-    pub fn protocol(&self) -> Option<&[u8]> {
-        self.records.protocol()
-    }
-
-    /// The socket, for its options.
-    pub fn socket(&self) -> &S {
-        &self.socket
-    }
-
     /// The socket, the connection on it, and what was decrypted and not read.
     pub fn into_parts(self) -> (S, Records, Vec<u8>) {
         let rest = self.plaintext[self.read..].to_vec();
