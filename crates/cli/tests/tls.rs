@@ -220,6 +220,29 @@ fn a_long_history_is_read_slowly() {
     assert_eq!(watch.next().expect("an event").data, "live");
 }
 
+/// The same connection, after requests that hyper answered, goes to a lane.
+#[test]
+fn a_connection_that_was_kept_becomes_a_stream() {
+    let (identity, hub) = hub();
+    for trust in [identity.trusted(), identity.trusted_by_old()] {
+        let mut http = trust.connect(hub.tls_address()).expect("TLS");
+        for data in ["one", "two"] {
+            let answer = http.request("POST", "/t/kept", &[], data.as_bytes());
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
+        let watch = Watch::try_over(http, "/t/kept?since=last:2", None);
+        let mut watch = watch.expect("an answer");
+        let kept: Vec<String> = watch
+            .events(2)
+            .into_iter()
+            .map(|event| event.data)
+            .collect();
+        assert_eq!(kept, ["one", "two"]);
+        assert_eq!(hub.post("/t/kept", "three").status, 200);
+        assert_eq!(watch.next().expect("an event").data, "three");
+    }
+}
+
 /// With a record that the socket didn't take, too.
 #[test]
 fn p12_a_watcher_that_takes_nothing_is_given_up() {
