@@ -67,8 +67,18 @@ pub fn run(report: &mut Report, options: &Options) {
         Ok(programs) => programs,
         Err(reason) => return missing(report, NAME, start, reason),
     };
+    let (contenders, absent) = Programs::contenders(options);
+    for contender in absent {
+        let name = format!("{NAME} with {}", contender.name);
+        missing(
+            report,
+            &name,
+            Instant::now(),
+            "it isn't installed".to_owned(),
+        );
+    }
     let measuring = Instant::now();
-    let results = measure(options, &programs);
+    let results = measure(options, &programs, contenders);
     let directory = match options.is_whole() && results.contenders.len() == contender::ALL.len() {
         true => root().join("docs/benchmarks"),
         false => programs.scratch.clone(),
@@ -89,9 +99,9 @@ pub fn run(report: &mut Report, options: &Options) {
     });
 }
 
-fn measure(options: &Options, programs: &Programs) -> Results {
+fn measure(options: &Options, programs: &Programs, contenders: Vec<Contender>) -> Results {
     let mut results = Results {
-        contenders: programs.contenders(options),
+        contenders,
         fanout: Fanout::default(),
         scenarios: Scenarios::default(),
         machine: Machine::look(programs),

@@ -84,26 +84,24 @@ impl Programs {
         self.builds.join("tidings")
     }
 
-    /// Who is asked for and installed.
-    pub fn contenders(&self, options: &Options) -> Vec<Contender> {
+    /// Who is asked for and installed, and who is asked for and isn't.
+    pub fn contenders(options: &Options) -> (Vec<Contender>, Vec<Contender>) {
         let wanted = |contender: &Contender| {
             options.only.is_empty() || options.only.iter().any(|key| key == contender.key)
         };
-        let mut contenders: Vec<Contender> = ALL.into_iter().filter(wanted).collect();
-        contenders.retain(|contender| {
-            let there = match contender.key {
-                "nchan" => has_nchan(),
-                "better-sse" => {
-                    find(&["node"]).is_some() && Self::directory().join("node_modules").is_dir()
-                }
-                _ => true,
-            };
-            if !there {
-                println!("{} is not measured: it isn't installed", contender.name);
-            }
-            there
-        });
-        contenders
+        ALL.into_iter().filter(wanted).partition(is_there)
+    }
+}
+
+/// Whether it can be started.
+fn is_there(contender: &Contender) -> bool {
+    match contender.key {
+        "nchan" => has_nchan(),
+        "better-sse" => {
+            let modules = Programs::directory().join("node_modules");
+            find(&["node"]).is_some() && modules.is_dir()
+        }
+        _ => true,
     }
 }
 

@@ -3,8 +3,9 @@
 use super::contender::{Contender, TIDINGS};
 use super::fanout::{CPU, Fanout, MEMORY, P99, Pace, RATE};
 use super::options::Options;
-use super::scenario::Scenarios;
+use super::scenario::{Scenarios, Stalled};
 use super::stats::{exact, shown};
+use Bound::{AtLeast, AtMost};
 
 /// A figure beside what it is held to.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,16 +34,16 @@ impl Target {
     pub fn is_reached(&self) -> Option<bool> {
         let measured = self.measured?;
         Some(match self.bound {
-            Bound::AtMost(most) => measured <= most,
-            Bound::AtLeast(least) => measured >= least,
+            AtMost(most) => measured <= most,
+            AtLeast(least) => measured >= least,
         })
     }
 
     /// The cells of a row of the page.
     pub fn cells(&self) -> [String; 4] {
         let (sign, bound) = match self.bound {
-            Bound::AtMost(bound) => ("≤", bound),
-            Bound::AtLeast(bound) => ("≥", bound),
+            AtMost(bound) => ("≤", bound),
+            AtLeast(bound) => ("≥", bound),
         };
         let measured = self.measured.map_or("—".to_owned(), shown);
         let verdict = match self.is_reached() {
@@ -79,6 +80,25 @@ pub fn judge(
     fanout: &Fanout,
     scenarios: &Scenarios,
 ) -> Vec<Target> {
+    let mut targets = Vec::new();
+    if !contenders.is_empty() {
+        targets.extend(of_fanout(options, fanout));
+    }
+    targets.extend(of_topics(scenarios));
+    targets.extend(of_crowds(scenarios));
+    targets
+}
+
+fn row(what: &str, bound: Bound, measured: Option<f64>, unit: &'static str) -> Target {
+    Target {
+        what: what.to_owned(),
+        bound,
+        measured,
+        unit,
+    }
+}
+
+fn of_fanout(options: &Options, fanout: &Fanout) -> [Target; 4] {
     let at = judged_at(options);
     let ratio = |pace, pointer| fanout.ratio((TIDINGS, at, pace), pointer);
     let memory = options.connections.iter().filter_map(|connections| {
@@ -86,44 +106,35 @@ pub fn judge(
         Some(fanout.figure(cell, MEMORY)?.median)
     });
     let number = exact(at as f64);
-    let row = |what: &str, bound, measured, unit| Target {
-        what: what.to_owned(),
-        bound,
-        measured,
-        unit,
-    };
-    use Bound::{AtLeast, AtMost};
-    let mut targets = Vec::new();
-    if !contenders.is_empty() {
-        let paced = format!("processor time per delivery, {number} subscribers, paced");
-        let saturated = format!("deliveries per second, {number} subscribers, saturated");
-        let late = format!("p99 from publish to receipt, {number} subscribers, paced");
-        targets.extend([
-            row(&paced, AtMost(1.2), ratio(Pace::Paced, CPU), "× the floor"),
-            row(&late, AtMost(1.2), ratio(Pace::Paced, P99), "× the floor"),
-            row(
-                &saturated,
-                AtLeast(15.0),
-                ratio(Pace::Saturated, RATE),
-                "× the floor",
-            ),
-            row(
-                "memory per idle subscriber over HTTP/1.1, at the number where it is most",
-                AtMost(1024.0),
-                memory.max_by(f64::total_cmp),
-                "bytes",
-            ),
-        ]);
-    }
+    let paced = format!("processor time per delivery, {number} subscribers, paced");
+    let late = format!("p99 from publish to receipt, {number} subscribers, paced");
+    let saturated = format!("deliveries per second, {number} subscribers, saturated");
+    [
+        row(&paced, AtMost(1.2), ratio(Pace::Paced, CPU), "× the floor"),
+        row(&late, AtMost(1.2), ratio(Pace::Paced, P99), "× the floor"),
+        row(
+            &saturated,
+            AtLeast(15.0),
+            ratio(Pace::Saturated, RATE),
+            "× the floor",
+        ),
+        row(
+            "memory per idle subscriber over HTTP/1.1, at the number where it is most",
+            AtMost(1024.0),
+            memory.max_by(f64::total_cmp),
+            "bytes",
+        ),
+    ]
+}
+
+fn of_topics(scenarios: &Scenarios) -> [Target; 2] {
     let topics = scenarios.topics.as_ref();
-    let stalled = scenarios.stalled.as_ref();
-    let resume = scenarios.resume.as_ref();
     let number = topics.map_or(20_000.0, |topics| topics.subscribers as f64);
     let events = format!(
         "events per second, each to another of {} topics",
         exact(number)
     );
-    targets.extend([
+    [
         row(
             &events,
             AtLeast(50_000.0),
@@ -136,8 +147,16 @@ pub fn judge(
             topics.map(|topics| topics.stream_bytes.median),
             "bytes",
         ),
+    ]
+}
+
+/// The worst of the runs counts, but for what is a ratio.
+fn of_crowds(scenarios: &Scenarios) -> [Target; 4] {
+    let stalled = scenarios.stalled.as_ref();
+    let resume = scenarios.resume.as_ref();
+    [
         row(
-            "memory for 1,000 of 10,000 that don't read for a minute",
+            "memory for 1,000 of 10,000 that don't read for a minute, at worst",
             AtMost(64.0),
             stalled.map(|stalled| stalled.more_bytes.most / f64::from(1 << 20)),
             "MiB",
@@ -145,7 +164,7 @@ pub fn judge(
         row(
             "p99 of the 9,000 others",
             AtMost(2.0),
-            stalled.map(|stalled| stalled.ratio()),
+            stalled.map(Stalled::ratio),
             "× without them",
         ),
         row(
@@ -160,8 +179,7 @@ pub fn judge(
             resume.map(|resume| resume.turned_away as f64),
             "",
         ),
-    ]);
-    targets
+    ]
 }
 
 #[cfg(test)]
@@ -181,32 +199,16 @@ mod tests {
 
     #[test]
     fn verdicts() {
+        check(AtMost(1.2), Some(1.2), ["1.20 m/s", "≤ 1.2", "reached"]);
+        check(AtMost(1.2), Some(1.3), ["1.30 m/s", "≤ 1.2", "falls short"]);
         check(
-            Bound::AtMost(1.2),
-            Some(1.2),
-            ["1.20 m/s", "≤ 1.2", "reached"],
-        );
-        check(
-            Bound::AtMost(1.2),
-            Some(1.3),
-            ["1.30 m/s", "≤ 1.2", "falls short"],
-        );
-        check(
-            Bound::AtLeast(15.0),
+            AtLeast(15.0),
             Some(14.0),
             ["14.0 m/s", "≥ 15", "falls short"],
         );
-        check(
-            Bound::AtLeast(15.0),
-            Some(16.0),
-            ["16.0 m/s", "≥ 15", "reached"],
-        );
-        check(
-            Bound::AtLeast(15.0),
-            None,
-            ["— m/s", "≥ 15", "not measured"],
-        );
-        check(Bound::AtMost(0.0), Some(0.0), ["0 m/s", "≤ 0", "reached"]);
+        check(AtLeast(15.0), Some(16.0), ["16.0 m/s", "≥ 15", "reached"]);
+        check(AtLeast(15.0), None, ["— m/s", "≥ 15", "not measured"]);
+        check(AtMost(0.0), Some(0.0), ["0 m/s", "≤ 0", "reached"]);
     }
 
     #[test]
