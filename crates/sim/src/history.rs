@@ -1,5 +1,7 @@
 //! What was seen of a hub: by those who published and by those who watched.
 
+use tidings_engine::SlowPolicy;
+
 /// A place in the order of everything that a recorder notes. A counter does;
 /// so does a clock that never repeats a value. Only the order counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -66,6 +68,8 @@ pub struct Chain {
     pub selection: Vec<String>,
     /// From where it asked to watch.
     pub begin: Begin,
+    /// What a hub may do while it is slower than its events.
+    pub slow: SlowPolicy,
     /// What came, in order.
     pub steps: Vec<Step>,
     /// Whether it had everything at the end: it has read something (selected
@@ -121,6 +125,8 @@ pub enum Step {
     Gap {
         /// The position from which the stream goes on.
         to: String,
+        /// Whether that is because the watcher was too slow.
+        slow: bool,
         /// After it was read.
         at: Moment,
     },

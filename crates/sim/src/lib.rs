@@ -13,12 +13,17 @@
 //! | I5 | no phantom: what is delivered was published, byte for byte |
 //! | I7 | honest answers: what was refused is not delivered; one copy per event, under one id |
 //!
+//! A watcher may be slower than its events. If its policy is `gap`, a declared
+//! gap says that, and needs no other reason; if it is `latest`, an event may be
+//! missing that a later one of the same topic follows, which is delivered; if
+//! it is `disconnect`, nothing is missing: it comes back for the rest.
+//!
 //! # The world
 //! [`world::run`] lets publishers, a hub on a disk and watchers live from a
 //! seed, in one thread. The store, the tail, the lanes' subscriptions, the
-//! decision where a stream starts, the blocks of a stream and the decoder are
-//! the real ones; the loop of a stream is the server's, step by step
-//! (`world/stream.rs`), so a change there belongs here too. Whatever two
+//! decision where a stream starts, the stream itself and the decoder are the
+//! real ones; only what drives a stream is written here (`world/stream.rs`):
+//! a connection that takes so many bytes, and a store that answers later. Whatever two
 //! threads of the server can interleave are separate steps here: a commit and
 //! its delivery and its answers, a lane's look at the tail, the three parts of
 //! a start, a read of the store and its arrival.
@@ -28,7 +33,7 @@
 //! seed means another world once the code that draws from it changes.
 //!
 //! What it doesn't reach: writes that fail although the file doesn't grow,
-//! damage at rest, drains, heartbeats that come too early or late.
+//! damage at rest, heartbeats that come too early or late.
 //!
 //! # What it notices
 //! These faults were built in, one at a time, and taken out again. Each was
@@ -71,3 +76,4 @@ pub mod world;
 pub use check::{Violation, check};
 pub use history::{Begin, Chain, History, Moment, Outcome, Published, Step};
 pub use reader::ChainReader;
+pub use tidings_engine::SlowPolicy;

@@ -2,7 +2,7 @@
 
 use crate::{Moment, Step};
 use tidings_codec::{Decoder, Event, EventId, Item};
-use tidings_engine::control::GAP_EVENT;
+use tidings_engine::control::{GAP_EVENT, GapReason};
 
 /// Reads the connections of one watcher, one after the other, as an
 /// EventSource does: it remembers the last event ID and drops what is
@@ -112,7 +112,12 @@ impl ChainReader {
 fn step(event: &Event<'_>, envelope: bool, now: Moment) -> Step {
     let id = event.last_event_id.to_owned();
     if event.event_type == GAP_EVENT {
-        return Step::Gap { to: id, at: now };
+        let slow = reason(event.data).is_some_and(|reason| reason == GapReason::Slow.as_str());
+        return Step::Gap {
+            to: id,
+            slow,
+            at: now,
+        };
     }
     if envelope && let Some(step) = unwrap_envelope(&id, event.data) {
         return step;
@@ -123,6 +128,12 @@ fn step(event: &Event<'_>, envelope: bool, now: Moment) -> Step {
         event_type: event.type_or_message().to_owned(),
         data: event.data.to_owned(),
     }
+}
+
+/// Why events are missing, as a gap's data says it.
+fn reason(json: &str) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_str(json).ok()?;
+    Some(value.get("reason")?.as_str()?.to_owned())
 }
 
 /// `None` if it is no envelope: then it stays what it is, which nobody
@@ -165,19 +176,26 @@ mod tests {
         }
     }
 
+    fn gap(slow: bool, at: Moment) -> Step {
+        let to = A.into();
+        Step::Gap { to, slow, at }
+    }
+
     #[test]
     fn steps_in_any_chunking() {
         let at = Moment(3);
         check(
             &format!(
                 "retry: 7\n: tidings\nid: {A}\n\nevent: x\ndata: 1\nid: own\n\n: \nid: {B}\n\n\
-                 event: tidings:gap\ndata: {{}}\nid: {A}\n\ndata: 2\nid: {B}\n\ndata: torn\nid: z\n"
+                 event: tidings:gap\ndata: {{}}\nid: {A}\n\n\
+                 event: tidings:gap\ndata: {{\"reason\":\"slow\"}}\nid: {A}\n\ndata: 2\nid: {B}\n\ndata: torn\nid: z\n"
             ),
             &[
                 Step::Opened { id: A.into(), at },
                 event("own", "x", "1"),
                 Step::Reached { id: B.into() },
-                Step::Gap { to: A.into(), at },
+                gap(false, at),
+                gap(true, at),
                 event(B, "message", "2"),
             ],
         );

@@ -118,11 +118,13 @@ fn the_worlds_are_eventful() {
     use tidings_sim::{Outcome, Step};
     let (mut events, mut gaps, mut acked, mut unknown, mut power_cuts, mut kills, mut lost) =
         (0, 0, 0, 0, 0, 0, 0);
+    let (mut slow_gaps, mut too_slow, mut drained) = (0, 0, 0);
     for seed in 0..100 {
         let run = world::run(seed);
         for step in run.history.chains.iter().flat_map(|chain| &chain.steps) {
             events += usize::from(matches!(step, Step::Event { .. }));
-            gaps += usize::from(matches!(step, Step::Gap { .. }));
+            gaps += usize::from(matches!(step, Step::Gap { slow: false, .. }));
+            slow_gaps += usize::from(matches!(step, Step::Gap { slow: true, .. }));
         }
         for published in &run.history.published {
             acked += usize::from(matches!(published.outcome, Outcome::Acked { .. }));
@@ -131,13 +133,16 @@ fn the_worlds_are_eventful() {
         power_cuts += run.counts.power_cuts;
         kills += run.counts.kills;
         lost += run.counts.lost_connections;
+        too_slow += run.counts.too_slow;
+        drained += run.counts.drained;
     }
     println!(
-        "{events} events, {gaps} gaps, {acked} acked, {unknown} unknown, {power_cuts} power cuts, {kills} kills, {lost} lost connections"
+        "{events} events, {gaps} gaps, {acked} acked, {unknown} unknown, {power_cuts} power cuts, {kills} kills, {lost} lost connections, {slow_gaps} slow gaps, {too_slow} too slow, {drained} drained"
     );
     assert!(
         events > 4_000 && gaps > 50 && acked > 2_000 && unknown > 1_000,
         "too quiet"
     );
     assert!(power_cuts > 100 && kills > 100 && lost > 500, "too safe");
+    assert!(slow_gaps > 5 && too_slow > 5 && drained > 100, "too fast");
 }

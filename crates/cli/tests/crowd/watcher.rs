@@ -3,7 +3,7 @@
 
 use super::{Crowd, END_EVENT};
 use std::io;
-use tidings_sim::{Begin, Chain, ChainReader, Step};
+use tidings_sim::{Begin, Chain, ChainReader, SlowPolicy, Step};
 use tidings_testkit::Http;
 
 /// What a watcher watches, and how.
@@ -59,6 +59,7 @@ pub fn watch(crowd: &Crowd, plan: Plan) -> Vec<Chain> {
         chains.push(Chain {
             selection: plan.selection.iter().map(ToString::to_string).collect(),
             begin,
+            slow: SlowPolicy::Disconnect,
             steps: reader.into_steps(),
             complete,
         });

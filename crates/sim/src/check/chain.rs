@@ -3,7 +3,7 @@
 
 use super::events::Events;
 use super::{Found, Invariant};
-use crate::{Chain, Moment, Step};
+use crate::{Chain, Moment, SlowPolicy, Step};
 
 /// What came of a chain.
 pub struct Walk<'a> {
@@ -25,6 +25,8 @@ pub struct Walk<'a> {
 pub struct Missing {
     pub after: u64,
     pub to: u64,
+    /// Because the watcher was too slow.
+    pub slow: bool,
     pub at: Moment,
 }
 
@@ -56,11 +58,19 @@ pub fn walk<'a>(
                 walk.behind = walk.behind.max(position);
             }
             Step::Reached { id } => walk.reached(events.position(id).unwrap_or(0), id, found),
-            Step::Gap { to, at } => {
+            Step::Gap { to, slow, at } => {
                 let after = opening.unwrap_or(walk.behind);
                 let to = events.position(to).unwrap_or(0);
+                if *slow {
+                    walk.passed_over(to, found);
+                }
                 walk.opened.get_or_insert((to, *at));
-                walk.gaps.push(Missing { after, to, at: *at });
+                walk.gaps.push(Missing {
+                    after,
+                    to,
+                    slow: *slow,
+                    at: *at,
+                });
                 walk.behind = walk.behind.max(to);
             }
             Step::Event {
@@ -98,6 +108,21 @@ impl Walk<'_> {
             Some(self.number),
             format!("(watches {topics}) {what}"),
         );
+    }
+
+    /// A gap for its slowness, up to `to`.
+    fn passed_over(&self, to: u64, found: &mut Found) {
+        if self.chain.slow != SlowPolicy::Gap {
+            let what = format!("was too slow up to {to}, and its policy is no gap");
+            self.report(Invariant::I1NoLoss, what, found);
+        }
+        if to <= self.behind {
+            let what = format!(
+                "a gap up to {to} was declared, behind position {}",
+                self.behind
+            );
+            self.report(Invariant::I3Order, what, found);
+        }
     }
 
     fn reached(&mut self, position: u64, id: &str, found: &mut Found) {

@@ -1,7 +1,7 @@
 //! Correct histories, made from a seed: a log in a vector, publishers that
 //! overlap, and watchers that read it at cursors.
 
-use crate::{Begin, Chain, History, Moment, Outcome, Published, Step};
+use crate::{Begin, Chain, History, Moment, Outcome, Published, SlowPolicy, Step};
 use fastrand::Rng;
 use std::collections::BTreeSet;
 use tidings_engine::{LogId, Position, WireId};
@@ -14,7 +14,16 @@ const SELECTIONS: [&[&str]; 5] = [
     &["logs/**", "news"],
     &["*", "orders/2"],
 ];
+/// Most disconnect, as in life.
+const POLICIES: [SlowPolicy; 4] = [
+    SlowPolicy::Disconnect,
+    SlowPolicy::Disconnect,
+    SlowPolicy::Gap,
+    SlowPolicy::Latest,
+];
 const PUBLISHERS: u32 = 4;
+/// A watcher that has so many events before it may be too slow.
+const LAG: usize = 8;
 const ROUNDS: usize = 60;
 
 struct Model {
@@ -52,6 +61,7 @@ pub fn history(seed: u64) -> History {
     model.watchers.push(Watcher::new(
         vec!["**".into()],
         Begin::Earliest { at: Moment(0) },
+        SlowPolicy::Disconnect,
         true,
     ));
     for _ in 0..ROUNDS {
@@ -90,10 +100,11 @@ pub fn history(seed: u64) -> History {
 }
 
 impl Watcher {
-    fn new(selection: Vec<String>, begin: Begin, complete: bool) -> Self {
+    fn new(selection: Vec<String>, begin: Begin, slow: SlowPolicy, complete: bool) -> Self {
         let chain = Chain {
             selection,
             begin,
+            slow,
             steps: Vec::new(),
             complete,
         };
@@ -222,7 +233,8 @@ impl Model {
             .iter()
             .map(|selector| (*selector).into())
             .collect();
-        let mut watcher = Watcher::new(selection, begin, complete);
+        let slow = self.rng.choice(POLICIES).unwrap_or_default();
+        let mut watcher = Watcher::new(selection, begin, slow, complete);
         watcher.cursor = cursor;
         self.watchers.push(watcher);
         self.watch(self.watchers.len() - 1, 0);
@@ -253,14 +265,28 @@ impl Model {
         if cursor < horizon {
             steps.push(Step::Gap {
                 to: wire(horizon),
+                slow: false,
                 at,
             });
             cursor = horizon;
         }
+        let too_slow = end - cursor > LAG && self.rng.bool();
+        let slow = watcher.chain.slow;
+        if slow == SlowPolicy::Gap && too_slow {
+            steps.push(Step::Gap {
+                to: wire(end),
+                slow: true,
+                at,
+            });
+            cursor = end;
+        }
         let mut given = 0;
         while cursor < end && given < most {
             let published = &self.published[self.log[cursor]];
-            if super::chain::selects(&watcher.chain.selection, &published.topic) {
+            let later = &self.log[cursor + 1..];
+            let newer = |number: &usize| self.published[*number].topic == published.topic;
+            let superseded = slow == SlowPolicy::Latest && too_slow && later.iter().any(newer);
+            if super::chain::selects(&watcher.chain.selection, &published.topic) && !superseded {
                 given += 1;
                 steps.push(Step::Event {
                     id: id(self.log[cursor], cursor + 1),

@@ -1,19 +1,40 @@
 //! What a chain should have been given.
 
-use super::chain::{Walk, selects};
+use super::chain::{Missing, Walk, selects};
 use super::events::{Event, Events};
 use super::{Found, Invariant};
-use crate::{Begin, Moment};
+use crate::{Begin, Moment, SlowPolicy};
+use std::collections::HashMap;
 
 /// Reports what exists and is missing from the chain without a reason.
 pub fn check(events: &Events<'_>, walk: &Walk<'_>, found: &mut Found) {
-    for (number, event) in events.list.iter().enumerate() {
-        if walk.has[number] || !event.exists() || !selects(&walk.chain.selection, &event.is.topic) {
+    let selected = events
+        .list
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| event.exists() && selects(&walk.chain.selection, &event.is.topic));
+    let mut missing = Vec::new();
+    // Where the last event of a topic stands, at most, that is there or needn't be.
+    let mut newest: HashMap<&str, u64> = HashMap::new();
+    for (number, event) in selected {
+        let complaint = match walk.has[number] {
+            true => None,
+            false => complaint(events, walk, event),
+        };
+        if let Some(complaint) = complaint {
+            missing.push((event, complaint));
+        }
+        // In a chain that isn't complete it may still have been to come.
+        if complaint.is_none() || !walk.chain.complete {
+            let newest = newest.entry(&event.is.topic).or_default();
+            *newest = event.at.1.max(*newest);
+        }
+    }
+    for (event, complaint) in missing {
+        let newest = newest.get(event.is.topic.as_str());
+        if walk.chain.slow == SlowPolicy::Latest && newest > Some(&event.at.0) {
             continue;
         }
-        let Some(complaint) = complaint(events, walk, event) else {
-            continue;
-        };
         // It is there for one and not for the other.
         let invariant = match event.acked {
             Some(_) => Invariant::I1NoLoss,
@@ -35,14 +56,23 @@ fn complaint(events: &Events<'_>, walk: &Walk<'_>, event: &Event<'_>) -> Option<
     if !may_be_after_start {
         return None;
     }
-    // All gaps that may cover it: where it stands is not always known exactly.
+    // Where it stands is not always known exactly.
+    let covers = |gap: &&Missing| event.at.1 > gap.after && event.at.0 <= gap.to;
+    if walk
+        .gaps
+        .iter()
+        .filter(|gap| gap.slow)
+        .any(|gap| covers(&gap))
+    {
+        return None;
+    }
     // What expired by the time of a gap may be missing behind it too, while
     // events of topics that are kept for longer still come.
     let mut declared = walk
         .gaps
         .iter()
-        .filter(|gap| event.at.1 > gap.after)
-        .filter(|gap| event.at.0 <= gap.to || event.expired(gap.at))
+        .filter(|gap| !gap.slow)
+        .filter(|gap| covers(gap) || event.at.1 > gap.after && event.expired(gap.at))
         .peekable();
     if declared.peek().is_some() {
         let justified = declared.any(|gap| event.expired(gap.at));

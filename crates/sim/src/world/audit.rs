@@ -2,7 +2,7 @@
 
 use super::hub::Hub;
 use super::ledger::Ledger;
-use crate::{Begin, Chain, ChainReader, Moment, Step};
+use crate::{Begin, Chain, ChainReader, Moment, SlowPolicy, Step};
 use std::collections::BTreeSet;
 use tidings_engine::{Budget, Read, Selection, control};
 
@@ -42,6 +42,7 @@ pub fn whole_log(hub: &Hub, at: Moment) -> Result<Chain, String> {
     Ok(Chain {
         selection: vec!["**".into()],
         begin: Begin::Earliest { at },
+        slow: SlowPolicy::Disconnect,
         steps: reader.into_steps(),
         complete: true,
     })

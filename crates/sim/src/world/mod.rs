@@ -46,6 +46,10 @@ pub struct Counts {
     pub kills: usize,
     /// Connections that were lost, hub's ends not counted.
     pub lost_connections: usize,
+    /// Streams that ended because their readers were too slow.
+    pub too_slow: usize,
+    /// Streams that the hub ended because it drains.
+    pub drained: usize,
 }
 
 struct World {
@@ -88,7 +92,11 @@ pub fn run(seed: u64) -> Run {
     }
     let mut complaints: Vec<String> = world.rest().into_iter().collect();
     let whole_log = world.audit(&mut complaints);
-    let counts = world.counts;
+    let mut counts = world.counts;
+    for watcher in &world.watchers {
+        counts.too_slow += watcher.too_slow;
+        counts.drained += watcher.drained;
+    }
     let watched = world.watchers.into_iter().map(Watcher::into_chain);
     let history = History {
         published: world.ledger.into_published(),

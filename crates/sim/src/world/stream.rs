@@ -5,10 +5,10 @@
 use super::hub::Hub;
 use bytes::Bytes;
 use tidings_engine::start::Start;
-use tidings_engine::stream::{StoreRead, Terms};
+use tidings_engine::stream::{Ending, StoreRead, Terms};
 use tidings_engine::{
-    Budget, Cursor, Form, Framing, Next, Position, Selection, SlowPolicy, Stream as Core,
-    SubscriptionKey, Subscriptions,
+    Cursor, Form, Framing, Next, Position, Selection, SlowPolicy, Stream as Core, SubscriptionKey,
+    Subscriptions, control,
 };
 
 /// One stream.
@@ -35,7 +35,7 @@ pub enum Pulled {
     /// Nothing, until somebody wakes it.
     Idle,
     /// The stream ends.
-    End,
+    End(Ending),
 }
 
 impl Stream {
@@ -44,7 +44,7 @@ impl Stream {
         selection: Selection,
         (start, told): (Start, Position),
         form: Form,
-        budget: Budget,
+        (slow, terms): (SlowPolicy, Terms),
         retry_ms: u64,
     ) -> Self {
         let (lane, key) = hub.subscribe(&selection, start.cursor);
@@ -52,12 +52,9 @@ impl Stream {
         Self {
             lane,
             awake: true,
-            core: Core::new((log, key), start, told, SlowPolicy::Disconnect, retry_ms),
+            core: Core::new((log, key), start, told, slow, retry_ms),
             form,
-            terms: Terms {
-                budget,
-                lag_bytes: budget.bytes as u64 * 8,
-            },
+            terms,
             rest: Bytes::new(),
             asked: None,
             selection,
@@ -97,7 +94,7 @@ impl Stream {
                 self.awake = false;
                 Pulled::Idle
             }
-            Next::End(_) => Pulled::End,
+            Next::End(ending) => Pulled::End(ending),
         }
     }
 
@@ -106,6 +103,14 @@ impl Stream {
         match self.pull(hub, room) {
             Pulled::Idle => Pulled::Bytes(self.core.heartbeat(&hub.lanes[self.lane])),
             other => other,
+        }
+    }
+
+    /// What the hub says last, if nothing is begun: when to come back.
+    pub fn goodbye(&self, retry_ms: u64) -> Bytes {
+        match self.rest.is_empty() {
+            true => control::retry(retry_ms),
+            false => Bytes::new(),
         }
     }
 

@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 use tidings_codec::EventId;
 use tidings_engine::since::Since;
 use tidings_engine::start::{Asked, Start};
-use tidings_engine::{Budget, Cursor, Form, Position, Selection, Selector, Timestamp};
+use tidings_engine::stream::{Ending, Terms};
+use tidings_engine::{Budget, Cursor, Form, Position, Selection, Selector, SlowPolicy, Timestamp};
 
 /// One watcher, over all its connections.
 pub struct Watcher {
@@ -17,9 +18,15 @@ pub struct Watcher {
     selection: Selection,
     since: Option<Since>,
     form: Form,
-    budget: Budget,
-    /// How many bytes may wait for it.
+    slow: SlowPolicy,
+    terms: Terms,
+    /// Streams that ended because it was too slow.
+    pub too_slow: usize,
+    /// Streams that the hub ended because it drains.
+    pub drained: usize,
+    /// How many bytes may wait for it, and how many it reads at once, at most.
     window: usize,
+    appetite: usize,
     reader: ChainReader,
     connection: Connection,
 }
@@ -46,6 +53,8 @@ const SELECTIONS: [&[&str]; 8] = [
     &["*/1", "orders/1/items"],
 ];
 
+const POLICIES: [SlowPolicy; 3] = [SlowPolicy::Disconnect, SlowPolicy::Gap, SlowPolicy::Latest];
+
 impl Watcher {
     pub fn new(rng: &mut Rng, since: Option<Since>) -> Self {
         let texts = rng.choice(SELECTIONS).unwrap_or(&["**"]);
@@ -62,11 +71,21 @@ impl Watcher {
             selection: Selection::new(selectors),
             since,
             form,
-            budget: Budget {
-                frames: rng.usize(1..9),
-                bytes: rng.usize(1..1_000),
+            slow: rng.choice(POLICIES).unwrap_or_default(),
+            terms: Terms {
+                budget: Budget {
+                    frames: rng.usize(1..9),
+                    bytes: rng.usize(1..1_000),
+                },
+                lag_bytes: rng.choice([0, 0, 40, 200]).unwrap_or(0),
             },
-            window: rng.usize(1..2_000),
+            too_slow: 0,
+            drained: 0,
+            window: match rng.u8(0..4) {
+                0 => rng.usize(1..2_000),
+                _ => rng.usize(1..120),
+            },
+            appetite: rng.choice([60, 400]).unwrap_or(400),
             reader: match form {
                 Form::Envelope => ChainReader::of_envelopes(),
                 Form::Plain => ChainReader::new(),
@@ -90,12 +109,15 @@ impl Watcher {
             Connection::Found(start, told) => self.open(hub, (start, told), rng),
             Connection::Open(stream, pipe) => {
                 self.connection = Connection::Open(stream, pipe);
-                match rng.u8(0..8) {
-                    0..3 => self.pull(hub, false),
-                    3 => self.pull(hub, true),
-                    4 => self.read_store(hub),
+                match rng.u8(0..64) {
+                    0..24 => self.pull(hub, false),
+                    24..32 => self.pull(hub, true),
+                    32..40 => self.read_store(hub),
+                    40 => self.drain(hub, rng, moment),
+                    // Who has caught up may read more slowly than events come.
+                    41..45 => self.appetite = rng.choice([20, 60, 400]).unwrap_or(400),
                     _ => {
-                        let most = rng.usize(0..400);
+                        let most = rng.usize(0..=self.appetite);
                         self.read(most, moment);
                     }
                 }
@@ -155,6 +177,7 @@ impl Watcher {
         Chain {
             selection: self.texts,
             begin,
+            slow: self.slow,
             steps,
             complete: true,
         }
@@ -192,7 +215,14 @@ impl Watcher {
 
     fn open(&mut self, hub: &mut Hub, start: (Start, Position), rng: &mut Rng) {
         let (selection, retry_ms) = (self.selection.clone(), rng.u64(500..5_000));
-        let stream = Stream::new(hub, selection, start, self.form, self.budget, retry_ms);
+        let stream = Stream::new(
+            hub,
+            selection,
+            start,
+            self.form,
+            (self.slow, self.terms),
+            retry_ms,
+        );
         self.connection = Connection::Open(stream, VecDeque::new());
     }
 
@@ -213,11 +243,23 @@ impl Watcher {
         match pulled {
             Pulled::Bytes(bytes) => pipe.extend(bytes),
             Pulled::Later | Pulled::Idle => {}
-            Pulled::End => {
+            Pulled::End(ending) => {
+                self.too_slow += usize::from(ending == Ending::TooSlow);
                 hub.unsubscribe(stream);
                 self.connection = Connection::None;
                 self.reader.disconnected();
             }
+        }
+    }
+
+    /// The hub drains: it ends the stream in peace, and what is under way
+    /// arrives.
+    fn drain(&mut self, hub: &mut Hub, rng: &mut Rng, moment: Moment) {
+        if let Connection::Open(stream, pipe) = &mut self.connection {
+            pipe.extend(stream.goodbye(rng.u64(500..5_000)));
+            self.drained += 1;
+            self.read(usize::MAX, moment);
+            self.lose(Some(hub), rng, moment);
         }
     }
 
