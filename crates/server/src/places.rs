@@ -296,11 +296,6 @@ impl Place {
         Asking(self.clone())
     }
 
-    /// Whether a request is being answered on the connection, or a stream given.
-    pub fn is_busy(&self) -> bool {
-        self.0.busy.load(Ordering::Relaxed) > 0
-    }
-
     /// Resolves when the connection should end, because others need its place: at
     /// once if it is silent, and when all that came is answered otherwise. One
     /// task may wait for it.
