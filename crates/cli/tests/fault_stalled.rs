@@ -18,7 +18,11 @@ const GROWTH_KIB: u64 = 64 << 10;
 #[test]
 fn f15_watchers_that_never_read_cost_little_and_the_others_get_everything() {
     let dir = tempfile::tempdir().expect("a directory");
-    let hub = launch(dir.path()).start();
+    // They stay, however far they fall behind.
+    let hub = launch(dir.path())
+        .env("TIDINGS_LIMITS_LAG", "1GiB")
+        .env("TIDINGS_LIMITS_STALL", "1h")
+        .start();
     let stalled: Vec<Watch> = (0..STALLED).map(|_| hub.watch("/t/log").opened()).collect();
     let reading: Vec<Watch> = (0..READING).map(|_| hub.watch("/t/log").opened()).collect();
     let before = hub.resident_kib();

@@ -2,8 +2,8 @@
 //! nothing ends its connection, costs the hub little, and nobody else anything.
 
 use std::io::ErrorKind;
-use std::time::{Duration, Instant};
-use tidings_testkit::{Http, HubProcess, PATIENCE, launch};
+use std::time::Instant;
+use tidings_testkit::{Http, PATIENCE, launch};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Types of frames (RFC 9113, 6).
@@ -136,7 +136,7 @@ fn p19_c19_header_bomb() {
 }
 
 /// What honest peers send is no flood: keep-alive pings, pings that measure the
-/// path, and a window's update for each frame of data.
+/// path.
 #[test]
 fn c17_honest_pings_are_answered() {
     let hub = launch!().start();

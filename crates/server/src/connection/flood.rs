@@ -11,7 +11,7 @@ use std::time::Duration;
 const IDLE_FRAME: Duration = Duration::from_millis(10);
 /// And in a burst 1,000.
 const IDLE_BURST: Duration = Duration::from_secs(10);
-/// What a window's update takes: 1,000 a second may come, 10,000 in a burst,
+/// What a WINDOW_UPDATE takes: 1,000 a second may come, 10,000 in a burst,
 /// and two for each frame of data that was sent.
 const WINDOW_FRAME: Duration = Duration::from_millis(1);
 const WINDOW_BURST: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use super::open::Opened;
 use super::{Socket, last_call};
 use crate::http::body::{RequestBody, drained};
 use crate::http::{Reply, ReplyBody};
-use crate::http1::{Gated, Requests, wire};
+use crate::http1::{Gated, Requests, TOGETHER, wire};
 use crate::lanes::Taken;
 use crate::places::Place;
 use http::{Request, Response};
@@ -41,7 +41,7 @@ pub async fn serve<S: Socket>(
     let mut sent_away = pin!(place.sent_away());
     let mut ending = false;
     loop {
-        if let Some(head) = gated.held() {
+        if let Some(head) = gated.next() {
             let _asking = answers.place.ask();
             let request = Request::from_parts(head.clone(), RequestBody::none());
             let reply = face.answer(request, &answers.place).await;
@@ -76,7 +76,7 @@ pub async fn serve<S: Socket>(
             return;
         }
         gated = connection.into_parts().io.into_inner();
-        if !gated.goes_on() {
+        if gated.next().is_none() {
             // hyper leaves that to whoever asked for an upgrade.
             let _ = gated.close().await;
             return;
@@ -176,8 +176,10 @@ impl Answers {
     /// are wholly there: so that they wait for the disk together. One after
     /// another, since that is the order of their events.
     async fn begin_together(&self, first: usize) {
-        let mut number = first;
-        while let Some(request) = self.requests.take(number) {
+        for number in first..first + TOGETHER {
+            let Some(request) = self.requests.take(number) else {
+                return;
+            };
             let request = request.map(RequestBody::Whole);
             let begun = self.face.begin(request, &self.place).await;
             let is_last = begun.is_last();
@@ -185,7 +187,6 @@ impl Answers {
             if is_last {
                 return self.requests.close();
             }
-            number += 1;
         }
     }
 
@@ -197,5 +198,48 @@ impl Answers {
 
     fn prepared(&self) -> MutexGuard<'_, VecDeque<(usize, Prepared)>> {
         self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::tests::{face, ids};
+    use bytes::Bytes;
+
+    #[tokio::test]
+    async fn c11_what_came_together_is_begun_before_the_first_is_answered() {
+        let face = face();
+        let requests = Arc::new(Requests::new());
+        let answers = Answers {
+            place: face.hub.places().connect([192, 0, 2, 1].into()),
+            face,
+            requests: Arc::clone(&requests),
+            prepared: Mutex::default(),
+        };
+        // The third isn't there; more than begin together are.
+        let numbers = (0..2).chain(3..3 + TOGETHER + 5);
+        for number in numbers {
+            let request = Request::post(format!("/t/a?id=n{number}"))
+                .header("host", "localhost")
+                .body(Bytes::from_static(b"x"));
+            requests.wait(number, request.expect("a request"));
+        }
+        for (first, begun) in [(0, 2), (1, 0), (2, 0), (3, TOGETHER), (3 + TOGETHER, 5)] {
+            answers.begin_together(first).await;
+            let prepared = std::mem::take(&mut *answers.prepared());
+            assert_eq!(prepared.len(), begun, "{first}");
+            for (at, (number, begun)) in prepared.into_iter().enumerate() {
+                assert_eq!(number, first + at);
+                let Prepared::Begun(begun) = begun else {
+                    panic!("it isn't answered yet");
+                };
+                let reply = answers.face.finish(begun, false).await;
+                assert_eq!(reply.status(), 200, "{number}");
+            }
+        }
+        let in_order: Vec<_> = (0..8 + TOGETHER).filter(|n| *n != 2).collect();
+        let names: Vec<_> = in_order.iter().map(|n| format!("n{n}")).collect();
+        assert_eq!(ids(&answers.face), names);
     }
 }

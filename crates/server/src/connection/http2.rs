@@ -76,7 +76,8 @@ pub async fn serve<S: Socket>(
     let mut idle = pin!(idle(&requests, news));
     let mut cut = pin!(sleep(face.times.last_answers));
     let mut sent_away = pin!(opened.place.sent_away());
-    let (mut draining, mut idled) = (false, false);
+    let mut first_request = pin!(sleep(face.times.first_head));
+    let (mut draining, mut idled, mut waiting) = (false, false, true);
     loop {
         tokio::select! {
             served = &mut connection => {
@@ -84,6 +85,12 @@ pub async fn serve<S: Socket>(
                     tracing::debug!(%error, "a connection ended badly");
                 }
                 return;
+            }
+            () = &mut first_request, if waiting => {
+                waiting = false;
+                if !requests.have_begun() {
+                    return;
+                }
             }
             // GOAWAY says which requests are answered.
             () = &mut last_call, if !draining => {

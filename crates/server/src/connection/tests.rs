@@ -45,7 +45,8 @@ pub fn hub(limits: Limits) -> Arc<Hub> {
     Hub::start(store, settings).expect("threads")
 }
 
-fn face() -> Arc<Face> {
+/// What the connections of a test share.
+pub fn face() -> Arc<Face> {
     Arc::new(Face {
         hub: hub(Limits::default()),
         guard: Guard {
@@ -261,8 +262,10 @@ async fn p18_c15_http2_without_a_request() {
     let with = |more: &[u8]| [PREFACE, &settings, more].concat();
     check_closed_after("", PREFACE, 10).await;
     check_closed_after("", &[PREFACE, &settings[..5]].concat(), 10).await;
-    // It answers pings, and takes a GOAWAY for what it is.
-    check_closed_after("", &with(b""), 55).await;
+    check_closed_after("", &with(b""), 10).await;
+    // One request, and then it answers pings, and takes a GOAWAY for what it is.
+    let live = b"\x82\x86\x04\x06/livez\x01\x09localhost";
+    check_closed_after("", &with(&h2_frame(1, 5, 1, live)), 55).await;
     // HEADERS without END_HEADERS, and half of one.
     check_closed_after("", &with(&h2_frame(1, 1, 1, b"\x82")), 10).await;
     check_closed_after("", &with(&h2_frame(1, 5, 1, b"\x82\x84\x86")[..10]), 10).await;
@@ -341,6 +344,31 @@ async fn c11_requests_that_came_together_are_answered_and_kept_in_order() {
     assert_eq!(ids(&face), expect);
 }
 
+/// A request for a stream has its turn, whatever came with it.
+#[tokio::test(start_paused = true)]
+async fn c11_a_request_for_a_stream_waits_for_its_turn() {
+    let face = face();
+    let live = get("/livez");
+    let wrong = get("/t/a?envelope=xml").replace("text/plain", "text/event-stream");
+    let refused = format!("POST /t/$a HTTP/1.1\r\nContent-Length: 1\r\n{HOST}x");
+    for before in [0, 1, 2, 64, 65] {
+        for other in [&live, &refused] {
+            let mut peer = Peer::connect(&face);
+            let all = format!("{}{wrong}", other.repeat(before));
+            assert!(peer.send(all.as_bytes()).await);
+            for _ in 0..before {
+                let answer = peer.answer().await;
+                assert!(!answer.contains("'envelope'"), "{before}: {answer}");
+            }
+            let answer = peer.answer().await;
+            assert!(answer.contains("'envelope'"), "{before}: {answer}");
+            // And the connection goes on.
+            assert!(peer.send(live.as_bytes()).await);
+            assert!(peer.answer().await.ends_with("ok\n"), "{before}");
+        }
+    }
+}
+
 /// A few that came together wait for nothing more.
 #[tokio::test(start_paused = true)]
 async fn c11_few_requests_that_came_together() {
@@ -360,7 +388,7 @@ async fn c11_few_requests_that_came_together() {
 
 /// The ids of all events of topic `a` that publishers gave, in the order of the
 /// log.
-fn ids(face: &Face) -> Vec<String> {
+pub fn ids(face: &Face) -> Vec<String> {
     let selection = Selection::new(vec![Selector::new("a").expect("a selector")]);
     let mut cursor = Cursor {
         after: Position::START,

@@ -12,7 +12,8 @@ use tokio::time::{Instant, Sleep, sleep};
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
     /// From the beginning to the end of the first head: whether the peer is
-    /// silent, stops within the preface of HTTP/2 or within a head.
+    /// silent, stops within the preface of HTTP/2 or within a head. Over HTTP/2,
+    /// to the first request.
     pub first_head: Duration,
     /// From the first byte of a later head to its last; over HTTP/2, the time
     /// that a block of headers may be incomplete.

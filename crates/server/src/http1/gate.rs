@@ -7,8 +7,8 @@ use std::ops::Range;
 
 /// How HTTP/2 begins without TLS (RFC 9113, 3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// How many whole requests pass at once at most.
-pub const MAX_WHOLE: usize = 64;
+/// How many whole requests pass at once at most, and begin together.
+pub const TOGETHER: usize = 64;
 
 /// Follows the requests of one connection.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub struct Verdict {
     /// Nothing passes behind them.
     pub end: Option<End>,
     /// What of them is a publish request from its first byte to its last, in
-    /// their order; [`MAX_WHOLE`] at most. Then the rest is to be shown again
+    /// their order; [`TOGETHER`] at most. Then the rest is to be shown again
     /// even if nothing comes.
     pub whole: Vec<Whole>,
 }
@@ -131,7 +131,7 @@ impl Gate {
             end: None,
             whole: Vec::new(),
         };
-        while verdict.whole.len() < MAX_WHOLE {
+        while verdict.whole.len() < TOGETHER {
             let pass = &mut verdict.pass;
             let rest = &bytes[*pass..];
             let next = match &mut self.state {
@@ -200,7 +200,7 @@ impl Gate {
         loop {
             let verdict = self.judge(&bytes[pass..]);
             pass += verdict.pass;
-            let more = self.held().is_some() || verdict.whole.len() == MAX_WHOLE;
+            let more = self.held().is_some() || verdict.whole.len() == TOGETHER;
             if verdict.end.is_some() || !more {
                 return (pass, verdict.end);
             }
@@ -364,9 +364,9 @@ mod tests {
             .collect();
         let spaced = format!("\r\n{empty}");
         assert_eq!(texts, [(0, FINE), (1, spaced.as_str()), (3, FINE)]);
-        let many = FINE.repeat(2 * MAX_WHOLE + 1);
+        let many = FINE.repeat(2 * TOGETHER + 1);
         let (mut gate, mut passed) = (Gate::new(), 0);
-        for expect in [MAX_WHOLE, MAX_WHOLE, 1, 0] {
+        for expect in [TOGETHER, TOGETHER, 1, 0] {
             let verdict = gate.judge(&many.as_bytes()[passed..]);
             assert_eq!(verdict.whole.len(), expect);
             passed += verdict.pass;

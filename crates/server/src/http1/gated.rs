@@ -1,6 +1,6 @@
 //! A socket whose bytes pass a gate before anyone reads them.
 
-use super::gate::{End, Gate, Whole};
+use super::gate::{End, Gate, TOGETHER, Whole};
 use super::head;
 use super::refusal::Refusal;
 use super::requests::Requests;
@@ -20,8 +20,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// How many bytes of requests behind one another are read ahead: as much as a
 /// body may hold without being counted.
 const AHEAD_BYTES: usize = 64 * 1024;
-/// How many of them there may be.
-const AHEAD: usize = super::gate::MAX_WHOLE;
 
 /// An HTTP connection as hyper reads it. Nothing of a head that breaks the
 /// rules, and nothing behind it, is ever read; the refusal is written when
@@ -127,9 +125,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gated<S> {
         .await
     }
 
-    /// The head that is held back.
-    pub fn held(&self) -> Option<&request::Parts> {
-        self.held.as_deref()
+    /// The head that is held back, if it is the next to be answered: all before
+    /// it are.
+    pub fn next(&self) -> Option<&request::Parts> {
+        let goes_on = self.is_settled() && !self.requests.are_closed();
+        self.held.as_deref().filter(|_| goes_on)
     }
 
     /// The number of the next request that passes.
@@ -182,7 +182,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gated<S> {
             self.judge();
             // More may be admitted together with what is there.
             let waiting = self.requests.waiting();
-            let more = (1..AHEAD).contains(&waiting) && self.inbound.len() < AHEAD_BYTES;
+            let more = (1..TOGETHER).contains(&waiting) && self.inbound.len() < AHEAD_BYTES;
             if !more || self.unjudged || self.reading != Reading::On || self.held.is_some() {
                 return Poll::Ready(Ok(()));
             }
@@ -209,7 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gated<S> {
                 self.patience.renew();
             }
             self.wait(&verdict.whole);
-            self.unjudged = verdict.whole.len() == super::gate::MAX_WHOLE;
+            self.unjudged = verdict.whole.len() == TOGETHER;
             self.passing += verdict.pass;
             match verdict.end {
                 None => {}
@@ -279,11 +279,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gated<S> {
     /// Whether the peer has sent something that nobody has read.
     fn has_unread(&self) -> bool {
         !self.inbound.is_empty() || self.gate.is_within_body()
-    }
-
-    /// Whether the connection goes on with the head that is held back.
-    pub fn goes_on(&self) -> bool {
-        self.held.is_some() && self.is_settled() && !self.requests.are_closed()
     }
 }
 
@@ -375,7 +370,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let gated = self.get_mut();
-        if gated.goes_on() {
+        if gated.next().is_some() {
             return Poll::Ready(Ok(()));
         }
         if !gated.closing.has_begun() {

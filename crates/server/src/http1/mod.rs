@@ -22,7 +22,7 @@ mod requests;
 pub(crate) mod wire;
 
 pub use body::{Broken, Chunked, Framing};
-pub use gate::PREFACE;
+pub use gate::{PREFACE, TOGETHER};
 pub(crate) use gated::{First, Gated};
 pub(crate) use refusal::Refusal;
 pub(crate) use requests::{Answering, Requests};

@@ -41,6 +41,11 @@ impl Requests {
         state.begun - 1
     }
 
+    /// Whether there was any.
+    pub fn have_begun(&self) -> bool {
+        self.state().begun > 0
+    }
+
     /// Counts an answer when what this gives is dropped.
     pub fn answering(self: &Arc<Self>) -> Answering {
         Answering(Arc::clone(self))
