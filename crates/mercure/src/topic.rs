@@ -213,6 +213,7 @@ mod tests {
                 "https://hub.example/t/$presence/a",
                 "https://hub.example/t/%24presence/a",
                 "/t/$mercure/a",
+                "https://hub.example//t//$presence/a",
             ],
             true,
         );
