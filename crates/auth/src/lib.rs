@@ -17,7 +17,7 @@
 
 pub mod authorize;
 mod claims;
-#[cfg(feature = "fuzz")]
+#[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 mod json;
 pub mod key;

@@ -3,6 +3,7 @@
 use crate::bench::BenchArgs;
 use crate::listen::ListenArgs;
 use crate::publish::PublishArgs;
+use crate::token::TokenCommand;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,6 +37,11 @@ pub enum Command {
     /// Measure an SSE server: subscribers, publishers, and what they saw
     #[command(after_help = BENCH_HELP)]
     Bench(BenchArgs),
+    /// Make a token, or say what one claims
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Check the configuration, or print the default one
     Config {
         #[command(subcommand)]

@@ -14,6 +14,7 @@ mod problem;
 mod publish;
 mod request;
 mod serve;
+mod token;
 
 use args::{Cli, Command, ConfigCommand};
 use clap::Parser;
@@ -59,6 +60,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Listen(args) => listen::run(&args),
         Command::Publish(args) => publish::run(&args),
         Command::Decode { json } => decode_input(json),
+        Command::Token { command } => token::run(&command),
         Command::Config { command } => match command {
             ConfigCommand::Check(args) => config::check(&args),
             ConfigCommand::Default => print(&tidings_server::config::default_toml()),
