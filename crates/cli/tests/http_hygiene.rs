@@ -72,12 +72,6 @@ fn c13_connections_that_never_ask_are_closed() {
             }
             panic!("still open");
         });
-        // One that has asked before and then goes silent.
-        let mut http = hub.http();
-        scope.spawn(move || {
-            assert_eq!(http.request("GET", "/livez", &[], b"").status, 200);
-            closed(&mut http);
-        });
     });
     wait_until("its descriptors are free again", || {
         hub.open_files() <= before
