@@ -22,6 +22,8 @@ pub const REFRESH_AFTER_MS: u64 = 10 * 60_000;
 pub const FORGET_AFTER_MS: u64 = 24 * 3_600_000;
 /// A fetch that has not ended after this long has failed, in milliseconds.
 pub const FLIGHT_MS: u64 = 15_000;
+// So that the interval alone keeps a second fetch from beginning beside one.
+const _: () = assert!(FLIGHT_MS < MIN_INTERVAL_MS);
 
 /// A document of keys, as configured.
 #[derive(Debug, Clone)]
@@ -205,7 +207,7 @@ impl Entry {
 
     fn may_begin(&self, now: Timestamp) -> bool {
         let recent = |at| age(at, now) < MIN_INTERVAL_MS;
-        !self.flies(now) && !self.attempted.is_some_and(recent)
+        !self.attempted.is_some_and(recent)
     }
 }
 
