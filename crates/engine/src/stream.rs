@@ -301,8 +301,6 @@ impl Stream {
         reason: GapReason,
         to: Position,
     ) -> Next {
-        // Never back: who resumes from there would be given events again.
-        let to = to.max(self.cursor(subscriptions).after);
         subscriptions.set_cursor(self.key, Cursor { after: to });
         self.stated = to;
         Next::Gap(reason, control::gap(reason, self.wire_id(to)))

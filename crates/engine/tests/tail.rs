@@ -203,3 +203,32 @@ fn a_pattern_is_read_in_bounded_steps() {
     // (1 + 2 selectors) × (62 + 1) / 2 frames ... of 16,384 a step.
     assert!((90..150).contains(&steps), "{steps}");
 }
+
+/// By lists, as more frames wait than are looked at one by one.
+#[test]
+fn the_newest_of_a_narrow_selection() {
+    let mut tail = Tail::new(usize::MAX, Position(0));
+    for position in 1..=100 {
+        let topic = match position {
+            5 => "old",
+            10 | 20 | 90 => "rare",
+            _ => "busy",
+        };
+        tail.push(frame(position, topic, 1));
+    }
+    let narrow = selection(&["nobody", "old", "rare"]);
+    let one = Budget::frames(1);
+    for (after, budget, given, reached) in [
+        (4, ALL, &[5, 90][..], 100),
+        (5, ALL, &[90], 100),
+        (50, ALL, &[90], 100),
+        (4, one, &[5], 89),
+        (5, one, &[90], 100),
+    ] {
+        let (mut cursor, mut out) = (at(after), Vec::new());
+        let read = tail.read_newest(&mut cursor, &narrow, budget, &mut out);
+        let positions: Vec<u64> = out.iter().map(|frame| frame.position().0).collect();
+        assert_eq!((read, &positions[..]), (Read::Frames, given), "{after}");
+        assert_eq!(cursor, at(reached), "{after}");
+    }
+}

@@ -59,6 +59,10 @@
 //! | a stream reads the same of the store again | 40 or more, I2 |
 //! | a stream passes over a gap in silence | 36, I1 |
 //! | a heartbeat states the end of the log instead of the cursor | 40, I1, I3 |
+//! | a full connection hands back one event too few | 40 or more, I1 |
+//! | of each topic the oldest is given instead of the newest | 40 or more, I1 |
+//! | a gap for slowness is told one short of where it goes | 11, I1 |
+//! | who was full gets only the newest under every policy | 40 or more, I1 |
 //!
 //! Faults that it found in the code itself: a stream that stated its position
 //! before the gap that leads there (a connection lost in between never heard

@@ -177,6 +177,13 @@ fn it_opens_with_its_position_or_with_the_gap_that_has_it() {
         ("next", "idle"),
         ("beat", ""),
     ]);
+    // Nothing is stated before.
+    bench(5, start(5, None), 0, DISCONNECT).check(&[
+        ("$6", ""),
+        ("beat", ""),
+        ("next", "retry 1000, id 5"),
+        ("beat", "id 6"),
+    ]);
     for (reason, name) in [
         (GapReason::Expired, "expired"),
         (GapReason::Unknown, "unknown"),
@@ -246,9 +253,10 @@ fn what_the_store_gives_comes_before_the_tail() {
         ("a10", ""),
         ("next", "wait"),
     ]);
-    stream.answer(5, 7, Some(Read::Frames), frames("a6 b7"));
+    stream.answer(5, 7, Some(Read::Frames), frames("a6"));
     stream.check(&[
-        ("next", "a6 b7"),
+        ("next", "a6"),
+        // What it passed over behind that is not selected.
         ("stands", "7"),
         ("next", "read the store from 7"),
     ]);
@@ -301,6 +309,23 @@ fn gaps_of_the_store_are_told_and_passed() {
             ("next", "read the store from 8"),
         ]);
     }
+}
+
+#[test]
+fn a_gap_tells_of_all_that_expired_by_then() {
+    let mut stream = bench(10, start(5, None), 0, DISCONNECT);
+    stream.check(&[
+        ("next", "retry 1000, id 5"),
+        ("next", "read the store from 5"),
+    ]);
+    let gap = Read::Gap(Gap { to: Position(8) });
+    stream.answer_at(Position(9), 5, 5, Some(gap), vec![]);
+    stream.check(&[
+        ("next", "expired: tidings:gap, id 8"),
+        ("next", "read the store from 8"),
+    ]);
+    stream.answer_at(Position(9), 8, 9, Some(Read::Frames), frames("a9"));
+    stream.check(&[("next", "a9")]);
 }
 
 #[test]
