@@ -56,11 +56,13 @@ pub async fn serve<S: Socket>(
             requests.begin();
             let answering = (requests.answering(), place.ask());
             let (face, place) = (Arc::clone(&face), place.clone());
-            async move {
+            // hyper keeps as much room for a stream's body as answering took: it
+            // is given a box, which goes when the answer is there.
+            Box::pin(async move {
                 let request = request.map(RequestBody::Incoming);
                 let reply = face.answer(request, &place).await;
                 Ok::<_, Infallible>(Answer::to(reply, answering))
-            }
+            })
         })
     };
     let framed = Framed::new(socket, read, face.times);

@@ -30,6 +30,8 @@ pub struct Connection {
     /// Whether it stands in the lane's queue.
     pub queued: bool,
     state: State,
+    /// Whether the kernel knows how long the peer may take nothing.
+    patient: bool,
     /// The tick at which the socket last took something.
     moved: u64,
     /// The tick at which the stream ends, once the hub drains.
@@ -79,6 +81,7 @@ impl Connection {
             rest: head,
             queued: false,
             state: State::Open,
+            patient: false,
             moved: round.now,
             ends: None,
             wakes: None,
@@ -278,6 +281,9 @@ impl Connection {
         if written < total || self.socket.owes() > 0 {
             self.state = State::Full;
             self.stream.was_full();
+            if !std::mem::replace(&mut self.patient, true) {
+                self.socket.wait_for(round.hub.stall());
+            }
         }
         if written < total {
             let batch_bytes = batch.map_or(0, |_| pieces.last_len());

@@ -2,7 +2,7 @@
 
 use super::Taken;
 use mio::Waker;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 use tidings_engine::SubscriptionKey;
 use tidings_engine::stream::StoreRead;
@@ -22,7 +22,6 @@ pub struct Door {
     asleep: AtomicBool,
     closed: AtomicBool,
     followed: AtomicU64,
-    connections: AtomicUsize,
 }
 
 impl Door {
@@ -34,13 +33,11 @@ impl Door {
             asleep: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             followed: AtomicU64::new(0),
-            connections: AtomicUsize::new(0),
         }
     }
 
     /// Brings a connection.
     pub fn bring(&self, taken: Taken) {
-        self.connections.fetch_add(1, Ordering::AcqRel);
         self.put(Brought::Connection(taken));
     }
 
@@ -71,19 +68,9 @@ impl Door {
         self.followed.load(Ordering::Acquire)
     }
 
-    /// How many connections it has or will have.
-    pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Acquire)
-    }
-
     /// The lane has seen so many bytes.
     pub(super) fn set_followed(&self, bytes: u64) {
         self.followed.store(bytes, Ordering::Release);
-    }
-
-    /// A connection is gone.
-    pub(super) fn forget(&self) {
-        self.connections.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Whether the lane is to end.

@@ -261,7 +261,6 @@ impl Lane {
         if let Err(error) = connection.socket().register(registry, Token(key.slot())) {
             tracing::warn!(%error, "a stream ends because its socket can't be watched");
             self.subscriptions.remove(key);
-            self.door.forget();
             return;
         }
         if let Some(tick) = work.end_tick(self.ticks) {
@@ -318,7 +317,6 @@ impl Lane {
         if let Some(mut connection) = slot.and_then(Option::take) {
             connection.socket().deregister(self.poll.registry());
             work.hub.metrics().subscribers.dec();
-            self.door.forget();
         }
         self.subscriptions.remove(key);
         while let Some(None) = self.connections.last() {

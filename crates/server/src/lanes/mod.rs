@@ -96,11 +96,6 @@ impl Lanes {
         let followed = self.doors.iter().map(|door| door.followed());
         followed.min().unwrap_or(u64::MAX)
     }
-
-    /// How many streams the lanes carry, or will when they have looked.
-    pub fn connections(&self) -> usize {
-        self.doors.iter().map(|door| door.connections()).sum()
-    }
 }
 
 impl Drop for Lanes {

@@ -7,6 +7,7 @@ use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
+use std::time::Duration;
 
 /// The most pieces of one write.
 pub const PIECES: usize = 4;
@@ -92,6 +93,17 @@ impl Socket {
             Self::Plain(socket) => discard(socket),
             Self::Tls(tls) => discard_records(tls),
         }
+    }
+
+    /// Lets a peer take nothing for so long before the kernel gives it up: it
+    /// counts a window that stays shut as it counts a peer that is gone.
+    pub fn wait_for(&mut self, time: Duration) {
+        let socket = match self {
+            Self::Plain(socket) => SockRef::from(&*socket),
+            Self::Tls(tls) => SockRef::from(&*tls.socket_mut()),
+        };
+        // A peer that is gone already refuses it.
+        let _ = socket.set_tcp_user_timeout(Some(time));
     }
 
     /// Says that nothing more will be written.

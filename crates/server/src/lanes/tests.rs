@@ -157,10 +157,10 @@ async fn everyone_gets_what_they_watch_in_order() {
         assert_eq!(peer.events.len(), expect, "peer {number}");
         assert_eq!(of(&b).len(), expect - 300, "peer {number}");
     }
-    assert_eq!(hub.live().lanes().connections(), 50);
+    assert_eq!(hub.places().connections(), 50);
     drop(peers);
     eventually("lanes forget who is gone", || {
-        hub.live().lanes().connections() == 0
+        hub.places().connections() == 0
     })
     .await;
 }
@@ -260,7 +260,7 @@ async fn a22_a_reader_that_takes_nothing_is_given_up() {
     let hub = hub(limits, SlowPolicy::Disconnect);
     let mut peer = Peer::watch(&hub, &["a"], Position::START).await;
     publish_all(&hub, "a", &numbers(0..1_000, 20_000)).await;
-    eventually("it is given up", || hub.live().lanes().connections() == 0).await;
+    eventually("it is given up", || hub.places().connections() == 0).await;
     peer.until(|_| false).await;
     assert!(peer.events.len() < 1_000);
 }
@@ -279,10 +279,7 @@ async fn a21_a22_whoever_speaks_on_a_stream_or_hangs_up_is_let_go() {
         }
         assert!(peer.until(|_| false).await.ended);
     }
-    eventually("lanes forget them", || {
-        hub.live().lanes().connections() == 0
-    })
-    .await;
+    eventually("lanes forget them", || hub.places().connections() == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
