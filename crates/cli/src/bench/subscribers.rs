@@ -14,8 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How many connections share a source address: well below the ports there are.
-const PER_SOURCE: usize = 10_000;
+/// How many connections share a source address: so few that the system finds a
+/// free port at once. It searches one by one, among those that earlier runs have
+/// left behind too.
+const PER_SOURCE: usize = 1_000;
+/// How many source networks there are; runs that follow one another have different
+/// ones.
+const NETWORKS: u32 = 200;
 /// How long the thread waits before it looks whether it is over.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -159,7 +164,8 @@ pub fn source(target: SocketAddr, index: usize) -> Option<SocketAddr> {
     let IpAddr::V4(address) = target.ip() else {
         return None;
     };
-    let last = u8::try_from(2 + index / PER_SOURCE).ok()?;
-    let source = Ipv4Addr::new(127, 0, 0, last);
+    let network = u8::try_from(1 + std::process::id() % NETWORKS).ok()?;
+    let [third, last] = u16::try_from(2 + index / PER_SOURCE).ok()?.to_be_bytes();
+    let source = Ipv4Addr::new(127, network, third, last);
     address.is_loopback().then(|| (source, 0).into())
 }
