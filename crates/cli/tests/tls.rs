@@ -1,54 +1,16 @@
-//! The hub over TLS: HTTP/1.1 and HTTP/2, certificates that are exchanged,
-//! handshakes that come to nothing.
+//! The hub over TLS: HTTP/1.1 and HTTP/2, with hyper and on the lanes.
 
+mod secure;
 mod tool;
 
 use bytes::Bytes;
-use rustix::process::Signal;
-use std::io::{ErrorKind, Write};
-use std::net::TcpStream;
+use secure::{hub, post, watch, with_tls};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use tidings_testkit::{
-    HubProcess, Identity, PATIENCE, Trust, Watch, check_problem, launch, wait_until,
-};
+use tidings_testkit::{Identity, PATIENCE, Watch, launch};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::{HandshakeKind, ProtocolVersion};
+use tokio_rustls::rustls::ProtocolVersion;
 use tool::{Tool, run};
-
-/// A hub that speaks both, and who it is.
-fn hub() -> (Identity, HubProcess) {
-    let identity = Identity::new();
-    let hub = identity.shown_by(launch!()).start();
-    (identity, hub)
-}
-
-/// Gives a command the environment that a hub with TLS has.
-fn with_tls(command: &mut Command, identity: &Identity) {
-    command.env("TIDINGS_TLS_LISTEN", "127.0.0.1:0");
-    command.env("TIDINGS_TLS_CERTIFICATE", identity.certificate_file());
-    command.env("TIDINGS_TLS_KEY", identity.key_file());
-}
-
-fn watch(hub: &HubProcess, trust: &Trust, path: &str, last_event_id: Option<&str>) -> Watch {
-    let http = trust.connect(hub.tls_address()).expect("TLS");
-    let watch = Watch::try_over(http, path, last_event_id).expect("an answer");
-    assert_eq!(watch.head().status, 200);
-    watch
-}
-
-#[track_caller]
-fn post(hub: &HubProcess, trust: &Trust, data: &str) {
-    let mut http = trust.connect(hub.tls_address()).expect("TLS");
-    let answer = http.request("POST", "/t/news", &[], data.as_bytes());
-    assert_eq!(answer.status, 200, "{}", answer.text());
-}
-
-/// How often a handshake failed for `reason`.
-fn failures(hub: &HubProcess, reason: &str) -> u64 {
-    let name = format!("tidings_tls_handshake_failures_total{{reason=\"{reason}\"}}");
-    hub.metric(&name)
-}
 
 #[test]
 fn the_first_line_names_both_schemes() {
@@ -102,23 +64,6 @@ fn http_1_1_over_both_versions_of_tls() {
         assert_eq!(data, ["over TLS", "without"]);
     }
     assert_eq!(hub.metric("tidings_events_published_total"), 4);
-}
-
-#[test]
-fn without_alpn_it_is_http_1_1() {
-    let (identity, hub) = hub();
-    let mut trust = identity.trusted();
-    trust.config.alpn_protocols.clear();
-    post(&hub, &trust, "x");
-    trust.config.alpn_protocols = vec![b"gopher".to_vec()];
-    let refused = trust
-        .connect(hub.tls_address())
-        .expect_err("nothing in common");
-    assert!(
-        refused.to_string().contains("NoApplicationProtocol"),
-        "{refused}"
-    );
-    wait_until("it is counted", || failures(&hub, "protocol") == 1);
 }
 
 /// One connection that carries eight streams and a publish.
@@ -220,6 +165,40 @@ fn a_long_history_is_read_slowly() {
     assert_eq!(watch.next().expect("an event").data, "live");
 }
 
+/// Where the system has taken all of an event but a part of its last record,
+/// that part follows without a next event or a heartbeat.
+#[test]
+fn the_last_record_needs_no_other_behind_it() {
+    let identity = Identity::new();
+    let quiet = launch!(
+        "TIDINGS_STREAM_HEARTBEAT" = "1h",
+        "TIDINGS_STREAM_IDLE_TIMEOUT" = "1d"
+    );
+    let hub = identity.shown_by(quiet).start();
+    let trust = identity.trusted();
+    // Sizes around what the system takes for a watcher that doesn't read, in
+    // steps smaller than a record.
+    let sizes = (100_000..500_000).step_by(6_000);
+    let watchers: Vec<(usize, Watch)> = sizes
+        .map(|size| {
+            let http = trust.connect(hub.tls_address()).expect("TLS");
+            http.receive_buffer(32 * 1024).expect("a small buffer");
+            let path = format!("/t/size/{size}");
+            let watch = Watch::try_over(http, &path, None).expect("an answer");
+            (size, watch.opened())
+        })
+        .collect();
+    for (size, _) in &watchers {
+        let data = "x".repeat(*size);
+        assert_eq!(hub.post(&format!("/t/size/{size}"), data).status, 200);
+    }
+    hub.wait_for_metric("tidings_events_published_total", watchers.len() as u64);
+    for (size, mut watch) in watchers {
+        let event = watch.next().expect("an event");
+        assert!(event.data.len() == size, "{size}");
+    }
+}
+
 /// The same connection, after requests that hyper answered, goes to a lane.
 #[test]
 fn a_connection_that_was_kept_becomes_a_stream() {
@@ -281,243 +260,6 @@ fn p15_a_stream_that_is_drained_ends_with_a_close_notify() {
     // rustls tells an end without it as an error.
     assert!(watch.try_next().expect("an end").is_none());
     assert!(watch.retry().is_some());
-}
-
-#[test]
-fn p15_handshakes_that_stall_hold_no_hub() {
-    let identity = Identity::new();
-    let hub = identity
-        .shown_by(launch!("TIDINGS_DRAIN_WINDOW" = "300ms"))
-        .start();
-    let _silent = tidings_testkit::Http::connect(hub.tls_address());
-    // Accepted by now, because those who come later are served.
-    post(&hub, &identity.trusted(), "x");
-    let (status, log) = hub.finish();
-    assert_eq!(status.code(), Some(0));
-    assert!(log.contains("\"drained\""), "{log}");
-}
-
-#[test]
-fn sighup_exchanges_the_certificate_and_streams_stay() {
-    let (mut identity, hub) = hub();
-    let before = identity.trusted();
-    let mut open = watch(&hub, &before, "/t/news", None).opened();
-    let old = identity.certificate().clone();
-    assert_eq!(
-        open.http().tls().peer_certificates(),
-        Some(&[old.clone()][..])
-    );
-    identity.renew();
-    hub.signal(Signal::HUP);
-    hub.wait_for_log("the TLS certificate was read again");
-    // Its tickets open nothing any more, and it doesn't trust the new one.
-    let refused = before
-        .connect(hub.tls_address())
-        .expect_err("another certificate");
-    assert!(refused.to_string().contains("certificate"), "{refused}");
-    let after = identity.trusted();
-    let http = after.connect(hub.tls_address()).expect("TLS");
-    let new = identity.certificate().clone();
-    assert_eq!(http.tls().peer_certificates(), Some(&[new][..]));
-    post(&hub, &after, "through both");
-    assert_eq!(open.next().expect("an event").data, "through both");
-    let seen = open.last_event_id().to_owned();
-    drop(open);
-    post(&hub, &after, "in between");
-    let mut resumed = watch(&hub, &after, "/t/news", Some(&seen));
-    assert_eq!(resumed.next().expect("an event").data, "in between");
-}
-
-#[test]
-fn a_bad_file_changes_nothing_on_sighup() {
-    let (mut identity, hub) = hub();
-    let trust = identity.trusted();
-    let key = std::fs::read_to_string(identity.key_file()).expect("a file");
-    let other = Identity::new();
-    let certificate = std::fs::read(other.certificate_file()).expect("a file");
-    std::fs::write(identity.certificate_file(), certificate).expect("a file");
-    hub.signal(Signal::HUP);
-    let line = hub.wait_for_log("the TLS certificate stays as it was");
-    assert!(
-        line.contains("it isn't the key of the certificate in tls.certificate"),
-        "{line}"
-    );
-    post(&hub, &trust, "still");
-    std::fs::write(identity.key_file(), &key[..40]).expect("a file");
-    hub.signal(Signal::HUP);
-    let line = hub.wait_for_log("the TLS certificate stays as it was");
-    assert!(line.contains("a section has no end"), "{line}");
-    post(&hub, &trust, "still");
-    // It can be mended without a restart.
-    identity.renew();
-    hub.signal(Signal::HUP);
-    hub.wait_for_log("the TLS certificate was read again");
-    post(&hub, &identity.trusted(), "mended");
-}
-
-#[test]
-fn sighup_without_tls_ends_nothing() {
-    let hub = launch!().start();
-    hub.signal(Signal::HUP);
-    hub.wait_for_log("there is nothing to read again");
-    assert_eq!(hub.post("/t/news", "x").status, 200);
-}
-
-#[test]
-fn c23_tickets_resume_without_early_data() {
-    let (identity, hub) = hub();
-    let mut trust = identity.trusted();
-    trust.config.enable_early_data = true;
-    for kind in [
-        HandshakeKind::Full,
-        HandshakeKind::Resumed,
-        HandshakeKind::Resumed,
-    ] {
-        let mut connection = trust.connection();
-        assert!(
-            connection.early_data().is_none(),
-            "a publish could be played again"
-        );
-        let http = tidings_testkit::Http::connect(hub.tls_address());
-        let mut http = http.secure(connection).expect("TLS");
-        // The tickets come with or before the answer.
-        assert_eq!(http.request("GET", "/livez", &[], b"").status, 200);
-        assert_eq!(http.tls().handshake_kind(), Some(kind));
-    }
-}
-
-#[test]
-fn plain_http_on_the_tls_port_is_told_what_to_do() {
-    let (_identity, hub) = hub();
-    let mut http = tidings_testkit::Http::connect(hub.tls_address());
-    let answer = http.request("GET", "/t/news", &[], b"");
-    assert_eq!((answer.status, &*answer.code()), (400, "bad-request"));
-    assert!(answer.text().contains("https://"), "{}", answer.text());
-    assert_eq!(http.read_to_close().expect("a close"), b"");
-    wait_until("it is counted", || failures(&hub, "plain-http") == 1);
-}
-
-#[test]
-fn c10_tls_on_the_plain_port_is_refused() {
-    let (identity, hub) = hub();
-    let mut hello = Vec::new();
-    identity
-        .trusted()
-        .connection()
-        .write_tls(&mut hello)
-        .expect("a hello");
-    let mut http = hub.http();
-    http.send(&hello).expect("sent");
-    let answer = http.answer(false).expect("an answer");
-    check_problem(&answer, 400, "bad-request");
-    assert_eq!(http.read_to_close().expect("a close"), b"");
-}
-
-/// RUSTSEC-2024-0399 was a panic at a hello in several records.
-#[test]
-fn c23_a_hello_in_pieces() {
-    let (identity, hub) = hub();
-    let mut trust = identity.trusted();
-    trust.config.max_fragment_size = Some(32);
-    post(&hub, &trust, "fragments");
-    // And byte by byte, each in a segment of its own.
-    let mut connection = trust.connection();
-    let mut hello = Vec::new();
-    while connection.wants_write() {
-        connection.write_tls(&mut hello).expect("a hello");
-    }
-    let mut http = tidings_testkit::Http::connect(hub.tls_address());
-    for byte in &hello {
-        http.send(&[*byte]).expect("sent");
-    }
-    let mut http = http.secure(connection).expect("TLS");
-    assert_eq!(http.request("POST", "/t/news", &[], b"bytes").status, 200);
-    assert_eq!(hub.metric("tidings_events_published_total"), 2);
-}
-
-#[test]
-fn c23_handshakes_that_come_to_nothing() {
-    let (identity, hub) = hub();
-    let trust = identity.trusted();
-    let mut hello = Vec::new();
-    trust.connection().write_tls(&mut hello).expect("a hello");
-    // Silent, half a record, and a handshake that stops half-way.
-    let mut stalled: Vec<_> = [&hello[..0], &hello[..40], &hello]
-        .into_iter()
-        .map(|bytes| {
-            let mut http = tidings_testkit::Http::connect(hub.tls_address());
-            http.send(bytes).expect("sent");
-            http
-        })
-        .collect();
-    // A hello without an end, and one that says too much.
-    let huge = [&[22, 3, 1, 64, 0, 1, 15, 255, 255][..], &[0; 16380]].concat();
-    for bytes in [&huge[..], &[21, 3, 3, 0, 2, 2, 40]] {
-        let mut socket = TcpStream::connect(hub.tls_address()).expect("a hub");
-        let _ = socket.write_all(bytes);
-        let mut http = tidings_testkit::Http::connect(hub.tls_address());
-        let _ = http.send(bytes);
-        let _ = http.read_to_close();
-    }
-    drop(TcpStream::connect(hub.tls_address()).expect("a hub"));
-    wait_until("who leaves is counted", || failures(&hub, "closed") > 0);
-    wait_until("who breaks it is counted", || {
-        failures(&hub, "protocol") > 0
-    });
-    post(&hub, &trust, "meanwhile");
-    for http in &mut stalled {
-        // Closed: by an end, or by a reset where something was unread.
-        let closed = http.read_to_close();
-        assert!(!closed.is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
-    }
-    wait_until("who is slow is counted", || failures(&hub, "timeout") == 3);
-}
-
-#[test]
-fn e2_a_hub_with_bad_files_does_not_start() {
-    let identity = Identity::new();
-    let other = Identity::new();
-    std::fs::copy(other.key_file(), identity.key_file()).expect("a file");
-    let launch = identity.shown_by(launch!());
-    let (status, said) = launch.try_start().expect_err("another's key");
-    assert_eq!(status.code(), Some(2));
-    let key = identity.key_file().display().to_string();
-    let expected = format!(
-        "the configuration is invalid\n  tls.key: {key}: it isn't the key of the certificate in \
-         tls.certificate\n"
-    );
-    assert!(said.ends_with(&expected), "{said}");
-    std::fs::remove_file(identity.key_file()).expect("a file");
-    let (status, said) = launch.try_start().expect_err("no key");
-    assert_eq!(status.code(), Some(2));
-    assert!(
-        said.contains(&format!("tls.key: {key}: there is no such file")),
-        "{said}"
-    );
-}
-
-#[test]
-fn config_check_reads_the_files() {
-    let identity = Identity::new();
-    let check = || {
-        let mut command = tool::command(&["config", "check"]);
-        with_tls(&mut command, &identity);
-        Tool::spawn(&mut command).ended()
-    };
-    let fine = check();
-    assert_eq!((fine.code, &*fine.stderr), (Some(0), ""));
-    assert!(!fine.stdout.contains("warning: tls"), "{}", fine.stdout);
-    let everyone = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    std::fs::set_permissions(identity.key_file(), everyone).expect("a file of ours");
-    let open = check();
-    assert_eq!(open.code, Some(0));
-    assert!(
-        open.stdout.contains("\nwarning: tls.key: "),
-        "{}",
-        open.stdout
-    );
-    std::fs::write(identity.key_file(), "").expect("a file");
-    check().check(2, &["tls.key: ", "the file is empty"]);
 }
 
 /// The commands of the page, in its order.
