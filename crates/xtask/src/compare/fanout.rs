@@ -113,7 +113,7 @@ impl Fanout {
                 number
             }
         };
-        let server = Server::start(&run.contender, run.programs)?;
+        let server = Server::start(&run.contender, run.programs, &[])?;
         let measured = run.load(&server, pace, number)?;
         println!("{:30} {}", run.contender.name, line(&measured, pace));
         if let Some(flaw) = measured.flaw(run.contender.lossy) {
@@ -225,7 +225,7 @@ impl Run<'_> {
 
     /// How many events take about as long as is asked for: nobody knows before.
     fn find_number(&self) -> Result<u64, String> {
-        let server = Server::start(&self.contender, self.programs)?;
+        let server = Server::start(&self.contender, self.programs, &[])?;
         let wanted = self.options.seconds as f64;
         let mut number = FIRST_TRY;
         for _ in 0..TRIES {

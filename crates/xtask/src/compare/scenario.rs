@@ -41,11 +41,14 @@ impl Scenarios {
         let mut hub = Hub {
             options,
             programs,
+            settings: &[],
             faults,
         };
         if options.has(Part::Topics) {
             println!("\n== a topic for each subscriber");
+            hub.settings = &topics::SETTINGS;
             scenarios.topics = topics::measure(&mut hub);
+            hub.settings = &[];
         }
         if options.has(Part::Resume) {
             println!("\n== all come back at once");
@@ -63,6 +66,8 @@ impl Scenarios {
 struct Hub<'a> {
     options: &'a Options,
     programs: &'a Programs,
+    /// Variables of its environment.
+    settings: &'static [(&'static str, &'static str)],
     faults: &'a mut Vec<String>,
 }
 
@@ -73,7 +78,7 @@ impl Hub<'_> {
         let words: Vec<String> = load.split_whitespace().map(str::to_owned).collect();
         let limit = PATIENCE + Duration::from_secs(seconds) * 5;
         let hub = named(TIDINGS);
-        let outcome = Server::start(&hub, self.programs)
+        let outcome = Server::start(&hub, self.programs, self.settings)
             .and_then(|server| load::run(self.programs, &server, paths, &words, limit));
         match outcome {
             Ok(measured) => {

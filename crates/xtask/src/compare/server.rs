@@ -27,15 +27,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one, on free ports, with an empty directory.
+    /// Starts one, on free ports, with an empty directory and some variables in
+    /// its environment.
     ///
     /// # Errors
     /// It doesn't start, and what it said.
-    pub fn start(contender: &Contender, programs: &Programs) -> Result<Self, String> {
+    pub fn start(
+        contender: &Contender,
+        programs: &Programs,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, String> {
         // Another process may take a port that was free a moment ago.
         let mut outcome = Err(String::new());
         for _ in 0..3 {
-            outcome = Self::try_start(contender, programs);
+            outcome = Self::try_start(contender, programs, settings);
             if outcome.is_ok() {
                 break;
             }
@@ -43,7 +48,11 @@ impl Server {
         outcome.map_err(|error| format!("{} doesn't start: {error}", contender.name))
     }
 
-    fn try_start(contender: &Contender, programs: &Programs) -> Result<Self, String> {
+    fn try_start(
+        contender: &Contender,
+        programs: &Programs,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, String> {
         let text = |error: std::io::Error| error.to_string();
         let directory = tempfile::tempdir_in(&programs.scratch).map_err(text)?;
         let watch = free()?;
@@ -58,7 +67,9 @@ impl Server {
         };
         let log = File::create(directory.path().join("log")).map_err(text)?;
         let mut command = contender.command(programs, &place)?;
-        command.current_dir(directory.path());
+        command
+            .current_dir(directory.path())
+            .envs(settings.iter().copied());
         command
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(text)?);

@@ -5,8 +5,12 @@ use crate::compare::stats::Spread;
 
 /// How many streams there are, and how many on each connection.
 const SUBSCRIBERS: u64 = 20_000;
-/// Where a process may open no more files than that, the hub takes fewer.
-const SPARE: u64 = 1_000;
+/// A connection is a file that the process has to be allowed to open; a stream of
+/// one is not.
+pub const SETTINGS: [(&str, &str); 2] = [
+    ("TIDINGS_LIMITS_CONNECTIONS", "1000"),
+    ("TIDINGS_LIMITS_SUBSCRIPTIONS", "20000"),
+];
 const STREAMS: u64 = 100;
 /// How many events are published as lines of one request.
 const EVENTS: u64 = 300_000;
@@ -26,8 +30,7 @@ pub struct Topics {
 
 /// Two runs a round: all streams, and one on each connection.
 pub fn measure(hub: &mut Hub<'_>) -> Option<Topics> {
-    let allowed = hub.programs.descriptors.saturating_sub(SPARE);
-    let subscribers = hub.options.scaled(SUBSCRIBERS.min(allowed));
+    let subscribers = hub.options.scaled(SUBSCRIBERS);
     let events = hub.options.scaled(EVENTS);
     let streams = STREAMS.min(subscribers / 2);
     let connections = subscribers / streams;
