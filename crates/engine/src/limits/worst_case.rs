@@ -5,14 +5,15 @@ use crate::Topic;
 
 /// What a subscription of HTTP/1.1 costs beside its selectors and its buffer, in
 /// bytes, rounded up: its state in a lane, index entries, and its socket's place.
+/// Measured: 680 bytes, idle and with one short topic.
 pub const LANE_BYTES: u64 = 2 * 1024;
 /// The same of one of 100 streams of an HTTP/2 connection: hyper's and h2's state
 /// of the stream, with its task. Measured: 6.7 KB.
 pub const HTTP2_STREAM_BYTES: u64 = 8 * 1024;
 /// What a subscription costs at most, whichever way it is carried.
 pub const SUBSCRIPTION_BYTES: u64 = max(LANE_BYTES, HTTP2_STREAM_BYTES);
-/// What TLS adds to a connection at most, in bytes: its state, and a record of
-/// 16 KiB and its frame each way.
+/// What TLS adds to a connection at most, in bytes: its state, of which less than
+/// 4 KB were measured when idle, and a record of 16 KiB and its frame each way.
 pub const TLS_BYTES: u64 = (8 + 17 + 17) * 1024;
 /// What a connection costs at most beside TLS and the streams and bodies on it,
 /// in bytes: hyper's state with its buffers, of which 27 KB were measured over

@@ -1,3 +1,5 @@
+//! Who gets a place, who has to go, and whom it is given to next.
+
 use super::*;
 use std::future::Future;
 use std::pin::pin;
