@@ -162,9 +162,10 @@ fn is_shortage(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::tests::hub;
+    use crate::testing::hub;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tidings_engine::Limits;
+    use tidings_engine::SlowPolicy;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test]
@@ -172,10 +173,13 @@ mod tests {
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = socket.local_addr().expect("an address");
         // One at a time: the second needs the place of the first.
-        let hub = hub(Limits {
-            connections: 1,
-            ..Limits::default()
-        });
+        let hub = hub(
+            Limits {
+                connections: 1,
+                ..Limits::default()
+            },
+            SlowPolicy::default(),
+        );
         let served = Arc::new(AtomicUsize::new(0));
         let serve = |mut stream: TcpStream, opened: Opened| {
             let first = served.fetch_add(1, Ordering::SeqCst) == 0;

@@ -4,17 +4,15 @@ use super::face::Face;
 use super::open::Open;
 use super::times::Times;
 use super::{Socket, speak};
-use crate::config::Config;
 use crate::http::cors::Cors;
 use crate::http::guard::Guard;
 use crate::http1::PREFACE;
-use crate::hub::{Hub, Settings, now};
 use crate::lanes;
+use crate::testing::hub;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tidings_engine::{Budget, Cursor, Limits, LogId, Position, Read, Selection, Selector};
-use tidings_store::{Identity, MemoryStorage, Store};
+use tidings_engine::{Budget, Cursor, Limits, Position, Read, Selection, Selector, SlowPolicy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -26,29 +24,10 @@ impl Socket for DuplexStream {
     }
 }
 
-/// A hub with nothing in its log, which is in memory.
-pub fn hub(limits: Limits) -> Arc<Hub> {
-    let identity = Identity {
-        log: LogId(1),
-        secret: 2,
-    };
-    let storage = Arc::new(MemoryStorage::new());
-    let options = Config::default().store_options();
-    let (store, _) = Store::open(storage, options, now(), identity).expect("a store");
-    let settings = Settings {
-        publish_timeout: Duration::from_secs(5),
-        drain_window: Duration::from_secs(5),
-        open: false,
-        slow: Config::default().slow_rules(),
-        limits,
-    };
-    Hub::start(store, settings).expect("threads")
-}
-
 /// What the connections of a test share.
 pub fn face() -> Arc<Face> {
     Arc::new(Face {
-        hub: hub(Limits::default()),
+        hub: hub(Limits::default(), SlowPolicy::default()),
         guard: Guard {
             local: ([127, 0, 0, 1], 80).into(),
             secure: false,

@@ -277,6 +277,8 @@ impl Connection {
             self.moved = round.now;
         }
         let events = batch.map_or(0, |batch| batch.frames().len());
+        let batch_bytes = batch.map_or(0, |_| pieces.last_len());
+        let before = total - batch_bytes;
         let mut given = events;
         if written < total || self.socket.owes() > 0 {
             self.state = State::Full;
@@ -286,8 +288,6 @@ impl Connection {
             }
         }
         if written < total {
-            let batch_bytes = batch.map_or(0, |_| pieces.last_len());
-            let before = total - batch_bytes;
             let mut rest = pieces.from(written.min(before), before);
             if let Some(batch) = batch {
                 let (cut, kept) =
@@ -300,7 +300,7 @@ impl Connection {
             self.rest = rest;
         }
         round.given.events += given as u64;
-        round.given.bytes += written as u64;
+        round.given.bytes += written.saturating_sub(before) as u64;
         Ok(())
     }
 }

@@ -20,6 +20,8 @@ use tokio::runtime::Handle;
 const DOOR: Token = Token(usize::MAX);
 /// How many sockets are looked at before something else is done.
 const EVENTS: usize = 1024;
+/// How long a lane rests when something went wrong that might again.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How many new connections are taken in before others have their turn.
 const NEWCOMERS: usize = 256;
 
@@ -133,10 +135,16 @@ impl Lane {
                 && error.kind() != ErrorKind::Interrupted
             {
                 tracing::error!(%error, "a lane can't watch its sockets");
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(PAUSE);
             }
             let Some(hub) = hub.upgrade() else { return };
-            self.round(&hub, runtime, &events);
+            let round = catch_unwind(AssertUnwindSafe(|| self.round(&hub, runtime, &events)));
+            if round.is_err() {
+                // Its other connections go on; whose fault it was has no place
+                // in the lane, or ends at its next turn.
+                tracing::error!("a round of a lane broke off; this is a defect of the hub");
+                std::thread::sleep(PAUSE);
+            }
         }
     }
 

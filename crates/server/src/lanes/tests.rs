@@ -69,8 +69,9 @@ impl Peer {
     /// Reads until `done` holds, or to the end of the stream.
     async fn until(&mut self, done: impl Fn(&Self) -> bool) -> &mut Self {
         let mut space = vec![0; 64 * 1024];
+        let deadline = tokio::time::Instant::now() + PATIENCE;
         while !self.ended && !done(self) {
-            let read = tokio::time::timeout(PATIENCE, self.socket.read(&mut space));
+            let read = tokio::time::timeout_at(deadline, self.socket.read(&mut space));
             let read = read.await.expect("bytes, or an end").unwrap_or(0);
             self.ended |= read == 0;
             self.take(&space[..read]);
@@ -217,13 +218,13 @@ async fn a_slow_reader_is_disconnected_and_resumes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_is_told_of_a_gap() {
     let (hub, mut peer, data) = lags(SlowPolicy::Gap).await;
-    let reading = peer.until(|peer| peer.events.iter().any(|(_, data)| data == "end"));
-    tokio::join!(reading, publish(&hub, "a/x", "end"));
-    let gaps = peer
-        .events
-        .iter()
-        .filter(|(kind, data)| kind == "tidings:gap" && data.contains("\"slow\""));
-    assert_eq!(gaps.count(), 1);
+    let is_gap =
+        |(kind, data): &(String, String)| kind == "tidings:gap" && data.contains("\"slow\"");
+    peer.until(|peer| peer.events.iter().any(is_gap)).await;
+    publish(&hub, "a/x", "end").await;
+    peer.until(|peer| peer.events.iter().any(|(_, data)| data == "end"))
+        .await;
+    assert_eq!(peer.events.iter().filter(|event| is_gap(event)).count(), 1);
     let came = peer.data();
     let came: Vec<_> = came
         .iter()
@@ -280,6 +281,30 @@ async fn a21_a22_whoever_speaks_on_a_stream_or_hangs_up_is_let_go() {
         assert!(peer.until(|_| false).await.ended);
     }
     eventually("lanes forget them", || hub.places().connections() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_talks_without_end_is_let_go() {
+    let hub = hub(Limits::default(), SlowPolicy::default());
+    let mut talking = Vec::new();
+    let mut peers = Vec::new();
+    // On every lane.
+    for _ in 0..hub.live().lanes().len() {
+        let mut peer = Peer::watch(&hub, &["a"], Position::START).await;
+        talking.push(tokio::spawn(async move {
+            let lines = vec![b'\n'; 64 * 1024];
+            while peer.socket.write_all(&lines).await.is_ok() {}
+        }));
+        peers.push(Peer::watch(&hub, &["a"], Position::START).await);
+    }
+    publish_all(&hub, "a", &numbers(0..100, 1)).await;
+    for peer in &mut peers {
+        peer.until(|peer| peer.events.len() >= 100).await;
+    }
+    for talking in talking {
+        let let_go = tokio::time::timeout(PATIENCE, talking).await;
+        assert!(let_go.is_ok(), "a lane listens on");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use super::window::Window;
 use crate::hub::Hub;
+use crate::metrics::SlowAction;
 use crate::places::Watching;
 use crate::watch::{self, Watch};
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
-use tidings_engine::stream::{StoreRead, Terms};
+use tidings_engine::stream::{Ending, StoreRead, Terms};
 use tidings_engine::{Form, Framing, Next, Selection, Stream, control};
 use tokio::task::JoinHandle;
 
@@ -116,7 +117,12 @@ impl Pulled {
                     }
                     return Poll::Ready(Some(self.heartbeat()));
                 }
-                Next::End(_) => self.ended = true,
+                Next::End(ending) => {
+                    if ending == Ending::TooSlow {
+                        self.hub.metrics().count_slow(SlowAction::Disconnect);
+                    }
+                    return Poll::Ready(Some(self.last_words()));
+                }
             }
         }
     }
@@ -151,8 +157,13 @@ impl Pulled {
         if self.ends.is_none_or(|end| Instant::now() < end) {
             return None;
         }
+        Some(self.last_words())
+    }
+
+    /// Ends the stream with the time at which to come back.
+    fn last_words(&mut self) -> Bytes {
         self.ended = true;
-        Some(control::retry(self.hub.jittered_retry()))
+        control::retry(self.hub.jittered_retry())
     }
 
     fn heartbeat(&mut self) -> Bytes {
