@@ -106,7 +106,7 @@ impl Hub {
         let (lanes, idle) = Lanes::new(lanes)?;
         let live = Arc::new(Live::new(settings.limits.tail_bytes, end, lanes));
         for number in 0..live.sets().len() {
-            tokio::spawn(pulled::follow(Arc::clone(&live), number));
+            tokio::spawn(follow_always(Arc::clone(&live), number));
         }
         let metrics = Metrics::new();
         let deliver = {
@@ -318,6 +318,18 @@ impl Hub {
     /// What is counted.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+}
+
+/// Follows the log for a set of pulled streams, also after a panic: that would
+/// otherwise end all of them without a word.
+async fn follow_always(live: Arc<Live>, number: usize) {
+    while tokio::spawn(pulled::follow(Arc::clone(&live), number))
+        .await
+        .is_err()
+    {
+        tracing::error!("following the log broke off; this is a defect of the hub");
+        tokio::time::sleep(FINDINGS_INTERVAL).await;
     }
 }
 

@@ -15,6 +15,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -65,7 +66,10 @@ impl Listener {
             guard,
             cors: Arc::clone(cors),
             tls,
-            times: Times::default(),
+            times: Times {
+                stall: hub.stall(),
+                ..Times::default()
+            },
         });
         Ok(Self { socket, face })
     }
@@ -117,6 +121,10 @@ async fn accept_all<F: Future<Output = ()> + Send + 'static>(
             Some(_) = connections.join_next() => {}
         }
     }
+    // Who stands in the queue would be sent away without a word.
+    while let Some((stream, place)) = acceptor.accept_at_once(hub.places()) {
+        connections.spawn(serve(stream, open.add(place)));
+    }
     drop(acceptor);
     while connections.join_next().await.is_some() {}
     // What the lanes carry ends in the same window.
@@ -130,6 +138,15 @@ struct Acceptor {
 }
 
 impl Acceptor {
+    /// A connection that waits to be accepted, if there is any.
+    fn accept_at_once(&mut self, places: &Arc<Places>) -> Option<(TcpStream, Place)> {
+        let next = pin!(self.accept(places));
+        match next.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(accepted) => Some(accepted),
+            Poll::Pending => None,
+        }
+    }
+
     /// The next connection, once there is room for it.
     async fn accept(&mut self, places: &Arc<Places>) -> (TcpStream, Place) {
         loop {

@@ -5,7 +5,7 @@ use crate::hub::Hub;
 use crate::lanes::Lanes;
 use crate::pulled::Set;
 use crate::watch::Watch;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tidings_engine::tail::Tail;
 use tidings_engine::{Frame, Position, Stream};
@@ -48,15 +48,17 @@ impl Live {
 
     /// Takes in what has just become durable. Called by the writer only, in order.
     pub fn deliver(&self, frames: &[Arc<Frame>]) {
+        let bytes: usize = frames.iter().map(|frame| frame.payload_len()).sum();
         let end = {
             let mut tail = self.tail.write().unwrap_or_else(PoisonError::into_inner);
             for frame in frames {
                 tail.push(Arc::clone(frame));
             }
+            // Under the lock: a lane that has followed the tail to its end knows
+            // how many bytes that were.
+            self.delivered.fetch_add(bytes as u64, Ordering::SeqCst);
             tail.end()
         };
-        let bytes: usize = frames.iter().map(|frame| frame.payload_len()).sum();
-        self.delivered.fetch_add(bytes as u64, Ordering::AcqRel);
         self.head.send_replace(end);
         self.lanes.knock();
     }
@@ -101,7 +103,7 @@ impl Live {
 
     /// Bytes that ever came into the tail.
     pub fn delivered(&self) -> u64 {
-        self.delivered.load(Ordering::Acquire)
+        self.delivered.load(Ordering::SeqCst)
     }
 
     /// Resolves when the lanes keep up: a hub that is fed faster than it can
@@ -121,14 +123,18 @@ impl Live {
         }
     }
 
-    /// A lane has followed the log a step further.
+    /// A lane has followed the log a step further, and has said so.
     pub fn followed(&self) {
+        // Whoever begins to wait after this sees what the lane has said.
+        fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) > 0 && self.has_room() {
             self.room.notify_waiters();
         }
     }
 
-    fn has_room(&self) -> bool {
+    /// Whether the lanes keep up.
+    pub fn has_room(&self) -> bool {
+        fence(Ordering::SeqCst);
         let behind = self.delivered().saturating_sub(self.lanes.followed());
         behind <= self.max_ahead
     }

@@ -58,6 +58,9 @@ pub async fn serve<S: Socket>(
             gated.release();
         }
         let mut connection = hyper_connection(gated, &answers);
+        if ending {
+            Pin::new(&mut connection).graceful_shutdown();
+        }
         let served = loop {
             tokio::select! {
                 served = &mut connection => break served,
@@ -177,6 +180,11 @@ impl Answers {
     /// another, since that is the order of their events.
     async fn begin_together(&self, first: usize) {
         for number in first..first + TOGETHER {
+            // One after another they would wait for the lanes, each for its
+            // whole time; hyper brings them one by one.
+            if number > first && !self.face.hub.live().has_room() {
+                return;
+            }
             let Some(request) = self.requests.take(number) else {
                 return;
             };

@@ -8,6 +8,7 @@ use super::flood::Flood;
 use super::frames::{CONTINUATION, Frames, HEADERS, goaway};
 use super::open::Opened;
 use super::times::{Patience, Times, Wait};
+use crate::http::ReplyBody;
 use crate::http::body::RequestBody;
 use crate::http1::Requests;
 use bytes::{Buf, Bytes};
@@ -56,11 +57,15 @@ pub async fn serve<S: Socket>(
             requests.begin();
             let answering = (requests.answering(), place.ask());
             let (face, place) = (Arc::clone(&face), place.clone());
+            let requests = Arc::clone(&requests);
             // hyper keeps as much room for a stream's body as answering took: it
             // is given a box, which goes when the answer is there.
             Box::pin(async move {
                 let request = request.map(RequestBody::Incoming);
-                let reply = face.answer(request, &place).await;
+                let mut reply = face.answer(request, &place).await;
+                if let ReplyBody::Whole(Some(bytes)) = reply.body_mut() {
+                    *bytes = requests.owe(std::mem::take(bytes), face.times.stall);
+                }
                 Ok::<_, Infallible>(Answer::to(reply, answering))
             })
         })
@@ -77,6 +82,7 @@ pub async fn serve<S: Socket>(
     let news = face.times.idle.saturating_sub(face.times.last_answers);
     let mut idle = pin!(idle(&requests, news));
     let mut cut = pin!(sleep(face.times.last_answers));
+    let mut overdue = pin!(requests.overdue());
     let mut sent_away = pin!(opened.place.sent_away());
     let mut first_request = pin!(sleep(face.times.first_head));
     let (mut draining, mut idled, mut waiting) = (false, false, true);
@@ -104,6 +110,7 @@ pub async fn serve<S: Socket>(
                 connection.as_mut().graceful_shutdown();
                 cut.as_mut().reset(Instant::now() + face.times.last_answers);
             }
+            () = &mut overdue => return,
             () = &mut cut, if idled && requests.idle_since().is_some() => return,
         }
     }

@@ -123,7 +123,9 @@ async fn speak<S: Socket>(socket: S, face: Arc<Face>, opened: Opened) {
 /// for as long as there is a hub.
 async fn last_call(drain: &Drain, late: bool) {
     if late {
-        return drain.over().await;
+        drain.over().await;
+        // Who came in the last moment is told when to come back.
+        return tokio::time::sleep(LAST_REQUESTS / 2).await;
     }
     drain.begun().await;
     tokio::time::sleep(drain.window().min(LAST_REQUESTS)).await;

@@ -2,9 +2,13 @@
 
 use bytes::Bytes;
 use http::Request;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::time::Instant;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// How often a connection that owes nothing is looked at.
+const LOOK: Duration = Duration::from_secs(15);
 
 /// Shared by a connection's gate and by whoever answers its requests, which are
 /// counted from 0.
@@ -20,6 +24,33 @@ struct State {
     closed: bool,
     /// Whole requests that have passed and have not begun, with their numbers.
     waiting: VecDeque<(usize, Request<Bytes>)>,
+    /// By when answers have to be taken that have been handed over.
+    owed: BTreeMap<u64, Instant>,
+    /// The number of the next of them.
+    next_owed: u64,
+}
+
+/// How long an answer that is whole may take for each so many bytes of it, in
+/// addition to the time for anything at all.
+const BYTES_PER_SECOND: u64 = 8 * 1024;
+
+/// Bytes that are owed to a peer for as long as someone holds them.
+struct Owed {
+    bytes: Bytes,
+    number: u64,
+    requests: Arc<Requests>,
+}
+
+impl AsRef<[u8]> for Owed {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.requests.state().owed.remove(&self.number);
+    }
 }
 
 impl Requests {
@@ -31,7 +62,41 @@ impl Requests {
             since: Instant::now(),
             closed: false,
             waiting: VecDeque::new(),
+            owed: BTreeMap::new(),
+            next_owed: 0,
         }))
+    }
+
+    /// Hands over all of an answer, which the peer has to take: in `time`, and
+    /// as long again as a slow line needs for so many bytes.
+    pub fn owe(self: &Arc<Self>, bytes: Bytes, time: Duration) -> Bytes {
+        let line = Duration::from_secs(bytes.len() as u64 / BYTES_PER_SECOND);
+        let number = {
+            let mut state = self.state();
+            state.next_owed += 1;
+            let number = state.next_owed;
+            state.owed.insert(number, Instant::now() + time + line);
+            number
+        };
+        Bytes::from_owner(Owed {
+            bytes,
+            number,
+            requests: Arc::clone(self),
+        })
+    }
+
+    /// Resolves when something has been owed for too long: a peer whose window
+    /// stays shut would otherwise hold it for as long as it likes, since hyper
+    /// waits for ever.
+    pub async fn overdue(&self) {
+        loop {
+            let first = self.state().owed.values().min().copied();
+            match first {
+                Some(by) if by <= Instant::now() => return,
+                Some(by) => sleep_until(by).await,
+                None => sleep(LOOK).await,
+            }
+        }
     }
 
     /// A request is being answered; its number.
@@ -113,5 +178,36 @@ impl Drop for Answering {
         let mut state = self.0.state();
         state.answered += 1;
         state.since = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::timeout;
+
+    const TIME: Duration = Duration::from_secs(30);
+    /// What a slow line takes in a minute.
+    const LEN: usize = 60 * BYTES_PER_SECOND as usize;
+
+    #[tokio::test(start_paused = true)]
+    async fn c18_what_nobody_takes_is_overdue() {
+        let requests = Arc::new(Requests::new());
+        let begun = Instant::now();
+        let small = requests.owe(Bytes::from_static(b"small"), TIME);
+        let large = requests.owe(vec![b'x'; LEN].into(), TIME);
+        assert_eq!((&small[..], large.len()), (&b"small"[..], LEN));
+        requests.overdue().await;
+        assert!(begun.elapsed() >= TIME && begun.elapsed() < 2 * TIME);
+        // A part of it is all of it.
+        let part = small.slice(1..2);
+        drop(small);
+        requests.overdue().await;
+        drop(part);
+        requests.overdue().await;
+        assert!(begun.elapsed() >= 3 * TIME);
+        drop(large);
+        let never = timeout(100 * TIME, requests.overdue()).await;
+        assert!(never.is_err(), "nothing is owed");
     }
 }

@@ -65,12 +65,12 @@ impl Door {
 
     /// How many of the bytes that came into the tail the lane has seen.
     pub fn followed(&self) -> u64 {
-        self.followed.load(Ordering::Acquire)
+        self.followed.load(Ordering::SeqCst)
     }
 
     /// The lane has seen so many bytes.
     pub(super) fn set_followed(&self, bytes: u64) {
-        self.followed.store(bytes, Ordering::Release);
+        self.followed.store(bytes, Ordering::SeqCst);
     }
 
     /// Whether the lane is to end.

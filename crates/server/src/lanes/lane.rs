@@ -200,15 +200,15 @@ impl Lane {
     /// Moves the lane over so many of the next events as a watcher can take in
     /// one write: so those who keep up stay together, and share what they get.
     fn follow(&mut self, hub: &Hub) {
-        let delivered = hub.live().delivered();
         let budget = Budget {
             frames: usize::MAX,
             bytes: hub.terms().budget.bytes,
         };
         let mut ready = Vec::new();
-        let followed = self
-            .subscriptions
-            .follow(&hub.live().tail(), budget, &mut ready);
+        let tail = hub.live().tail();
+        let followed = self.subscriptions.follow(&tail, budget, &mut ready);
+        let delivered = hub.live().delivered();
+        drop(tail);
         let seen = self.door.followed() + followed.bytes as u64;
         let seen = if followed.at_end { delivered } else { seen };
         self.door.set_followed(seen);
@@ -342,7 +342,8 @@ impl Lane {
             return;
         };
         let due = connection.deadline(&work.round(&mut self.subscriptions));
-        let due = due.max(work.now + 1);
+        // What is farther than the wheel reaches is looked at on the way.
+        let due = due.clamp(work.now + 1, work.now + SLOTS as u64 - 1);
         if connection.wakes.is_none_or(|wakes| due < wakes) {
             connection.wakes = Some(due);
             self.wheel.insert(due, key);

@@ -63,11 +63,15 @@ impl Set {
     }
 
     /// Has whoever waits for `key` woken at `tick` too. `state` is the set's.
-    pub fn wake_at(&self, state: &mut State, tick: u64, key: SubscriptionKey) {
+    ///
+    /// What is farther than the wheel reaches is woken on the way.
+    pub fn wake_at(&self, state: &mut State, tick: u64, key: SubscriptionKey) -> u64 {
+        let tick = tick.min(self.ticks.now() + SLOTS as u64 - 1);
         state.deadlines.insert(tick, key);
         if state.looks_at.is_none_or(|looks_at| tick < looks_at) {
             self.sooner.notify_one();
         }
+        tick
     }
 
     /// The tick at which `instant` has come.

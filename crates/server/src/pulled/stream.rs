@@ -142,8 +142,7 @@ impl Pulled {
             let tick = set.tick(due);
             let is_set = |at: u64| at <= tick && set.tick(Instant::now()) <= at;
             if !self.woken_at.is_some_and(is_set) {
-                self.woken_at = Some(tick);
-                set.wake_at(&mut state, tick, self.stream.key());
+                self.woken_at = Some(set.wake_at(&mut state, tick, self.stream.key()));
             }
         }
         next

@@ -90,14 +90,16 @@ impl Records {
             self.broken = true;
             return Err(ErrorKind::InvalidData.into());
         }
+        // No more room than is read into: a part of a record may stay for long.
+        self.incoming.reserve_exact(READ);
         self.incoming.resize(kept + READ, 0);
         let read = read(&mut self.incoming[kept..]);
         self.incoming
             .truncate(kept + read.as_ref().map_or(0, |read| *read));
         if let Ok(1..) = read {
             self.drive(plaintext, |_, _| Ok(()))?;
-        } else if kept == 0 {
-            self.incoming = Vec::new();
+        } else {
+            self.incoming.shrink_to_fit();
         }
         read
     }
@@ -214,9 +216,7 @@ impl Records {
             self.encode_alert();
         }
         self.incoming.drain(..done);
-        if self.incoming.is_empty() {
-            self.incoming = Vec::new();
-        }
+        self.incoming.shrink_to_fit();
         outcome
     }
 
