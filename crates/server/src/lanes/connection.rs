@@ -14,8 +14,6 @@ use tidings_engine::{Batch, Cursor, Form, Framing, Next, Stream, SubscriptionKey
 /// How long a peer that was told the end has to close its side: closing a
 /// socket that has unread bytes would take the last words from it.
 const LINGER: Duration = Duration::from_secs(2);
-/// How often what a peer sends then is looked at before it is cut off.
-const LINGER_READS: usize = 64;
 /// The last chunk of a body (RFC 9112, section 7.1).
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
@@ -124,10 +122,9 @@ impl Connection {
 
     /// The tick at which something has to be done though nothing happens.
     pub fn deadline(&self, round: &Round<'_>) -> u64 {
-        let limits = &round.hub.settings().limits;
         let due = match self.state {
-            State::Open => self.moved + Ticks::span(limits.heartbeat),
-            State::Full => self.moved + Ticks::span(round.hub.stall()),
+            State::Open => self.moved + round.heartbeat,
+            State::Full => self.moved + round.stall,
             State::Lingering(until) => return until,
         };
         self.ends.map_or(due, |ends| ends.min(due))
@@ -204,17 +201,14 @@ impl Connection {
 
     /// The peer has sent something, or is gone.
     pub fn hear(&mut self, round: &mut Round<'_>) -> Turned {
-        let lingers = matches!(self.state, State::Lingering(_));
-        for _ in 0..LINGER_READS {
-            match self.socket.read() {
-                Inbound::Nothing => return Turned::Waits,
-                Inbound::Something if lingers => {}
+        match self.socket.read() {
+            Inbound::Something if !matches!(self.state, State::Lingering(_)) => {
                 // Nobody speaks on a stream that ends with its connection.
-                Inbound::Something => return self.linger(round),
-                Inbound::End => return Turned::Gone,
+                self.linger(round)
             }
+            Inbound::Nothing | Inbound::Something => Turned::Waits,
+            Inbound::End => Turned::Gone,
         }
-        Turned::Gone
     }
 
     /// Whether there is nothing to ask the stream for. One whose reader was

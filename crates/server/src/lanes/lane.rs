@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tidings_engine::stream::Terms;
-use tidings_engine::{Budget, Cursor, Position, SubscriptionKey, Subscriptions, Wheel};
+use tidings_engine::{Cursor, Position, SubscriptionKey, Subscriptions, Wheel};
 use tokio::runtime::Handle;
 
 /// The token of the door. Connections have the slots of their subscriptions.
@@ -47,6 +47,10 @@ struct Work<'a> {
     terms: Terms,
     /// The tick that it is.
     now: u64,
+    /// Ticks between heartbeats.
+    heartbeat: u64,
+    /// Ticks after which a socket that takes nothing is given up.
+    stall: u64,
     given: Given,
 }
 
@@ -69,6 +73,10 @@ pub struct Round<'a> {
     pub terms: Terms,
     /// The tick that it is.
     pub now: u64,
+    /// Ticks between heartbeats.
+    pub heartbeat: u64,
+    /// Ticks after which a socket that takes nothing is given up.
+    pub stall: u64,
     /// What was given.
     pub given: &'a mut Given,
 }
@@ -80,6 +88,8 @@ impl<'a> Work<'a> {
             subscriptions,
             terms: self.terms,
             now: self.now,
+            heartbeat: self.heartbeat,
+            stall: self.stall,
             given: &mut self.given,
         }
     }
@@ -172,6 +182,8 @@ impl Lane {
             runtime,
             terms: hub.terms(),
             now: self.ticks.now(),
+            heartbeat: Ticks::span(hub.settings().limits.heartbeat),
+            stall: Ticks::span(hub.stall()),
             given: Given::default(),
         };
         for event in events {
@@ -183,7 +195,7 @@ impl Lane {
             self.begin_drain(&mut work);
         }
         self.let_in(&mut work);
-        self.follow(hub);
+        self.follow(&work);
         for _ in 0..self.queue.len() {
             if let Some(key) = self.queue.pop_front() {
                 if let Some(connection) = self.connection(key) {
@@ -199,11 +211,8 @@ impl Lane {
 
     /// Moves the lane over so many of the next events as a watcher can take in
     /// one write: so those who keep up stay together, and share what they get.
-    fn follow(&mut self, hub: &Hub) {
-        let budget = Budget {
-            frames: usize::MAX,
-            bytes: hub.terms().budget.bytes,
-        };
+    fn follow(&mut self, work: &Work<'_>) {
+        let (hub, budget) = (work.hub, work.terms.budget);
         let mut ready = Vec::new();
         let tail = hub.live().tail();
         let followed = self.subscriptions.follow(&tail, budget, &mut ready);
