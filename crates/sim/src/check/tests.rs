@@ -108,7 +108,13 @@ fn choose<T>(items: &[T], rng: &mut Rng, wanted: impl Fn(&T) -> bool) -> Option<
 }
 
 fn drop_one(history: &mut History, rng: &mut Rng) -> bool {
-    let Some((chain, at)) = pick(history, rng) else {
+    let place = pick(history, rng);
+    drop_at(history, place)
+}
+
+/// Leaves a step out, if there is one to leave out.
+fn drop_at(history: &mut History, place: Option<(usize, usize)>) -> bool {
+    let Some((chain, at)) = place else {
         return false;
     };
     history.chains[chain].steps.remove(at);

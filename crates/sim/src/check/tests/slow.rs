@@ -64,11 +64,8 @@ fn newest_of_latest(history: &History, rng: &mut Rng) -> Option<(usize, usize)> 
 }
 
 fn drop_a_newest(history: &mut History, rng: &mut Rng) -> bool {
-    let Some((chain, at)) = newest_of_latest(history, rng) else {
-        return false;
-    };
-    history.chains[chain].steps.remove(at);
-    true
+    let place = newest_of_latest(history, rng);
+    drop_at(history, place)
 }
 
 fn double_a_newest(history: &mut History, rng: &mut Rng) -> bool {
