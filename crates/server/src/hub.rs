@@ -1,5 +1,6 @@
 //! The hub: the log and everyone at it.
 
+use crate::auth::Auth;
 use crate::drain::Drain;
 use crate::http::{Code, Problem};
 use crate::lanes::Lanes;
@@ -45,6 +46,7 @@ pub struct Settings {
 /// One log, its publishers and its watchers.
 pub struct Hub {
     settings: Settings,
+    auth: Auth,
     log: LogId,
     live: Arc<Live>,
     reader: Reader,
@@ -99,7 +101,7 @@ impl Hub {
     ///
     /// # Errors
     /// If the system has no thread to give.
-    pub fn start(store: Store, settings: Settings) -> io::Result<Arc<Self>> {
+    pub fn start(store: Store, settings: Settings, auth: Auth) -> io::Result<Arc<Self>> {
         let (log, reader) = (store.log_id(), store.reader());
         let end = reader.last();
         let lanes = std::thread::available_parallelism().map_or(1, usize::from);
@@ -108,7 +110,7 @@ impl Hub {
         for number in 0..live.sets().len() {
             tokio::spawn(follow_always(Arc::clone(&live), number));
         }
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(&auth);
         let deliver = {
             let (live, published) = (Arc::clone(&live), metrics.published.clone());
             move |frames: &[Arc<tidings_engine::Frame>]| {
@@ -124,6 +126,7 @@ impl Hub {
         let drain = Drain::new(settings.drain_window);
         let hub = Arc::new(Self {
             settings,
+            auth,
             log,
             live,
             reader,
@@ -303,6 +306,11 @@ impl Hub {
     /// How the hub behaves.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Who may do what.
+    pub fn auth(&self) -> &Auth {
+        &self.auth
     }
 
     /// Places for connections and streams.

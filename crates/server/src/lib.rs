@@ -1,6 +1,7 @@
 //! The Tidings hub: publish by HTTP POST, watch by `EventSource`; durable
 //! history, resume. [`serve`] runs a whole hub from a [`config::Config`].
 
+mod auth;
 pub mod config;
 mod connection;
 mod drain;

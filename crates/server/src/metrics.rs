@@ -1,6 +1,7 @@
 //! What is counted, in Prometheus' text format. No topics and no ids: labels
 //! are of a few fixed values, so that nobody outside can grow them.
 
+use crate::auth::Auth;
 use crate::hub::Hub;
 use crate::native::SoftRefusal;
 use prometheus_client::encoding::text::encode;
@@ -69,9 +70,11 @@ struct StoreGauges {
 }
 
 impl Metrics {
-    /// All counters at nothing.
-    pub fn new() -> Self {
+    /// All counters at nothing, and those of `auth`.
+    pub fn new(auth: &Auth) -> Self {
         let mut registry = Registry::with_prefix("tidings");
+        let help = "Requests that a token was missing for or wrong, by reason";
+        registry.register("refused", help, auth.refused().clone());
         let metrics = |registry: &mut Registry| {
             let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
             registry.register("build", "The version that runs", build);
@@ -199,12 +202,6 @@ impl Metrics {
         // Writing to a string can't fail.
         let _ = encode(&mut text, &self.registry);
         plain(&text)
-    }
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -1,5 +1,6 @@
 //! A whole hub, from a configuration to its last connection.
 
+use crate::auth::{self, Auth};
 use crate::config::{Config, ConfigErrors, Machine, StoreKind};
 use crate::http::cors::Cors;
 use crate::hub::{Hub, Settings, now};
@@ -11,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_engine::{Limits, LogId};
+use tidings_mercure::Base;
 use tidings_store::{DirStorage, Identity, MemoryStorage, OpenError, Storage, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -108,7 +110,9 @@ async fn run(config: &Config, ready: impl FnOnce(&[Address])) -> Result<(), Serv
     let tls = load_tls(config)?;
     let (connections, subscriptions) = (limits.connections, limits.subscriptions);
     let store = open_store(config)?;
-    let hub = Hub::start(store, settings(config, limits)).map_err(ServeError::System)?;
+    let base = Base::new("http://localhost:8080").expect("a URL");
+    let auth = Auth::new(auth::Settings::open(base));
+    let hub = Hub::start(store, settings(config, limits), auth).map_err(ServeError::System)?;
     let cors = Arc::new(Cors::new(
         config.cors.origins.iter().map(ToString::to_string),
     ));

@@ -1,11 +1,13 @@
 //! What tests of the hub's parts share.
 
+use crate::auth::{self, Auth};
 use crate::config::Config;
 use crate::hub::{Hub, Settings, now};
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_engine::slow::{SlowPolicy, SlowRules};
 use tidings_engine::{Event, Limits, LogId, Topic};
+use tidings_mercure::Base;
 use tidings_store::{Identity, MemoryStorage, Store};
 
 /// A hub with nothing in its log, which is in memory. Must be called within a
@@ -25,7 +27,9 @@ pub fn hub(limits: Limits, slow: SlowPolicy) -> Arc<Hub> {
         slow: SlowRules::new([], slow),
         limits,
     };
-    Hub::start(store, settings).expect("threads")
+    let base = Base::new("http://localhost:8080").expect("a URL");
+    let auth = Auth::new(auth::Settings::open(base));
+    Hub::start(store, settings, auth).expect("threads")
 }
 
 /// Publishes an event.

@@ -8,6 +8,7 @@ use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, Unbou
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt;
+use std::sync::Arc;
 use tidings_engine::Timestamp;
 use tidings_mercure::Base;
 
@@ -30,7 +31,7 @@ pub struct Ticket {
     /// Its name.
     pub id: TicketId,
     /// What its token grants.
-    pub rights: Rights,
+    pub rights: Arc<Rights>,
     /// When it was made.
     pub issued: Timestamp,
     /// When its token expires, or the ticket of a token that never does.
@@ -120,6 +121,6 @@ fn read(opened: &[u8], base: &Base) -> Option<Ticket> {
         id: TicketId(*id),
         issued: Timestamp(u64::from_be_bytes(*issued)),
         expires: Timestamp(u64::from_be_bytes(*expires)),
-        rights: Rights::from_record(record, base).ok()?,
+        rights: Arc::new(Rights::from_record(record, base).ok()?),
     })
 }

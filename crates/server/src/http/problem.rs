@@ -16,6 +16,12 @@ pub enum Code {
     InvalidEvent,
     /// `Last-Event-ID` or `since` can't be understood.
     InvalidCursor,
+    /// A token is needed, or one that grants this (Mercure 0.x).
+    TokenNeeded,
+    /// The token isn't good.
+    InvalidToken,
+    /// The token is good and doesn't grant this.
+    NotGranted,
     /// The topic belongs to the hub.
     ReservedTopic,
     /// A page of an origin that isn't allowed tried to publish.
@@ -70,6 +76,9 @@ impl Code {
                 400,
                 "The place to start from is not valid",
             ),
+            Self::TokenNeeded => ("token-needed", 401, "A token is needed"),
+            Self::InvalidToken => ("invalid-token", 401, "The token is not good"),
+            Self::NotGranted => ("not-granted", 403, "The token does not grant this"),
             Self::ReservedTopic => ("reserved-topic", 403, "The topic belongs to the hub"),
             Self::OriginNotAllowed => ("origin-not-allowed", 403, "The origin is not allowed"),
             Self::ProxyNotAllowed => ("proxy-not-allowed", 403, "The hub is not open to proxies"),
@@ -123,6 +132,8 @@ pub struct Problem {
     pub close: bool,
     /// For `405`: the methods that are allowed.
     pub allow: Option<&'static str>,
+    /// For refusals of tokens: `WWW-Authenticate`.
+    pub challenge: Option<String>,
 }
 
 impl Problem {
@@ -134,6 +145,7 @@ impl Problem {
             members: Map::new(),
             close: false,
             allow: None,
+            challenge: None,
         }
     }
 
@@ -151,6 +163,15 @@ impl Problem {
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.into(), value.into());
         self
+    }
+
+    /// Says what token would be taken.
+    #[must_use]
+    pub fn challenging(self, challenge: String) -> Self {
+        Self {
+            challenge: Some(challenge),
+            ..self
+        }
     }
 
     /// Ends the connection after the answer.
@@ -180,7 +201,10 @@ impl Problem {
 mod tests {
     use super::*;
 
-    const ALL: [Code; 24] = [
+    const ALL: [Code; 27] = [
+        Code::TokenNeeded,
+        Code::InvalidToken,
+        Code::NotGranted,
         Code::BadRequest,
         Code::InvalidTopic,
         Code::InvalidEvent,

@@ -98,6 +98,12 @@ pub fn problem(problem: &Problem) -> Reply {
     if let Some(allow) = problem.allow {
         set(&mut reply, header::ALLOW, allow);
     }
+    let challenge = problem.challenge.as_deref();
+    if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(text).ok()) {
+        reply
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
+    }
     if problem.close {
         set(&mut reply, header::CONNECTION, "close");
     }

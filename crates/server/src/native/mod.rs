@@ -10,8 +10,9 @@ mod refusal;
 mod start;
 mod watch;
 
-pub use refusal::{NoPlaceLines, SoftRefusal};
+pub use refusal::{NoPlaceLines, SoftRefusal, soft_refusal};
 
+use crate::auth::{Refused, Who};
 use crate::http::accept;
 use crate::http::body::RequestBody;
 use crate::http::{Code, Problem, Reply, query, respond};
@@ -20,6 +21,7 @@ use crate::{health, metrics};
 use http::{Method, Request, StatusCode, request};
 use http_body::Body;
 use std::sync::Arc;
+use tidings_auth::Face;
 use tidings_engine::Topic;
 
 /// Where a request goes, by its path.
@@ -97,6 +99,10 @@ pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begu
     if read_only {
         refuse_body(&body)?;
     }
+    let _who = match identify(hub, &route, &head).await {
+        Ok(who) => who,
+        Err(refused) => return refuse(hub, &head, refused).map(Begun::Answered),
+    };
     let reply = match (route, &head.method) {
         (Route::Page, _) if read_only => Ok(page::reply()),
         (Route::Live, _) if read_only => Ok(respond::whole(StatusCode::OK, "text/plain", "ok\n")),
@@ -120,6 +126,25 @@ pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begu
         _ => Err(Problem::method_not_allowed("GET, HEAD")),
     };
     reply.map(Begun::Answered)
+}
+
+/// Who asks, where that matters.
+async fn identify(hub: &Hub, route: &Route, head: &request::Parts) -> Result<Who, Refused> {
+    match route {
+        Route::Page | Route::Live | Route::Ready => Ok(Who::Anonymous),
+        Route::Topic(_) | Route::Events | Route::Metrics => {
+            hub.auth().caller(head, Face::Native).await
+        }
+    }
+}
+
+/// The answer to a refused request: soft, if it asks for a stream that it may
+/// have in a while.
+fn refuse(hub: &Hub, head: &request::Parts, refused: Refused) -> Result<Reply, Problem> {
+    match refused.is_transient() && may_watch(head) {
+        true => Ok(soft_refusal(hub, head.version, SoftRefusal::Token)),
+        false => Err(refused.into()),
+    }
 }
 
 /// Whether the body of a publish request is one of events, to be taken in as it

@@ -20,6 +20,9 @@ pub enum SoftRefusal {
     Draining,
     /// The history couldn't be read.
     Storage,
+    /// What its token needs to be verified isn't there yet, or there are too
+    /// many tickets.
+    Token,
 }
 
 impl SoftRefusal {
@@ -31,6 +34,7 @@ impl SoftRefusal {
             Self::NoPlace(NoPlace::Connections) => "connections",
             Self::Draining => "draining",
             Self::Storage => "storage",
+            Self::Token => "token",
         }
     }
 }
