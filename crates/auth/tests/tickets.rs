@@ -104,7 +104,7 @@ fn a_ticket_ends_with_its_token() {
 fn ticket(id: u8, issued: u64) -> Ticket {
     Ticket {
         id: TicketId([id; 16]),
-        rights: Rights::default(),
+        rights: Rights::default().into(),
         issued: later(issued),
         expires: later(3_600_000),
     }
