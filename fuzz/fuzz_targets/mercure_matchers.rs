@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeSet;
 use std::sync::Once;
-use tidings_mercure::matcher::Template;
+use tidings_matcher::Template;
 use tidings_mercure::{Base, Index, Matcher, Subject};
 
 /// Longer ones are refused before they are parsed.

@@ -7,7 +7,7 @@ use crate::names::TopicName;
 use crate::revocation::Revocations;
 use crate::rights::Rights;
 use crate::rights::grants::Grants;
-use tidings_engine::{Selection, Selector, Timestamp, Topic};
+use tidings_engine::{Selection, Selector, Timestamp, Topic, Visibility};
 use tidings_mercure::Base;
 
 /// Allowed, or refused for one reason.
@@ -30,19 +30,6 @@ pub enum Face {
     Native,
     /// `/.well-known/mercure`.
     Mercure,
-}
-
-/// To whom an event is shown, by how it was published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Visibility {
-    /// Published on the native face: to those whom it is granted, and to all
-    /// if `anonymous` matches one of its topics.
-    Native,
-    /// Published by Mercure without `private`: on Mercure's face to all who may
-    /// be there, on the native one as [`Visibility::Native`].
-    Public,
-    /// Published by Mercure with `private`: only to those whom it is granted.
-    Private,
 }
 
 /// What is to be done with an event, or with a topic.
@@ -202,7 +189,7 @@ impl Admission<'_> {
                 let mut asked = asked.selectors().iter();
                 asked.try_for_each(|selector| match selector {
                     Selector::Exact(topic) => exact(topic, base, caller, policy, now),
-                    Selector::Pattern(_) => pattern(selector, token, policy),
+                    Selector::Pattern(_) | Selector::Mercure(_) => pattern(selector, token, policy),
                 })
             }
         }

@@ -32,7 +32,7 @@ pub mod ticket;
 pub mod token;
 mod verifier;
 
-pub use authorize::{Action, Admission, Caller, Decision, Face, Policy, Visibility, authorize};
+pub use authorize::{Action, Admission, Caller, Decision, Face, Policy, authorize};
 pub use jsonwebtoken::Algorithm;
 pub use key::cache::{Fetch, KeyCache, KeySource, SourceId};
 pub use key::{Key, KeyError, Roles, Strictness, Weakness};
@@ -41,6 +41,6 @@ pub use refusal::{Answer, Refusal, Scope};
 pub use revocation::Revocations;
 pub use rights::Rights;
 pub use rights::grants::Grants;
-pub use tidings_engine::{Selection, Selector, Timestamp, Topic};
+pub use tidings_engine::{Selection, Selector, Timestamp, Topic, Visibility};
 pub use tidings_mercure::Base;
 pub use verifier::{Verdict, Verifier};

@@ -5,8 +5,8 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::sync::Arc;
 use tidings_engine::{
-    Budget, Cursor, Event, Frame, Index, LogId, Position, Selection, Selector, Subscriptions, Tail,
-    Timestamp, Topic,
+    Budget, Cursor, Event, Frame, Index, LogId, Position, Published, Selection, Selector,
+    Subscriptions, Tail, Timestamp, Topic,
 };
 
 fn selection(text: &str) -> Selection {
@@ -15,6 +15,8 @@ fn selection(text: &str) -> Selection {
 
 fn frame(position: u64, topic: &Topic) -> Arc<Frame> {
     let event = Event {
+        alternates: Box::default(),
+        visibility: tidings_engine::Visibility::Native,
         topic: topic.clone(),
         event_type: None,
         id: None,
@@ -35,7 +37,8 @@ fn patterns(c: &mut Criterion) {
         }
         let topic = Topic::new("orders/42/state").expect("a topic");
         group.bench_function(BenchmarkId::from_parameter(count), |b| {
-            b.iter(|| index.matches(black_box(&topic), |key| _ = black_box(key)));
+            let event = Published::natively(&topic);
+            b.iter(|| index.matches(black_box(&event), |key| _ = black_box(key)));
         });
     }
     group.finish();
@@ -50,7 +53,8 @@ fn watchers(c: &mut Criterion) {
         let topic = Topic::new("news").expect("a topic");
         group.throughput(criterion::Throughput::Elements(count.into()));
         group.bench_function(BenchmarkId::from_parameter(count), |b| {
-            b.iter(|| index.matches(black_box(&topic), |key| _ = black_box(key)));
+            let event = Published::natively(&topic);
+            b.iter(|| index.matches(black_box(&event), |key| _ = black_box(key)));
         });
     }
     group.finish();

@@ -106,6 +106,8 @@ mod tests {
     fn batch(data: &[&str]) -> Batch {
         let frames = data.iter().zip(1..).map(|(data, position)| {
             let event = Event {
+                alternates: Box::default(),
+                visibility: crate::Visibility::Native,
                 topic: Topic::new("a/b").unwrap(),
                 event_type: None,
                 id: None,

@@ -1,14 +1,18 @@
 //! What a publisher says, and what the log keeps of it.
 
-use crate::{Timestamp, Topic};
+use crate::{Published, Timestamp, Topic, Visibility};
 use bytes::Bytes;
 use tidings_codec::{EventId, EventType};
 
 /// A publisher's event, parsed and valid; the log has not seen it yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Where it is published.
+    /// Where it is published: its canonical topic.
     pub topic: Topic,
+    /// Its other topics; see [`published::alternates`](crate::published::alternates).
+    pub alternates: Box<[Topic]>,
+    /// To whom it is shown.
+    pub visibility: Visibility,
     /// `event:`; `None` means `message`.
     pub event_type: Option<EventType>,
     /// An id of the publisher's own; `None` lets the hub give one.
@@ -33,8 +37,12 @@ pub struct IdempotencyKey {
 /// follows from its position unless the publisher brought one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Where it was published.
+    /// Where it was published: its canonical topic.
     pub topic: Topic,
+    /// Its other topics; see [`published::alternates`](crate::published::alternates).
+    pub alternates: Box<[Topic]>,
+    /// To whom it is shown.
+    pub visibility: Visibility,
     /// When the hub took it in.
     pub time: Timestamp,
     /// The publisher's own id.
@@ -58,10 +66,23 @@ impl Event {
         tidings_codec::put_data(&mut fields, &self.data);
         Entry {
             topic: self.topic,
+            alternates: self.alternates,
+            visibility: self.visibility,
             time,
             id: self.id,
             key,
             fields: fields.into(),
+        }
+    }
+}
+
+impl Entry {
+    /// Where and how it was published.
+    pub fn published(&self) -> Published<'_> {
+        Published {
+            topic: &self.topic,
+            alternates: &self.alternates,
+            visibility: self.visibility,
         }
     }
 }

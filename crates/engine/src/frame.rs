@@ -1,7 +1,7 @@
 //! The bytes of an event, made once and shared by all who receive it.
 
 use crate::batch::{Form, Framing};
-use crate::{Entry, LogId, Position, Timestamp, Topic, WireId};
+use crate::{Entry, LogId, Position, Published, Timestamp, Topic, Visibility, WireId};
 use bytes::Bytes;
 use serde::Serialize;
 use std::ops::Range;
@@ -14,6 +14,8 @@ pub struct Frame {
     position: Position,
     time: Timestamp,
     topic: Topic,
+    alternates: Box<[Topic]>,
+    visibility: Visibility,
     id: EventId,
     plain: Chunk,
     envelope: OnceLock<Envelope>,
@@ -36,6 +38,8 @@ impl Frame {
             position,
             time: entry.time,
             topic: entry.topic,
+            alternates: entry.alternates,
+            visibility: entry.visibility,
             id,
             plain,
             envelope: OnceLock::new(),
@@ -52,9 +56,18 @@ impl Frame {
         self.time
     }
 
-    /// Where it was published.
+    /// Where it was published: its canonical topic.
     pub fn topic(&self) -> &Topic {
         &self.topic
+    }
+
+    /// Where and how it was published.
+    pub fn published(&self) -> Published<'_> {
+        Published {
+            topic: &self.topic,
+            alternates: &self.alternates,
+            visibility: self.visibility,
+        }
     }
 
     /// Its id on the wire: the publisher's, or the hub's.
@@ -110,8 +123,13 @@ impl Frame {
 
     /// What it costs in memory, in bytes, without the envelope.
     pub fn cost(&self) -> usize {
+        let alternates = self.alternates.iter();
+        let alternates: usize = alternates
+            .map(|topic| topic.as_str().len() + TOPIC_OVERHEAD)
+            .sum();
         self.plain.bytes.len()
             + self.topic.as_str().len()
+            + alternates
             + self.id.as_str().len()
             + size_of::<Self>()
     }
@@ -120,6 +138,9 @@ impl Frame {
         self.envelope.get_or_init(|| Envelope::of(self))
     }
 }
+
+/// What an alternate costs beside its text: its place and its counters.
+const TOPIC_OVERHEAD: usize = size_of::<Topic>() + 16;
 
 /// A block and around it the chunk that holds exactly the block
 /// (RFC 9112, section 7.1).

@@ -1,16 +1,21 @@
 //! From a topic to whoever watches it, at a cost that grows with the matches.
 
-use crate::{Selection, Selector, Topic, shrink_map, shrink_slab};
+use crate::mercure::to_mercure;
+use crate::{MercureSelector, Published, Selection, Selector, Topic, shrink_map, shrink_slab};
 use slab::Slab;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use tidings_matcher::{self as matcher, Base, Subject};
 
 /// Which keys watch a topic. Exact topics are found by hash, patterns by a
-/// trie over their segments.
+/// trie over their segments, Mercure's rules by an [index](matcher::Index) of
+/// their own.
 ///
 /// [`Index::matches`] visits, beside what it reports, one node of the trie per
 /// segment and way of reading the topic as wildcards: `a/b` can follow `a/b`,
 /// `a/*`, `*/b` and `*/*`, as far as somebody watches such patterns. It never
-/// depends on how many other patterns there are.
+/// depends on how many other patterns there are. What Mercure's rules cost is
+/// said at their index.
 #[derive(Debug)]
 pub struct Index<K> {
     exact: HashMap<Topic, Keys<K>>,
@@ -18,6 +23,17 @@ pub struct Index<K> {
     root: usize,
     /// The most nodes since memory was last given back.
     peak: usize,
+    /// Once somebody watches by a rule of Mercure's.
+    mercure: Option<Box<Mercure<K>>>,
+}
+
+/// Who watches by rules of Mercure's.
+#[derive(Debug)]
+struct Mercure<K> {
+    base: Arc<Base>,
+    index: matcher::Index<K>,
+    /// How many rules of keys there are.
+    count: usize,
 }
 
 /// One segment of patterns; the path from the root spells a pattern.
@@ -56,6 +72,7 @@ impl<K: Copy + Ord> Index<K> {
             nodes,
             root,
             peak: 1,
+            mercure: None,
         }
     }
 
@@ -69,6 +86,7 @@ impl<K: Copy + Ord> Index<K> {
                     .or_insert(Keys::None)
                     .insert(key),
                 Selector::Pattern(pattern) => self.insert_pattern(pattern.as_str(), key),
+                Selector::Mercure(own) => self.insert_mercure(own, key),
             }
         }
     }
@@ -80,21 +98,29 @@ impl<K: Copy + Ord> Index<K> {
             match selector {
                 Selector::Exact(topic) => self.remove_exact(topic, key),
                 Selector::Pattern(pattern) => self.remove_pattern(pattern.as_str(), key),
+                Selector::Mercure(own) => self.remove_mercure(own, key),
             }
         }
     }
 
-    /// Reports each key that watches `topic`, once, in no promised order.
-    pub fn matches(&self, topic: &Topic, mut report: impl FnMut(K)) {
+    /// Reports each key that watches one of an event's topics, once, in no
+    /// promised order.
+    pub fn matches(&mut self, event: &Published<'_>, mut report: impl FnMut(K)) {
+        let mut all = Vec::new();
+        if let Some(mercure) = &mut self.mercure {
+            mercure.matches(event, |key| all.push(key));
+        }
         let mut found: Vec<&Keys<K>> = Vec::new();
-        found.extend(self.exact.get(topic));
-        self.visit_patterns(topic, |keys| found.push(keys));
-        if let [keys] = found[..] {
-            keys.for_each(&mut report);
-            return;
+        for topic in event.topics() {
+            found.extend(self.exact.get(topic));
+            self.visit_patterns(topic, |keys| found.push(keys));
+        }
+        match (found.as_slice(), all.is_empty()) {
+            ([keys], true) => return keys.for_each(&mut report),
+            ([], _) => return all.into_iter().for_each(report),
+            _ => {}
         }
         // A key may stand in several sets, if several of its selectors match.
-        let mut all = Vec::new();
         for keys in found {
             keys.for_each(|key| all.push(key));
         }
@@ -163,6 +189,26 @@ impl<K: Copy + Ord> Index<K> {
         self.peak = self.peak.max(self.nodes.len());
     }
 
+    fn insert_mercure(&mut self, own: &MercureSelector, key: K) {
+        let mercure = self.mercure.get_or_insert_with(|| {
+            Box::new(Mercure {
+                base: Arc::clone(own.base()),
+                index: matcher::Index::new(),
+                count: 0,
+            })
+        });
+        mercure.count += usize::from(mercure.index.insert(own.matcher(), key));
+    }
+
+    fn remove_mercure(&mut self, own: &MercureSelector, key: K) {
+        if let Some(mercure) = &mut self.mercure {
+            mercure.count -= usize::from(mercure.index.remove(own.matcher(), key));
+            if mercure.count == 0 {
+                self.mercure = None;
+            }
+        }
+    }
+
     fn remove_exact(&mut self, topic: &Topic, key: K) {
         let Some(keys) = self.exact.get_mut(topic) else {
             return;
@@ -206,6 +252,19 @@ impl<K: Copy + Ord> Index<K> {
             at = parent;
         }
         shrink_slab(&mut self.nodes, &mut self.peak);
+    }
+}
+
+impl<K: Copy + Ord> Mercure<K> {
+    fn matches(&mut self, event: &Published<'_>, report: impl FnMut(K)) {
+        let base = &self.base;
+        let names: Vec<String> = event
+            .topics()
+            .filter_map(|topic| to_mercure(topic, base))
+            .collect();
+        let subjects: Vec<Subject<'_>> =
+            names.iter().map(|name| Subject::new(name, base)).collect();
+        self.index.matches(&subjects, report);
     }
 }
 

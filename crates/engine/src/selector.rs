@@ -1,22 +1,36 @@
 //! Selectors: which topics a subscription watches.
 
+use crate::mercure::{EVERYTHING, from_mercure, to_mercure};
 use crate::topic::{InvalidTopic, Topic, check_path};
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use tidings_matcher::{Base, Matcher, Subject};
 
 /// A topic, or a pattern over topics: a segment `*` stands for exactly one
-/// segment, a last segment `**` for one or more.
+/// segment, a last segment `**` for one or more. Or a rule of Mercure's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Selector {
     /// Exactly this topic.
     Exact(Topic),
     /// All topics that the pattern matches.
     Pattern(Pattern),
+    /// All topics whose Mercure name a rule of Mercure's matches.
+    Mercure(Arc<MercureSelector>),
 }
 
 /// A valid pattern: its text has at least one `*` or `**` segment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Pattern(Box<str>);
+pub struct Pattern(pub(crate) Box<str>);
+
+/// A URI template or a URL pattern, of the hub at its base. Two are the same if
+/// their kind and text are; a hub has one base.
+#[derive(Debug, Clone)]
+pub struct MercureSelector {
+    matcher: Matcher,
+    base: Arc<Base>,
+}
 
 /// Why a text is no selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +88,7 @@ impl Selector {
         match self {
             Self::Exact(topic) => topic.as_str(),
             Self::Pattern(pattern) => &pattern.0,
+            Self::Mercure(own) => own.matcher.as_str(),
         }
     }
 
@@ -83,11 +98,20 @@ impl Selector {
         match self {
             Self::Exact(own) => own == topic,
             Self::Pattern(pattern) => pattern.matches(topic),
+            Self::Mercure(own) => to_mercure(topic, &own.base)
+                .is_some_and(|name| own.matches(&Subject::new(&name, &own.base))),
         }
     }
 
-    /// Whether some topic is watched by both selectors.
+    /// Whether some topic is watched by both selectors. Of a rule of Mercure's
+    /// that isn't known, so it may be told of one that there is none.
     pub fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Mercure(_), Self::Exact(topic)) => return self.matches(topic),
+            (Self::Exact(topic), Self::Mercure(_)) => return other.matches(topic),
+            (Self::Mercure(_), _) | (_, Self::Mercure(_)) => return true,
+            _ => {}
+        }
         let (a, b) = (self.as_str(), other.as_str());
         if shuns_reserved(a, b) || shuns_reserved(b, a) {
             return false;
@@ -105,7 +129,13 @@ impl Selector {
     }
 
     /// Whether every topic that `other` watches is watched by this selector too.
+    /// A rule of Mercure's covers no pattern, and is covered by none.
     pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Exact(topic)) => return self.matches(topic),
+            (Self::Mercure(_), _) | (_, Self::Mercure(_)) => return self == other,
+            _ => {}
+        }
         let (own, other) = (self.as_str(), other.as_str());
         if shuns_reserved(own, other) {
             return false;
@@ -129,6 +159,67 @@ fn shuns_reserved(pattern: &str, other: &str) -> bool {
     pattern.starts_with('*') && other.starts_with('$')
 }
 
+impl MercureSelector {
+    /// What `matcher` selects in the log of the hub at `base`: a topic for an exact
+    /// one, none if that can't be in a log; for `*`, all that have a Mercure name.
+    pub fn selectors(matcher: &Matcher, base: &Arc<Base>) -> Vec<Selector> {
+        match matcher {
+            Matcher::Exact(text) => from_mercure(text, base)
+                .map(Selector::Exact)
+                .into_iter()
+                .collect(),
+            Matcher::Any => ["**", EVERYTHING]
+                .map(|text| Selector::Pattern(Pattern(text.into())))
+                .to_vec(),
+            Matcher::Template(_) | Matcher::UrlPattern(_) => {
+                let (matcher, base) = (matcher.clone(), Arc::clone(base));
+                vec![Selector::Mercure(Arc::new(Self { matcher, base }))]
+            }
+        }
+    }
+
+    /// The rule.
+    pub fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+
+    /// The hub's base.
+    pub fn base(&self) -> &Arc<Base> {
+        &self.base
+    }
+
+    /// Whether it matches a Mercure topic.
+    pub fn matches(&self, topic: &Subject<'_>) -> bool {
+        self.matcher.matches(topic)
+    }
+}
+
+impl PartialEq for MercureSelector {
+    fn eq(&self, other: &Self) -> bool {
+        self.matcher == other.matcher
+    }
+}
+
+impl Eq for MercureSelector {}
+
+impl Hash for MercureSelector {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.matcher.hash(state);
+    }
+}
+
+impl PartialOrd for MercureSelector {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for MercureSelector {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.matcher.cmp(&other.matcher)
+    }
+}
+
 impl Pattern {
     /// The pattern as text.
     pub fn as_str(&self) -> &str {
@@ -149,48 +240,5 @@ impl Pattern {
             }
         }
         wanted.next().is_none()
-    }
-}
-
-/// What one subscription watches: the union of its selectors, without doubles.
-/// Cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selection(Arc<[Selector]>);
-
-impl Selection {
-    /// Joins selectors, dropping doubles. An empty selection watches nothing.
-    pub fn new(mut selectors: Vec<Selector>) -> Self {
-        selectors.sort();
-        selectors.dedup();
-        Self(selectors.into())
-    }
-
-    /// Everything but the hub's reserved topics: `**`.
-    pub fn everything() -> Self {
-        Self(Arc::new([Selector::Pattern(Pattern("**".into()))]))
-    }
-
-    /// The selectors, sorted.
-    pub fn selectors(&self) -> &[Selector] {
-        &self.0
-    }
-
-    /// Its exact topics, sorted, and its patterns.
-    pub(crate) fn parts(&self) -> (&[Selector], &[Selector]) {
-        // `Exact` sorts before `Pattern`, as the enum names it first.
-        let exact = self
-            .0
-            .partition_point(|selector| matches!(selector, Selector::Exact(_)));
-        self.0.split_at(exact)
-    }
-
-    /// Whether any selector watches `topic`. The cost grows with the logarithm
-    /// of the number of exact topics and with the number of patterns.
-    pub fn matches(&self, topic: &Topic) -> bool {
-        let (exact, patterns) = self.parts();
-        exact
-            .binary_search_by(|selector| selector.as_str().cmp(topic.as_str()))
-            .is_ok()
-            || patterns.iter().any(|selector| selector.matches(topic))
     }
 }

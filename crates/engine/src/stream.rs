@@ -16,8 +16,8 @@
 
 use crate::control::{self, GapReason};
 use crate::{
-    Batch, Budget, Cursor, Frame, LogId, Position, Read, SlowPolicy, Start, SubscriptionKey,
-    Subscriptions, Tail, WireId,
+    Batch, Budget, Cursor, Frame, LogId, Position, Read, Selection, SlowPolicy, Start,
+    SubscriptionKey, Subscriptions, Tail, WireId,
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -273,7 +273,8 @@ impl Stream {
         }
         let at_end = *read == Read::CaughtUp;
         if self.conflates() {
-            keep_newest(&mut done.frames, tail);
+            let selection = subscriptions.selection(self.key);
+            keep_newest(&mut done.frames, tail, selection);
         }
         let batch = Arc::new(Batch::new(done.frames));
         subscriptions.given(self.key, done.cursor, &batch);
@@ -322,14 +323,14 @@ impl Stream {
 }
 
 /// Leaves out what a later event of the same topic follows, here or in `tail`.
-fn keep_newest(frames: &mut Vec<Arc<Frame>>, tail: &Tail) {
+fn keep_newest(frames: &mut Vec<Arc<Frame>>, tail: &Tail, selection: Option<&Selection>) {
     let mut seen = std::collections::HashSet::new();
     let mut newest: Vec<_> = frames
         .drain(..)
         .rev()
         .filter(|frame| {
             let newest = seen.insert(frame.topic().clone());
-            newest && !tail.has_newer(frame.topic(), frame.position())
+            newest && !selection.is_some_and(|own| tail.has_newer(own, frame))
         })
         .collect();
     newest.reverse();

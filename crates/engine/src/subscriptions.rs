@@ -177,10 +177,11 @@ impl Subscriptions {
         }
         self.end = position;
         let slots = &mut self.slots;
-        self.index.matches(frame.topic(), |key| {
+        let published = frame.published();
+        self.index.matches(&published, |key| {
             // The index holds no key without its slot.
             let subscription = &mut slots[key.slot as usize];
-            if subscription.state.read() >= position {
+            if subscription.state.read() >= position || !subscription.selection.shows(&published) {
                 return;
             }
             subscription.lag.grow(frame.payload_len());

@@ -46,6 +46,10 @@ const SCAN_WORK: usize = 16 * 1024;
 /// So many bytes of topic count as one unit of [`SCAN_WORK`].
 const TOPIC_BYTES_PER_WORK: usize = 64;
 
+/// Among so many of a topic's last frames its newest is looked for, where some are
+/// hidden.
+const NEWEST_AMONG: usize = 64;
+
 /// Up to this many frames, looking at each costs less than looking up lists.
 const SCAN_AT_ONCE: usize = 32;
 
@@ -86,11 +90,13 @@ impl Tail {
         self.end = frame.position();
         self.bytes += frame.cost() + FRAME_OVERHEAD;
         let serial = self.first_serial + self.frames.len() as u64;
-        let serials = self.topics.entry(frame.topic().clone()).or_insert_with(|| {
-            self.bytes += TOPIC_OVERHEAD;
-            VecDeque::new()
-        });
-        serials.push_back(serial);
+        for topic in frame.published().topics() {
+            let serials = self.topics.entry(topic.clone()).or_insert_with(|| {
+                self.bytes += TOPIC_OVERHEAD;
+                VecDeque::new()
+            });
+            serials.push_back(serial);
+        }
         self.frames.push_back(frame);
         while self.bytes > self.max_bytes && self.frames.len() > 1 {
             self.drop_first();
@@ -173,15 +179,24 @@ impl Tail {
         self.read_which(Which::Newest, cursor, selection, budget, out)
     }
 
-    /// Whether an event of the topic is held that comes after `position`.
-    pub fn has_newer(&self, topic: &Topic, position: Position) -> bool {
-        self.newest(topic).is_some_and(|newest| newest > position)
+    /// Whether a later event of the frame's topic is held that the selection
+    /// watches. If many newer ones are hidden from it, that may stay unnoticed.
+    pub fn has_newer(&self, selection: &Selection, frame: &Frame) -> bool {
+        let newest = self.newest(frame.topic(), selection);
+        newest.is_some_and(|serial| self.frame(serial).position() > frame.position())
     }
 
-    fn newest(&self, topic: &Topic) -> Option<Position> {
-        let serial = self.topics.get(topic)?.back()?;
-        let frame = &self.frames[(serial - self.first_serial) as usize];
-        Some(frame.position())
+    /// The serial of a topic's newest frame that the selection watches, if it is
+    /// among the last few.
+    fn newest(&self, topic: &Topic, selection: &Selection) -> Option<u64> {
+        let serials = self.topics.get(topic)?.iter().rev().take(NEWEST_AMONG);
+        serials
+            .copied()
+            .find(|serial| selection.watches(&self.frame(*serial).published()))
+    }
+
+    fn frame(&self, serial: u64) -> &Arc<Frame> {
+        &self.frames[(serial - self.first_serial) as usize]
     }
 
     fn read_which(
@@ -203,7 +218,7 @@ impl Tail {
         let (exact, patterns) = selection.parts();
         let pending = self.frames.len() - from;
         let reached = if patterns.is_empty() && pending > SCAN_AT_ONCE.max(exact.len()) {
-            self.read_lists(which, from, exact, budget, out)
+            self.read_lists(which, from, selection, budget, out)
         } else {
             self.read_scanning(which, from, selection, budget, out)
         };
@@ -233,8 +248,8 @@ impl Tail {
             }
             let topic = frame.topic();
             work += work_per_frame * (1 + topic.as_str().len() / TOPIC_BYTES_PER_WORK);
-            if !selection.matches(topic)
-                || which == Which::Newest && self.has_newer(topic, frame.position())
+            if !selection.watches(&frame.published())
+                || which == Which::Newest && self.has_newer(selection, frame)
             {
                 continue;
             }
@@ -252,41 +267,55 @@ impl Tail {
         &self,
         which: Which,
         from: usize,
-        exact: &[Selector],
+        selection: &Selection,
         budget: Budget,
         out: &mut Vec<Arc<Frame>>,
     ) -> Option<Position> {
         let from = self.first_serial + from as u64;
         let mut lists = Vec::new();
         let mut heads = BinaryHeap::new();
-        for selector in exact {
+        for selector in selection.selectors() {
             let Selector::Exact(topic) = selector else {
                 continue;
             };
             let Some(serials) = self.topics.get(topic) else {
                 continue;
             };
-            let at = match which {
-                Which::All => serials.partition_point(|serial| *serial < from),
-                Which::Newest if serials.back() < Some(&from) => continue,
-                Which::Newest => serials.len() - 1,
+            if serials.back() < Some(&from) {
+                continue;
+            }
+            let first = match which {
+                Which::All => from,
+                Which::Newest => self.newest(topic, selection).map_or(from, |s| s.max(from)),
             };
-            let mut rest = serials.range(at..);
+            let mut rest = serials.range(serials.partition_point(|serial| *serial < first)..);
             if let Some(serial) = rest.next() {
                 heads.push(Reverse((*serial, lists.len())));
                 lists.push(rest);
             }
         }
         let mut spent = Spent::default();
+        let (mut hidden, mut last) = (0, None);
         while let Some(Reverse((serial, list))) = heads.pop() {
-            let frame = &self.frames[(serial - self.first_serial) as usize];
+            if let Some(next) = lists[list].next() {
+                heads.push(Reverse((*next, list)));
+            }
+            // It stands in the lists of all its topics.
+            if last.replace(serial) == Some(serial) {
+                continue;
+            }
+            let frame = self.frame(serial);
+            if !selection.shows(&frame.published()) {
+                hidden += 1;
+                if hidden > self.scan_work {
+                    return Some(before(frame));
+                }
+                continue;
+            }
             if !spent.take(frame, budget) {
                 return Some(before(frame));
             }
             out.push(Arc::clone(frame));
-            if let Some(next) = lists[list].next() {
-                heads.push(Reverse((*next, list)));
-            }
         }
         None
     }
@@ -303,12 +332,18 @@ impl Tail {
         self.start = frame.position();
         self.first_serial += 1;
         self.bytes -= frame.cost() + FRAME_OVERHEAD;
-        let Some(serials) = self.topics.get_mut(frame.topic()) else {
+        for topic in frame.published().topics() {
+            self.drop_first_of(topic);
+        }
+    }
+
+    fn drop_first_of(&mut self, topic: &Topic) {
+        let Some(serials) = self.topics.get_mut(topic) else {
             return;
         };
         serials.pop_front();
         if serials.is_empty() {
-            self.topics.remove(frame.topic());
+            self.topics.remove(topic);
             self.bytes -= TOPIC_OVERHEAD;
             crate::shrink_map(&mut self.topics);
         } else if serials.capacity() > 4 * serials.len() + 16 {

@@ -11,6 +11,8 @@ const TIME: Timestamp = Timestamp(1_769_903_999_007);
 
 fn frame(event_type: Option<&str>, id: Option<&str>, retry: Option<u64>, data: &str) -> Frame {
     let event = Event {
+        alternates: Box::default(),
+        visibility: tidings_engine::Visibility::Native,
         topic: Topic::new("orders/\"42\"").unwrap(),
         event_type: event_type.map(|text| EventType::new(text).unwrap()),
         id: id.map(|text| EventId::new(text).unwrap()),
@@ -132,6 +134,8 @@ fn fields_that_are_no_event_do_not_panic() {
         b"\n\n",
     ] {
         let entry = Entry {
+            alternates: Box::default(),
+            visibility: tidings_engine::Visibility::Native,
             topic: Topic::new("t").unwrap(),
             time: TIME,
             id: None,

@@ -11,6 +11,8 @@ const MIB: usize = 1 << 20;
 
 fn event(data: String) -> Event {
     Event {
+        alternates: Box::default(),
+        visibility: tidings_engine::Visibility::Native,
         topic: Topic::new("t").unwrap(),
         event_type: None,
         id: None,

@@ -13,6 +13,8 @@ const ALL: Budget = Budget {
 
 fn frame(position: u64, topic: &str, bytes: usize) -> Arc<Frame> {
     let event = Event {
+        alternates: Box::default(),
+        visibility: tidings_engine::Visibility::Native,
         topic: Topic::new(topic).unwrap(),
         event_type: None,
         id: None,

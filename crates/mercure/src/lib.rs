@@ -4,27 +4,23 @@
 //! random number, and nothing here decides who may do what: that is the one
 //! `authorize` function's.
 //!
-//! - [`matcher`]: URI templates, URL patterns, and their index.
 //! - [`request`]: subscribe and publish requests, from their parts to types.
 //! - [`document`]: the subscription API, the metadata, links.
-//! - [`native`]: one log, two names: native topics as Mercure knows them.
 //! - [`settings`]: the environment of a Mercure hub's container image.
 #![forbid(unsafe_code)]
 // The order of a hash map is random: nothing may depend on it.
 #![deny(clippy::iter_over_hash_type)]
 
-pub mod base;
 pub mod dialect;
 pub mod document;
 pub mod form;
-pub mod matcher;
-pub mod native;
 pub mod refusal;
 pub mod request;
 pub mod settings;
 pub mod topic;
 
-pub use base::Base;
 pub use dialect::Dialect;
-pub use matcher::{Index, Matcher, Subject};
 pub use refusal::{Refusal, RefusalKind, Unauthorized};
+pub use tidings_engine::mercure as native;
+pub use tidings_matcher as matcher;
+pub use tidings_matcher::{Base, Index, Matcher, Subject, base};

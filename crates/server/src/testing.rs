@@ -35,6 +35,8 @@ pub fn hub(limits: Limits, slow: SlowPolicy) -> Arc<Hub> {
 /// Publishes an event.
 pub async fn publish(hub: &Hub, topic: &str, data: &str) {
     let event = Event {
+        alternates: Box::default(),
+        visibility: tidings_engine::Visibility::Native,
         topic: Topic::new(topic).expect("a topic"),
         event_type: None,
         id: None,

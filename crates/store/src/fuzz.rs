@@ -83,6 +83,8 @@ pub fn overwrite(input: &[u8]) {
 
 fn entry(n: u32) -> tidings_engine::Entry {
     tidings_engine::Entry {
+        alternates: Box::default(),
+        visibility: tidings_engine::Visibility::Native,
         topic: tidings_engine::Topic::new("fuzz").expect("a topic"),
         time: Timestamp(1),
         id: None,

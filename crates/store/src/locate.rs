@@ -400,6 +400,8 @@ mod tests {
     fn append(store: &mut Store, numbers: std::ops::RangeInclusive<u64>) {
         for n in numbers {
             let entry = Entry {
+                alternates: Box::default(),
+                visibility: tidings_engine::Visibility::Native,
                 topic: Topic::new("a").unwrap(),
                 time: Timestamp(n),
                 id: Some(EventId::new(n.to_string()).unwrap()),

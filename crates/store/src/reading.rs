@@ -530,6 +530,8 @@ mod tests {
     fn append(store: &mut Store, topic: &str, count: usize) {
         for _ in 0..count {
             let entry = Entry {
+                alternates: Box::default(),
+                visibility: tidings_engine::Visibility::Native,
                 topic: Topic::new(topic).unwrap(),
                 time: Timestamp(1),
                 id: None,

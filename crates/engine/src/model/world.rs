@@ -210,6 +210,8 @@ impl World {
 
     fn append(&mut self, topic: usize, bytes: usize, skip: u64) {
         let event = Event {
+            alternates: Box::default(),
+            visibility: crate::Visibility::Native,
             topic: Topic::new(TOPICS[topic % TOPICS.len()]).expect("a valid topic"),
             event_type: None,
             id: None,

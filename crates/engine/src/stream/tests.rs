@@ -44,6 +44,8 @@ fn start(after: u64, gap: Option<GapReason>) -> Start {
 fn frame(text: &str) -> Arc<Frame> {
     let (topic, position) = text.split_at(1);
     let event = Event {
+        alternates: Box::default(),
+        visibility: crate::Visibility::Native,
         topic: Topic::new(topic).unwrap(),
         event_type: None,
         id: None,

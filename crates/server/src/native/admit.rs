@@ -29,6 +29,8 @@ pub fn event(
 ) -> Result<Event, Problem> {
     let invalid = |reason: String| Problem::new(Code::InvalidEvent, reason);
     let event = Event {
+        alternates: Box::default(),
+        visibility: tidings_engine::Visibility::Native,
         topic,
         event_type: labels
             .event

@@ -207,6 +207,8 @@ fn data((publisher, number): (usize, u64), rng: &mut Rng) -> String {
 impl Said {
     fn entry(&self, time: Timestamp) -> tidings_engine::Entry {
         let event = Event {
+            alternates: Box::default(),
+            visibility: tidings_engine::Visibility::Native,
             topic: Topic::new(self.topic).expect("a topic"),
             event_type: self
                 .event_type

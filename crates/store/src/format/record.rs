@@ -223,6 +223,8 @@ impl Record<'_> {
     /// The entry that was appended; `None` if its topic or id isn't one.
     pub fn to_entry(&self) -> Option<Entry> {
         Some(Entry {
+            alternates: Box::default(),
+            visibility: tidings_engine::Visibility::Native,
             topic: Topic::new(self.topic).ok()?,
             time: self.head.time,
             id: match self.id {
@@ -252,6 +254,8 @@ mod tests {
 
     fn sample() -> (Entry, Place, Vec<u8>) {
         let entry = Entry {
+            alternates: Box::default(),
+            visibility: tidings_engine::Visibility::Native,
             topic: Topic::new("orders/42").unwrap(),
             time: Timestamp(1_700_000_000_000),
             id: Some(EventId::new("a-1").unwrap()),

@@ -277,7 +277,7 @@ impl IndexFile {
             let (prefix, exact) = match selector {
                 Selector::Exact(topic) => (topic.as_str(), true),
                 _ if selector.as_str() == "**" => return Ok(None),
-                _ => (literal_prefix(selector.as_str()), false),
+                _ => (literal_prefix(selector), false),
             };
             let mut at = self.first_topic_from(pages, prefix)?;
             while at < self.head.sections[TOPICS].1 {

@@ -236,8 +236,8 @@ impl LiveIndex {
                     }
                 }
                 _ if selector.as_str() == "**" => return None,
-                Selector::Pattern(_) => {
-                    for (topic, postings) in self.below(literal_prefix(selector.as_str())) {
+                Selector::Pattern(_) | Selector::Mercure(_) => {
+                    for (topic, postings) in self.below(literal_prefix(selector)) {
                         if selector.matches(topic) {
                             found.insert(topic, &postings.offsets);
                             total += postings.offsets.len();
@@ -293,6 +293,8 @@ mod tests {
         let mut live = LiveIndex::new(salt, Position(1), 0);
         for n in 1..=count {
             let entry = Entry {
+                alternates: Box::default(),
+                visibility: tidings_engine::Visibility::Native,
                 topic: Topic::new(&name(n)).unwrap(),
                 time: Timestamp(n),
                 id: None,

@@ -11,7 +11,7 @@ pub(crate) use file::IndexFile;
 pub(crate) use live::{LiveIndex, id_hashes};
 pub(crate) use write::encode;
 
-use tidings_engine::Position;
+use tidings_engine::{Position, Selector};
 
 /// How many bytes of records stand between two entries of the sparse index.
 pub(crate) const SPARSE_BYTES: u64 = 16 * 1024;
@@ -55,10 +55,17 @@ pub(crate) enum Candidates {
     At { offsets: Vec<u64>, more: bool },
 }
 
-/// The segments of a pattern before its first `*`, without the last `/`.
-pub(crate) fn literal_prefix(pattern: &str) -> &str {
-    let literal = pattern.split('*').next().unwrap_or_default();
-    literal.trim_end_matches('/')
+/// What the topics of a selector begin with: the segments of a pattern before its
+/// first `*`, without the last `/`.
+pub(crate) fn literal_prefix(selector: &Selector) -> &str {
+    match selector {
+        Selector::Exact(topic) => topic.as_str(),
+        Selector::Pattern(pattern) => {
+            let literal = pattern.as_str().split('*').next().unwrap_or_default();
+            literal.trim_end_matches('/')
+        }
+        Selector::Mercure(_) => "",
+    }
 }
 
 /// Whether so many topics with so many records are better found by reading

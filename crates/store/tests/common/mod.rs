@@ -45,6 +45,8 @@ pub fn open<S: Storage + 'static>(storage: &Arc<S>, options: Options) -> (Store,
 
 pub fn event(topic: &str, n: u64) -> Entry {
     Entry {
+        alternates: Box::default(),
+        visibility: tidings_engine::Visibility::Native,
         topic: Topic::new(topic).unwrap(),
         time: NOW,
         id: None,

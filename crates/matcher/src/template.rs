@@ -1,7 +1,7 @@
 //! URI templates (RFC 6570, all four levels), read so that a topic can be held
 //! against them.
 
-use super::expand::Tokens;
+use crate::expand::Tokens;
 use std::fmt;
 
 /// A valid URI template with at least one expression.

@@ -2,7 +2,7 @@
 //! output must match, and a matcher that tries every way.
 
 use proptest::prelude::*;
-use tidings_mercure::matcher::Template;
+use tidings_matcher::Template;
 
 /// A value of a variable (RFC 6570, 2.3).
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@
 //! keeping *all* places that the parts before can end at; so nothing is ever
 //! tried twice, and no choice is taken back.
 
-use super::template::{Expression, Modifier, Operator, Variable, is_triplet};
+use crate::template::{Expression, Modifier, Operator, Variable, is_triplet};
 
 /// What begins at a byte of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

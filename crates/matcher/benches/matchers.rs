@@ -1,5 +1,5 @@
 //! What it costs to find who watches a Mercure topic.
-//! `cargo bench -p tidings-mercure`
+//! `cargo bench -p tidings-matcher`
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, BenchmarkId, criterion_group, criterion_main};
@@ -7,8 +7,8 @@ use peak_alloc::PeakAlloc;
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
 use std::time::Duration;
-use tidings_mercure::base::Base;
-use tidings_mercure::matcher::{Index, Matcher, Subject};
+use tidings_matcher::Base;
+use tidings_matcher::{Index, Matcher, Subject};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;

@@ -1,6 +1,6 @@
 //! A radix tree: from a text to all values whose key it begins with.
 
-use super::shrink_slab;
+use crate::shrink_slab;
 use slab::Slab;
 use std::collections::BTreeSet;
 

@@ -1,8 +1,8 @@
 //! From a topic to whoever watches it, at a cost that grows with the matches.
 
-use super::memo::{Entry, Id, Memo};
-use super::radix::Radix;
-use super::{Matcher, Subject, shrink_slab};
+use crate::memo::{Entry, Id, Memo};
+use crate::radix::Radix;
+use crate::{Matcher, Subject, shrink_slab};
 use slab::Slab;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -67,42 +67,47 @@ impl<K: Copy + Ord> Index<K> {
         }
     }
 
-    /// Lets `key` watch what `matcher` matches, in addition to what it watches.
-    pub fn insert(&mut self, matcher: &Matcher, key: K) {
+    /// Lets `key` watch what `matcher` matches, in addition to what it watches;
+    /// answers whether it didn't yet.
+    pub fn insert(&mut self, matcher: &Matcher, key: K) -> bool {
         match matcher {
-            Matcher::Any => _ = self.any.insert(key),
-            Matcher::Exact(text) => _ = self.exact.entry(text.clone()).or_default().insert(key),
+            Matcher::Any => self.any.insert(key),
+            Matcher::Exact(text) => self.exact.entry(text.clone()).or_default().insert(key),
             pattern => {
                 let slot = match self.slots.get(pattern) {
                     Some(slot) => *slot,
                     None => self.add_pattern(pattern),
                 };
-                self.patterns[slot].keys.insert(key);
+                self.patterns[slot].keys.insert(key)
             }
         }
     }
 
     /// Lets `key` watch what `matcher` matches no longer, and gives back the
-    /// memory that nobody else needs. What `key` doesn't watch is left out.
-    pub fn remove(&mut self, matcher: &Matcher, key: K) {
+    /// memory that nobody else needs. Answers whether it did.
+    pub fn remove(&mut self, matcher: &Matcher, key: K) -> bool {
         match matcher {
-            Matcher::Any => _ = self.any.remove(&key),
+            Matcher::Any => self.any.remove(&key),
             Matcher::Exact(text) => {
-                if let Some(keys) = self.exact.get_mut(text) {
-                    keys.remove(&key);
-                    if keys.is_empty() {
-                        self.exact.remove(text);
-                        shrink(&mut self.exact);
-                    }
+                let Some(keys) = self.exact.get_mut(text) else {
+                    return false;
+                };
+                let removed = keys.remove(&key);
+                if keys.is_empty() {
+                    self.exact.remove(text);
+                    shrink(&mut self.exact);
                 }
+                removed
             }
             pattern => {
-                if let Some(slot) = self.slots.get(pattern).copied() {
-                    self.patterns[slot].keys.remove(&key);
-                    if self.patterns[slot].keys.is_empty() {
-                        self.drop_pattern(slot);
-                    }
+                let Some(slot) = self.slots.get(pattern).copied() else {
+                    return false;
+                };
+                let removed = self.patterns[slot].keys.remove(&key);
+                if self.patterns[slot].keys.is_empty() {
+                    self.drop_pattern(slot);
                 }
+                removed
             }
         }
     }

@@ -1,5 +1,11 @@
-//! What a Mercure subscriber asks for, and a token grants: which topics.
+//! What a Mercure subscriber asks for, and a token grants: which topics. Exact
+//! ones, URI templates (RFC 6570), URL patterns, and an index of all of them.
+//! Nothing in here reads a clock, a socket, a file or a random number.
+#![forbid(unsafe_code)]
+// The order of a hash map is random: nothing may depend on it.
+#![deny(clippy::iter_over_hash_type)]
 
+pub mod base;
 mod expand;
 pub mod index;
 mod memo;
@@ -7,11 +13,11 @@ mod radix;
 pub mod template;
 pub mod url_pattern;
 
+pub use base::Base;
 pub use index::Index;
 pub use template::{InvalidTemplate, Template};
 pub use url_pattern::{InvalidUrlPattern, UrlPattern};
 
-use crate::base::Base;
 use expand::Tokens;
 use std::cell::OnceCell;
 use std::cmp::Ordering;

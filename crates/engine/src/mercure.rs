@@ -6,12 +6,15 @@
 //! share, so that native watchers reach it (`$mercure/https:/%/a.example/*`)
 //! and nobody but the hub can publish it natively.
 
-use crate::base::Base;
+use crate::Topic;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use tidings_engine::Topic;
+use tidings_matcher::Base;
 
 /// The first segment of the native topics that stand for Mercure's own.
 pub const OWN: &str = "$mercure";
+
+/// The pattern of all of them.
+pub(crate) const EVERYTHING: &str = "$mercure/**";
 
 /// What a path segment of a URL keeps as it is (RFC 3986, 3.3: pchar), but
 /// `$`, `'` and `*` are kept apart: no topic has `*`, and of `$` see [`to_mercure`].

@@ -2,7 +2,7 @@
 //! regular expression for each of their eight parts.
 
 use proptest::prelude::*;
-use tidings_mercure::{Base, Index, Matcher, Subject};
+use tidings_matcher::{Base, Index, Matcher, Subject};
 use url::Url;
 use urlpattern::{UrlPattern, UrlPatternInit, UrlPatternMatchInput};
 

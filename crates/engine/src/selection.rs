@@ -1,0 +1,130 @@
+//! What one subscription watches, and what of that it may see.
+
+use crate::mercure::to_mercure;
+use crate::selector::Pattern;
+use crate::{Published, Selector, Sight, Topic, Visibility};
+use std::sync::Arc;
+use tidings_matcher::Subject;
+
+/// What one subscription watches: the union of its selectors, without doubles,
+/// as far as its [`Sight`] shows it. Cheap to clone.
+///
+/// Two are equal if they give the same events: the same selectors, and sights that
+/// show the same. So a read for one is a read for the other.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    selectors: Arc<[Selector]>,
+    sight: Option<Arc<dyn Sight>>,
+}
+
+impl PartialEq for Selection {
+    fn eq(&self, other: &Self) -> bool {
+        let same_sight = match (&self.sight, &other.sight) {
+            (None, None) => true,
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other) || own.is_same(&**other),
+            _ => false,
+        };
+        same_sight
+            && (Arc::ptr_eq(&self.selectors, &other.selectors) || self.selectors == other.selectors)
+    }
+}
+
+impl Eq for Selection {}
+
+impl Selection {
+    /// Joins selectors, dropping doubles. An empty selection watches nothing.
+    /// It shows what isn't private.
+    pub fn new(mut selectors: Vec<Selector>) -> Self {
+        selectors.sort();
+        selectors.dedup();
+        Self {
+            selectors: selectors.into(),
+            sight: None,
+        }
+    }
+
+    /// Everything but the hub's reserved topics: `**`.
+    pub fn everything() -> Self {
+        Self::new(vec![Selector::Pattern(Pattern("**".into()))])
+    }
+
+    /// The same selectors, as far as `sight` shows what they select.
+    #[must_use]
+    pub fn with_sight(self, sight: Arc<dyn Sight>) -> Self {
+        Self {
+            sight: Some(sight),
+            ..self
+        }
+    }
+
+    /// The selectors, sorted.
+    pub fn selectors(&self) -> &[Selector] {
+        &self.selectors
+    }
+
+    /// Its exact topics, sorted, and all other selectors.
+    pub(crate) fn parts(&self) -> (&[Selector], &[Selector]) {
+        // `Exact` sorts first, as the enum names it first.
+        let exact = self
+            .selectors
+            .partition_point(|selector| matches!(selector, Selector::Exact(_)));
+        self.selectors.split_at(exact)
+    }
+
+    /// Whether it is given an event: a selector matches one of its topics, and
+    /// the sight shows it.
+    pub fn watches(&self, event: &Published<'_>) -> bool {
+        self.watches_if(event, |_| true)
+    }
+
+    /// As [`Selection::watches`], but by way of the topics alone for which `also`
+    /// holds: where each topic has its own retention, an event can have expired
+    /// from one of its topics and be there for those who watch another.
+    pub fn watches_if(&self, event: &Published<'_>, mut also: impl FnMut(&Topic) -> bool) -> bool {
+        event
+            .topics()
+            .any(|topic| self.matches(topic) && also(topic))
+            && self.shows(event)
+    }
+
+    /// Whether the sight shows an event, selected or not.
+    pub fn shows(&self, event: &Published<'_>) -> bool {
+        match &self.sight {
+            None => event.visibility != Visibility::Private,
+            Some(sight) => sight.shows(event),
+        }
+    }
+
+    /// Whether any selector matches `topic`; seen or not. The cost grows with the
+    /// logarithm of the number of exact topics and with the number of the others.
+    pub fn matches(&self, topic: &Topic) -> bool {
+        let (exact, others) = self.parts();
+        let is_exact = exact
+            .binary_search_by(|selector| selector.as_str().cmp(topic.as_str()))
+            .is_ok();
+        is_exact || {
+            let mercure = others.partition_point(|own| !matches!(own, Selector::Mercure(_)));
+            let (patterns, mercure) = others.split_at(mercure);
+            patterns.iter().any(|pattern| pattern.matches(topic)) || any_of_mercure(mercure, topic)
+        }
+    }
+}
+
+/// Whether one of these rules of Mercure's matches; the topic's name is worked out
+/// once.
+fn any_of_mercure(rules: &[Selector], topic: &Topic) -> bool {
+    let mut rules = rules.iter().filter_map(|selector| match selector {
+        Selector::Mercure(own) => Some(&**own),
+        Selector::Exact(_) | Selector::Pattern(_) => None,
+    });
+    let Some(first) = rules.next() else {
+        return false;
+    };
+    let Some(name) = to_mercure(topic, first.base()) else {
+        return false;
+    };
+    let subject = Subject::new(&name, first.base());
+    std::iter::once(first)
+        .chain(rules)
+        .any(|own| own.matches(&subject))
+}
