@@ -149,6 +149,9 @@ refusals! {
     /// No configured key fits.
     UnknownKey => Answer::InvalidToken, "unknown-key",
         "no configured key fits the token's iss and kid";
+    /// The document of keys that may have the token's key can't be fetched now.
+    KeysUnavailable => Answer::Later, "keys-unavailable",
+        "the document of keys of the token's issuer couldn't be fetched (jwks_url)";
     /// The signature is not by a fitting key.
     Signature => Answer::InvalidToken, "signature",
         "the token's signature wasn't made with the configured key";

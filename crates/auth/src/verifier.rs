@@ -124,6 +124,9 @@ impl Verifier {
         if let Some(source) = self.cache.lacking(issuer, kid, now) {
             return Err(Unsigned::NeedsKeys(source));
         }
+        if self.cache.is_unavailable(issuer, kid, now) {
+            return Err(Unsigned::Refused(Refusal::KeysUnavailable));
+        }
         Err(Unsigned::Refused(if !candidates.is_empty() {
             Refusal::Signature
         } else if !by_kid.is_empty() {

@@ -54,6 +54,8 @@ pub fn check(args: &FileArgs) -> Result<(), Failure> {
         None => "ok: no file, only defaults and the environment\n".to_owned(),
     };
     let of_files = tidings_server::check_tls(&config).map_err(|errors| invalid(&errors))?;
+    let of_keys = tidings_server::check_auth(&config).map_err(|errors| invalid(&errors))?;
+    let of_files = of_files.into_iter().chain(of_keys);
     for warning in config.warnings().into_iter().chain(of_files) {
         let _ = writeln!(out, "warning: {warning}");
     }

@@ -5,6 +5,7 @@ mod auth;
 pub mod config;
 mod connection;
 mod drain;
+mod files;
 mod health;
 mod http;
 pub mod http1;
@@ -24,5 +25,6 @@ mod ticks;
 mod tls;
 mod watch;
 
+pub use auth::check as check_auth;
 pub use serve::{Address, ServeError, serve};
 pub use tls::check as check_tls;

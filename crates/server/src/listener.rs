@@ -4,7 +4,7 @@ use crate::connection::face::Face;
 use crate::connection::open::{Open, Opened};
 use crate::connection::{self, times::Times};
 use crate::http::cors::Cors;
-use crate::http::guard::Guard;
+use crate::http::guard::{Guard, Rules};
 use crate::hub::Hub;
 use crate::occasional::Occasional;
 use crate::places::{Place, Places};
@@ -25,26 +25,25 @@ const BACKLOG: i32 = 16384;
 /// How long to wait after an accept that failed for want of something.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// An address that is taken, and refuses connections yet.
+pub struct Bound {
+    socket: Socket,
+    local: SocketAddr,
+    tls: Option<Arc<tls::Acceptor>>,
+}
+
 /// An address the hub listens on.
 pub struct Listener {
     socket: TcpListener,
     face: Arc<Face>,
 }
 
-impl Listener {
-    /// Takes the address; port 0 takes a free one. Must be called within a
-    /// tokio runtime.
+impl Bound {
+    /// Takes the address; port 0 takes a free one.
     ///
     /// # Errors
     /// Whatever the system says.
-    pub fn bind(
-        address: SocketAddr,
-        hub: &Arc<Hub>,
-        open: bool,
-        hosts: &[String],
-        cors: &Arc<Cors>,
-        tls: Option<Arc<tls::Acceptor>>,
-    ) -> io::Result<Self> {
+    pub fn new(address: SocketAddr, tls: Option<Arc<tls::Acceptor>>) -> io::Result<Self> {
         let socket = Socket::new(
             Domain::for_address(address),
             Type::STREAM,
@@ -53,13 +52,41 @@ impl Listener {
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
+        let local = socket.local_addr()?.as_socket();
+        Ok(Self {
+            socket,
+            local: local.ok_or(io::ErrorKind::AddrNotAvailable)?,
+            tls,
+        })
+    }
+
+    /// The address, with the port that was taken.
+    pub fn address(&self) -> Address {
+        Address {
+            socket: self.local,
+            secure: self.tls.is_some(),
+        }
+    }
+}
+
+impl Listener {
+    /// Takes connections from now on. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub fn new(
+        bound: Bound,
+        hub: &Arc<Hub>,
+        rules: &Arc<Rules>,
+        cors: &Arc<Cors>,
+    ) -> io::Result<Self> {
+        let Bound { socket, local, tls } = bound;
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from_std(socket.into())?;
         let guard = Guard {
-            local: socket.local_addr()?,
+            local,
             secure: tls.is_some(),
-            open,
-            hosts: hosts.to_vec(),
+            rules: Arc::clone(rules),
         };
         let face = Arc::new(Face {
             hub: Arc::clone(hub),
@@ -72,14 +99,6 @@ impl Listener {
             },
         });
         Ok(Self { socket, face })
-    }
-
-    /// The address, with the port that was taken.
-    pub fn address(&self) -> Address {
-        Address {
-            socket: self.face.guard.local,
-            secure: self.face.guard.secure,
-        }
     }
 
     /// Accepts and serves until the hub drains, and on until the last

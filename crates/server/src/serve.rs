@@ -1,10 +1,11 @@
 //! A whole hub, from a configuration to its last connection.
 
-use crate::auth::{self, Auth};
+use crate::auth::{self, Auth, Keys};
 use crate::config::{Config, ConfigErrors, Machine, StoreKind};
 use crate::http::cors::Cors;
+use crate::http::guard::{Public, Rules};
 use crate::hub::{Hub, Settings, now};
-use crate::listener::Listener;
+use crate::listener::{Bound, Listener};
 use crate::tls;
 use std::fmt;
 use std::io;
@@ -12,7 +13,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_engine::{Limits, LogId};
-use tidings_mercure::Base;
 use tidings_store::{DirStorage, Identity, MemoryStorage, OpenError, Storage, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -109,26 +109,27 @@ async fn run(config: &Config, ready: impl FnOnce(&[Address])) -> Result<(), Serv
         .map_err(ServeError::Config)?;
     let tls = load_tls(config)?;
     let (connections, subscriptions) = (limits.connections, limits.subscriptions);
+    let keys = Keys::read(&config.auth).map_err(ServeError::Config)?;
+    for warning in &keys.warnings {
+        tracing::warn!("{warning}");
+    }
+    // What the hub calls itself depends on the ports, and nobody is heard
+    // before there is a hub.
+    let bound = bind(config, tls.as_ref())?;
     let store = open_store(config)?;
-    let base = Base::new("http://localhost:8080").expect("a URL");
-    let auth = Auth::new(auth::Settings::open(base));
+    let addresses: Vec<Address> = bound.iter().map(Bound::address).collect();
+    let auth = Auth::new(auth::Settings::new(config, keys, &addresses));
     let hub = Hub::start(store, settings(config, limits), auth).map_err(ServeError::System)?;
     let cors = Arc::new(Cors::new(
         config.cors.origins.iter().map(ToString::to_string),
     ));
-    let hosts: Vec<String> = config.hosts.iter().map(ToString::to_string).collect();
+    let rules = Arc::new(rules(config));
     let mut listeners = Vec::new();
-    let plain = config.listen.iter().map(|address| (*address, None));
-    let secure = config
-        .tls
-        .listen
-        .iter()
-        .map(|address| (*address, tls.clone()));
-    for (address, tls) in plain.chain(secure) {
-        let listener = Listener::bind(address, &hub, config.open, &hosts, &cors, tls);
+    for bound in bound {
+        let address = bound.address().socket;
+        let listener = Listener::new(bound, &hub, &rules, &cors);
         listeners.push(listener.map_err(|error| ServeError::Listen(address, error))?);
     }
-    let addresses: Vec<Address> = listeners.iter().map(Listener::address).collect();
     let mut running = JoinSet::new();
     for listener in listeners {
         running.spawn(listener.run());
@@ -137,7 +138,7 @@ async fn run(config: &Config, ready: impl FnOnce(&[Address])) -> Result<(), Serv
     let urls: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     tracing::info!(addresses = ?urls, connections, subscriptions, "serving");
 
-    signals.end(tls.as_deref()).await;
+    signals.end(tls.as_deref(), hub.auth()).await;
     hub.begin_drain();
     tracing::info!(window = ?hub.drain().window(), "draining; a second signal ends at once");
     let all_gone = async { while running.join_next().await.is_some() {} };
@@ -164,6 +165,17 @@ async fn close(hub: &Arc<Hub>, signals: &mut Signals) {
     }
 }
 
+/// Takes the addresses, in the order of the configuration.
+fn bind(config: &Config, tls: Option<&Arc<tls::Acceptor>>) -> Result<Vec<Bound>, ServeError> {
+    let plain = config.listen.iter().map(|address| (address, None));
+    let secure = config.tls.listen.iter().map(|address| (address, tls));
+    let bind = |(address, tls): (&SocketAddr, Option<&Arc<_>>)| {
+        let bound = Bound::new(*address, tls.cloned());
+        bound.map_err(|error| ServeError::Listen(*address, error))
+    };
+    plain.chain(secure).map(bind).collect()
+}
+
 /// What is wrong with the files of `[tls]` keeps a hub from starting.
 fn load_tls(config: &Config) -> Result<Option<Arc<tls::Acceptor>>, ServeError> {
     let loaded = tls::Acceptor::load(config).map_err(ServeError::Config)?;
@@ -175,19 +187,28 @@ fn load_tls(config: &Config) -> Result<Option<Arc<tls::Acceptor>>, ServeError> {
     }))
 }
 
-/// Reads the files of `[tls]` again.
-fn reload(tls: Option<&tls::Acceptor>) {
-    match tls.map(tls::Acceptor::reload) {
-        None => tracing::info!("SIGHUP: there is nothing to read again"),
-        Some(Ok(warnings)) => {
-            for warning in warnings {
-                tracing::warn!("{warning}");
+/// Reads the files of `[tls]` and `[auth]` again.
+fn reload(tls: Option<&tls::Acceptor>, auth: &Auth) {
+    let all = [
+        ("the TLS certificate", tls.map(tls::Acceptor::reload)),
+        ("the keys for tokens", auth.reload()),
+    ];
+    if all.iter().all(|(_, read)| read.is_none()) {
+        tracing::info!("SIGHUP: there is nothing to read again");
+    }
+    for (what, read) in all {
+        match read {
+            None => {}
+            Some(Ok(warnings)) => {
+                for warning in warnings {
+                    tracing::warn!("{warning}");
+                }
+                tracing::info!("SIGHUP: read again: {what}");
             }
-            tracing::info!("SIGHUP: the TLS certificate was read again");
-        }
-        Some(Err(errors)) => {
-            for error in errors.0 {
-                tracing::error!(%error, "SIGHUP: the TLS certificate stays as it was");
+            Some(Err(errors)) => {
+                for error in errors.0 {
+                    tracing::error!(%error, "SIGHUP: they stay as they were: {what}");
+                }
             }
         }
     }
@@ -214,12 +235,12 @@ impl Signals {
     }
 
     /// The next that ends the hub; until then the others are heeded.
-    async fn end(&mut self, tls: Option<&tls::Acceptor>) {
+    async fn end(&mut self, tls: Option<&tls::Acceptor>, auth: &Auth) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => reload(tls),
+                _ = self.hangup.recv() => reload(tls, auth),
             }
         }
     }
@@ -257,6 +278,25 @@ fn fresh_identity() -> io::Result<Identity> {
         log: LogId(getrandom::u64()?),
         secret: getrandom::u64()?,
     })
+}
+
+/// Who may ask at all.
+fn rules(config: &Config) -> Rules {
+    let public = config.public_url.as_ref().map(|url| url.base().hub());
+    Rules {
+        proxied: config.open || config.has_keys(),
+        hosts: config.hosts.iter().map(ToString::to_string).collect(),
+        public: public.map(|url| Public {
+            host: url.host_str().unwrap_or_default().to_owned(),
+            origin: url.origin().ascii_serialization(),
+        }),
+        origins: config
+            .auth
+            .origins
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    }
 }
 
 fn settings(config: &Config, limits: Limits) -> Settings {

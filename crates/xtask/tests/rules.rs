@@ -58,7 +58,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["codec", "engine"]),
     (
         "server",
-        &["auth", "codec", "engine", "matcher", "mercure", "store"],
+        &[
+            "auth",
+            "codec",
+            "engine",
+            "eventsource",
+            "matcher",
+            "mercure",
+            "store",
+        ],
     ),
     ("eventsource", &["codec"]),
     ("cli", &["auth", "codec", "server", "eventsource"]),

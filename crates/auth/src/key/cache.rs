@@ -68,6 +68,8 @@ struct Entry {
     fetched: Option<Timestamp>,
     attempted: Option<Timestamp>,
     in_flight: bool,
+    /// The last fetch that ended gave no keys.
+    failed: bool,
 }
 
 impl KeyCache {
@@ -85,6 +87,7 @@ impl KeyCache {
             fetched: None,
             attempted: None,
             in_flight: false,
+            failed: false,
         };
         Ok(Self {
             entries: sources.into_iter().map(entry).collect(),
@@ -142,6 +145,7 @@ impl KeyCache {
             return Ok(0);
         };
         entry.in_flight = false;
+        entry.failed = true;
         if let Some(document) = document {
             let source = &entry.source;
             let mut keys = jwks::parse(document, &source.algorithms, source.strictness)?;
@@ -151,6 +155,7 @@ impl KeyCache {
             }
             entry.keys = keys;
             entry.fetched = Some(now);
+            entry.failed = false;
         }
         Ok(entry.keys.len())
     }
@@ -174,16 +179,22 @@ impl KeyCache {
         kid: Option<&str>,
         now: Timestamp,
     ) -> Option<SourceId> {
-        let lacks = |entry: &Entry| {
-            let keys = entry.usable(now);
-            let named = kid.filter(|_| entry.source.issuer.is_some());
-            let has = |kid| keys.iter().any(|key| key.key_id.as_deref() == Some(kid));
-            keys.is_empty() || named.is_some_and(|kid| !has(kid))
-        };
         let mut of = self.of(issuer);
-        let found =
-            of.find(|(_, entry)| lacks(entry) && (entry.flies(now) || entry.may_begin(now)));
+        let found = of
+            .find(|(_, entry)| entry.lacks(kid, now) && (entry.flies(now) || entry.may_begin(now)));
         found.map(|(index, _)| SourceId(index))
+    }
+
+    /// Whether the key may be in a document that was asked for last in vain: in
+    /// a while it may be there.
+    pub(crate) fn is_unavailable(
+        &self,
+        issuer: Option<&str>,
+        kid: Option<&str>,
+        now: Timestamp,
+    ) -> bool {
+        self.of(issuer)
+            .any(|(_, entry)| entry.failed && entry.lacks(kid, now))
     }
 
     fn of(&self, issuer: Option<&str>) -> impl Iterator<Item = (usize, &Entry)> {
@@ -198,6 +209,14 @@ impl Entry {
             Some(at) if age(at, now) < FORGET_AFTER_MS => &self.keys,
             _ => &[],
         }
+    }
+
+    /// Whether a key of this `kid` may be in the document and isn't here.
+    fn lacks(&self, kid: Option<&str>, now: Timestamp) -> bool {
+        let keys = self.usable(now);
+        let named = kid.filter(|_| self.source.issuer.is_some());
+        let has = |kid| keys.iter().any(|key| key.key_id.as_deref() == Some(kid));
+        keys.is_empty() || named.is_some_and(|kid| !has(kid))
     }
 
     fn flies(&self, now: Timestamp) -> bool {

@@ -211,6 +211,6 @@ impl fmt::Debug for Key {
 }
 
 /// Whether the algorithm signs with a shared secret.
-pub(crate) fn is_hmac(algorithm: Algorithm) -> bool {
+pub fn is_hmac(algorithm: Algorithm) -> bool {
     algorithm.family() == AlgorithmFamily::Hmac
 }

@@ -2,83 +2,35 @@
 //! themselves are the crate `tidings-auth`'s; this is where they are given
 //! what they need: keys, the clock, and what a request presents.
 
+mod fetch;
+mod keyring;
+mod keys;
 mod refused;
 mod revoked;
+mod settings;
 mod tickets;
 mod who;
 
+pub use keyring::Keyring;
+pub use keys::{Keys, check};
 pub use refused::Refused;
+pub use settings::{Mercure, Settings};
 pub use who::Who;
 
-use crate::hub::now;
-use http::{Method, header, request};
+use crate::config::ConfigErrors;
+use http::{HeaderMap, HeaderName, Method, header, request};
 use refused::{Lines, Refusals};
 use revoked::Revoked;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::Arc;
 use tidings_auth::presented::{Options, Parts, Presented};
-use tidings_auth::{Face, Policy, Refusal, Revocations, Verdict, Verifier, origin};
+use tidings_auth::{Face, Policy, Refusal, Revocations, origin};
 use tidings_engine::Selection;
 use tidings_mercure::Base;
 use tidings_mercure::document::Metadata;
 
-/// What a hub's configuration says of who may do what.
-#[derive(Debug)]
-pub struct Settings {
-    /// Where it is reached from outside.
-    pub base: Arc<Base>,
-    /// What verifies tokens; `None` for a hub without keys.
-    pub verifier: Option<Verifier>,
-    /// Whether a token may stand in the query: there is a legacy key.
-    pub query_token: bool,
-    /// The issuers that keys are configured for.
-    pub issuers: Vec<String>,
-    /// The native topics that may be watched without a token.
-    pub anonymous: Selection,
-    /// Cookies that hold a token, from the first to the last.
-    pub cookies: Vec<String>,
-    /// Origins of pages that may publish by cookie, besides the hub's own.
-    pub origins: Vec<String>,
-    /// Of the Mercure face.
-    pub mercure: Mercure,
-    /// Whether the hub can be reached from this machine alone, so that its log
-    /// may say why each token is refused.
-    pub local: bool,
-}
-
-/// Settings of the Mercure face.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Mercure {
-    /// Whoever has no token may watch public events.
-    pub anonymous: bool,
-    /// The subscription API and its events are there.
-    pub subscriptions: bool,
-    /// How long a stream lives at most.
-    pub lifetime: Option<Duration>,
-}
-
-impl Settings {
-    /// Of a hub without keys: everyone who reaches it may do everything.
-    pub fn open(base: Base) -> Self {
-        let Options { cookies, .. } = Options::default();
-        Self {
-            base: Arc::new(base),
-            verifier: None,
-            query_token: false,
-            issuers: Vec::new(),
-            anonymous: Selection::new(Vec::new()),
-            cookies,
-            origins: Vec::new(),
-            mercure: Mercure::default(),
-            local: true,
-        }
-    }
-}
-
 /// Who may do what at one hub.
 pub struct Auth {
     settings: Settings,
-    verifier: Option<RwLock<Verifier>>,
     /// The hub's own origin, as browsers write it.
     own_origin: String,
     /// Where the metadata of the protected resource stand.
@@ -89,10 +41,8 @@ pub struct Auth {
 
 impl Auth {
     /// Nothing is revoked yet.
-    pub fn new(mut settings: Settings) -> Self {
-        let verifier = settings.verifier.take().map(RwLock::new);
+    pub fn new(settings: Settings) -> Self {
         Self {
-            verifier,
             own_origin: settings.base.hub().origin().ascii_serialization(),
             metadata: Metadata::url(&settings.base).into(),
             revoked: Revoked::default(),
@@ -109,7 +59,7 @@ impl Auth {
     /// Whether the hub has no keys: everyone who reaches it may do everything,
     /// tokens aren't looked at, and streams need no standing.
     pub fn is_open(&self) -> bool {
-        self.verifier.is_none()
+        self.settings.keyring.is_none()
     }
 
     /// The native topics that may be watched without a token.
@@ -159,6 +109,16 @@ impl Auth {
         who.map_err(|refusal| self.refuse(refusal))
     }
 
+    /// Reads the files of the keys again; `None` if there are no keys. Answers
+    /// what deserves a second thought.
+    ///
+    /// # Errors
+    /// What is wrong with which key; then nothing has changed.
+    pub fn reload(&self) -> Option<Result<Vec<String>, ConfigErrors>> {
+        let keyring = self.settings.keyring.as_ref()?;
+        Some(keyring.reload())
+    }
+
     /// A refusal on its way to the wire: counts it, and tells the operator.
     pub fn refuse(&self, refusal: Refusal) -> Refused {
         self.lines.say(refusal);
@@ -171,7 +131,7 @@ impl Auth {
     }
 
     async fn verified(&self, head: &request::Parts, face: Face) -> Result<Who, Refusal> {
-        let Some(verifier) = &self.verifier else {
+        let Some(keyring) = &self.settings.keyring else {
             return Ok(Who::Anonymous);
         };
         let presented = self.presented(head, face)?;
@@ -184,25 +144,13 @@ impl Auth {
             }
             Presented::Bearer(token) | Presented::Query(token) => token,
         };
-        let verdict = {
-            let verifier = verifier.read().unwrap_or_else(PoisonError::into_inner);
-            verifier.verify(token, now())
-        };
-        match verdict {
-            Verdict::Verified(rights) => Ok(Who::Holder(rights)),
-            Verdict::Refused(refusal) => Err(refusal),
-            Verdict::NeedsKeys(_) => Err(Refusal::UnknownKey),
-        }
+        keyring.verify(token).await.map(Who::Holder)
     }
 
     fn presented(&self, head: &request::Parts, face: Face) -> Result<Presented, Refusal> {
-        let values = |name| {
-            let values = head.headers.get_all(name).iter();
-            values.map(|value| value.as_bytes()).collect::<Vec<_>>()
-        };
         let parts = Parts {
-            authorization: &values(header::AUTHORIZATION),
-            cookie: &values(header::COOKIE),
+            authorization: &values(&head.headers, header::AUTHORIZATION),
+            cookie: &values(&head.headers, header::COOKIE),
             query: head.uri.query().unwrap_or_default(),
         };
         let options = Options {
@@ -221,11 +169,14 @@ impl Auth {
         if reads {
             return Ok(());
         }
-        let values = |name| {
-            let values = head.headers.get_all(name).iter();
-            values.map(|value| value.as_bytes()).collect::<Vec<_>>()
-        };
-        let (origin, referer) = (values(header::ORIGIN), values(header::REFERER));
+        let origin = values(&head.headers, header::ORIGIN);
+        let referer = values(&head.headers, header::REFERER);
         origin::check(&origin, &referer, &self.own_origin, &self.settings.origins)
     }
+}
+
+/// All values of a header, as they came.
+fn values(headers: &HeaderMap, name: HeaderName) -> Vec<&[u8]> {
+    let values = headers.get_all(name).iter();
+    values.map(|value| value.as_bytes()).collect()
 }

@@ -1,8 +1,9 @@
 //! Whether settings go together, what to warn of, and what they can cost.
 
-use super::{Config, Limit, Machine, StoreKind, format_duration};
+use super::{AuthKey, Config, Limit, Machine, Material, StoreKind, format_duration};
 use std::net::SocketAddr;
 use std::time::Duration;
+use tidings_auth::key::cache::MAX_SOURCES;
 
 /// Two settings that can't both hold.
 pub(super) struct Contradiction {
@@ -32,15 +33,29 @@ pub(super) fn contradictions(config: &Config) -> Vec<Contradiction> {
             format!("{address} stands in listen too; an address is for HTTP or for HTTPS"),
         );
     }
-    if let (Some((key, address)), false) = (config.exposed(), config.open) {
+    let exposed = config.exposed().filter(|_| !config.has_keys());
+    if let (Some((key, address)), false) = (exposed, config.open) {
         say(
             key,
             format!(
                 "{address} can be reached from other machines, and everyone who reaches the hub \
-                 could publish and watch. Listen on 127.0.0.1 instead, or say that this is meant: \
-                 open = true (--open)"
+                 could publish and watch. Give it keys ([[auth.keys]]), or listen on 127.0.0.1, or \
+                 say that this is meant: open = true (--open)"
             ),
         );
+    }
+    if config.open && config.has_keys() {
+        say(
+            "open",
+            "open = true lets everyone publish and watch, and [auth] has keys, which are there so \
+             that not everyone may: take one of the two away"
+                .to_owned(),
+        );
+    }
+    let urls = |key: &&AuthKey| matches!(key.material, Material::JwksUrl(_));
+    if config.auth.keys.iter().filter(urls).count() > MAX_SOURCES {
+        let what = format!("a hub fetches at most {MAX_SOURCES} documents of keys (jwks_url)");
+        say("auth.keys", what);
     }
     if let Err(inconsistent) = config.limits_within(Machine::BOUNDLESS) {
         say(inconsistent.0, inconsistent.1);
@@ -84,6 +99,16 @@ fn half_of_tls(config: &Config) -> Option<(&'static str, &'static str)> {
 }
 
 impl Config {
+    /// Whether tokens are asked for.
+    pub fn has_keys(&self) -> bool {
+        !self.auth.keys.is_empty()
+    }
+
+    /// Whether it listens for this machine alone.
+    pub fn is_local(&self) -> bool {
+        self.exposed().is_none()
+    }
+
     /// An address that other machines can reach, and the setting it stands in.
     fn exposed(&self) -> Option<(&'static str, SocketAddr)> {
         let of = |key, addresses: &[SocketAddr]| {
@@ -97,7 +122,24 @@ impl Config {
     /// What is allowed but deserves a second thought, one sentence each. The hub
     /// says them when it starts.
     pub fn warnings(&self) -> Vec<String> {
-        let mut found = Vec::new();
+        let mut found = self.notes.0.clone();
+        let opens = !self.auth.anonymous.is_empty() || self.mercure.anonymous;
+        if opens && !self.has_keys() {
+            found.push(
+                "anonymous says what needs no token, and without [[auth.keys]] nothing needs one"
+                    .to_owned(),
+            );
+        }
+        let plain = |key: &&AuthKey| match &key.material {
+            Material::JwksUrl(url) => url.is_plain(),
+            _ => false,
+        };
+        if self.auth.keys.iter().any(|key| plain(&key)) {
+            found.push(
+                "a jwks_url begins with http: who is on the way to it can put other keys in"
+                    .to_owned(),
+            );
+        }
         match self.exposed() {
             Some((_, address)) if self.open => found.push(format!(
                 "open = true on {address}: everyone who reaches this hub can publish and watch \

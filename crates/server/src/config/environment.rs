@@ -1,9 +1,9 @@
-//! `TIDINGS_*` in the environment.
+//! The environment: that of a Mercure hub's image, then `TIDINGS_*`.
 
 use super::fault::{did_you_mean, quoted};
 use super::settings::keys;
 use super::value::Input;
-use super::{ConfigError, Loading, Place};
+use super::{ConfigError, Loading, Place, mercure};
 use std::ffi::OsString;
 
 const PREFIX: &str = "TIDINGS_";
@@ -15,13 +15,19 @@ pub const CONFIG_VARIABLE: &str = "TIDINGS_CONFIG";
 /// in the namespace `TIDINGS_SERVICE_HOST`, `TIDINGS_SERVICE_PORT[_NAME]`,
 /// `TIDINGS_PORT` and `TIDINGS_PORT_80_TCP[_…]` if a service is called "tidings".
 fn is_foreign(name: &str) -> bool {
-    let rest = &name[PREFIX.len()..];
+    name == CONFIG_VARIABLE || is_of_a_service(name, PREFIX)
+}
+
+/// Whether Kubernetes sets it for a service whose variables begin with `prefix`.
+pub(super) fn is_of_a_service(name: &str, prefix: &str) -> bool {
+    let Some(rest) = name.strip_prefix(prefix) else {
+        return false;
+    };
     let numbered_port = |rest: &str| {
         rest.strip_prefix("PORT_")
             .is_some_and(|port| port.starts_with(|c: char| c.is_ascii_digit()))
     };
-    name == CONFIG_VARIABLE
-        || matches!(rest, "PORT" | "SERVICE_HOST" | "SERVICE_PORT")
+    matches!(rest, "PORT" | "SERVICE_HOST" | "SERVICE_PORT")
         || rest.starts_with("SERVICE_PORT_")
         || numbered_port(rest)
 }
@@ -34,9 +40,10 @@ pub(super) fn apply(
     let mut ours: Vec<(String, OsString)> = environment
         .into_iter()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
-        .filter(|(name, _)| name.starts_with(PREFIX) && !is_foreign(name))
         .collect();
     ours.sort();
+    mercure::apply(loading, &ours);
+    ours.retain(|(name, _)| name.starts_with(PREFIX) && !is_foreign(name));
     for (name, value) in ours {
         let place = |name: &str| Place::Env(name.to_owned());
         let Some(key) = keys().find(|key| key.variable() == name) else {

@@ -4,34 +4,41 @@
 //! A setting is said once, in `settings.rs`. What it is called in the
 //! environment follows from its name: `TIDINGS_<TABLE>_<KEY>`, or
 //! `TIDINGS_<KEY>` at the top of the file; lists have commas between their
-//! values.
+//! values. Before these, the environment of a Mercure hub's image is read.
 
+mod auth;
 mod check;
 mod environment;
 mod fault;
 mod file;
 mod key;
 mod limits;
+mod mercure;
 mod print;
 mod rules;
 mod settings;
 mod store;
+mod tables;
 mod topics;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
+pub use auth::{AuthKey, Material};
 pub use environment::CONFIG_VARIABLE;
 pub use fault::{ConfigError, ConfigErrors, Place};
 pub use file::read_file;
 pub use limits::Machine;
+pub use mercure::Notes;
 pub use print::default_toml;
-pub use settings::{Config, Cors, Drain, Limits, Log, Publish, Retention, Stream, Tls};
+pub use settings::{
+    Auth, Config, Cors, Drain, Limits, Log, Mercure, Publish, Retention, Stream, Tls,
+};
 pub use topics::{TopicRetention, TopicStream};
 pub use value::{
-    ByteSize, HostName, InvalidQuantity, Limit, LogFormat, LogLevel, OrAuto, Origin, StoreKind,
-    format_duration, parse_duration,
+    ByteSize, CookieName, DocumentUrl, HostName, InvalidQuantity, Limit, LogFormat, LogLevel, Name,
+    OrAuto, Origin, PublicUrl, Role, Secret, StoreKind, format_duration, parse_duration,
 };
 
 use fault::Fault;
@@ -61,8 +68,8 @@ pub struct Flag {
 }
 
 impl Config {
-    /// Makes a configuration: defaults, then `file`, then `environment`
-    /// (everything but names that begin with `TIDINGS_` is passed over), then
+    /// Makes a configuration: defaults, then `file`, then `environment` (first
+    /// that of a Mercure hub's image, then what begins with `TIDINGS_`), then
     /// `flags`; then checks that its settings go together.
     ///
     /// # Errors
@@ -110,6 +117,8 @@ struct Loading {
     /// Where each setting was given last, by its path.
     places: BTreeMap<&'static str, Place>,
     errors: Vec<ConfigError>,
+    /// The port that `SERVER_NAME` asks for.
+    port: Option<u16>,
 }
 
 impl Loading {
@@ -129,6 +138,7 @@ impl Loading {
 
     /// Whether the settings go together is only asked once each is valid.
     fn finish(mut self) -> Result<Config, ConfigErrors> {
+        mercure::listen(&mut self);
         if self.errors.is_empty() {
             for contradiction in check::contradictions(&self.config) {
                 let place = self.places.get(contradiction.key).cloned();

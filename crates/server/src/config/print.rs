@@ -27,6 +27,16 @@ const STREAM_TOPICS_EXAMPLE: &str = "\
 # slow = \"latest\"
 ";
 
+const AUTH_KEYS_EXAMPLE: &str = "\
+# [[auth.keys]]
+# algorithms = [\"ES256\"]             # that its tokens may be signed with
+# pem_file = \"issuer.pem\"            # or pem, secret, secret_file, jwks_file, jwks_url
+# issuer = \"https://id.example\"      # the iss it vouches for; without one, for all others
+# key_id = \"2026\"                    # the kid that its tokens may name
+# legacy = false                      # reads tokens as Mercure 0.x does
+# roles = [\"publish\", \"subscribe\"]  # what its tokens may grant
+";
+
 /// The default configuration as TOML: it parses to [`Config::default`].
 pub fn default_toml() -> String {
     let config = Config::default();
@@ -50,6 +60,7 @@ pub fn default_toml() -> String {
             // empty, would stand in the way of the first that somebody adds.
             match key.path {
                 "retention.topics" => out.push_str(RETENTION_TOPICS_EXAMPLE),
+                "auth.keys" => out.push_str(AUTH_KEYS_EXAMPLE),
                 "stream.topics" => out.push_str(STREAM_TOPICS_EXAMPLE),
                 _ => {
                     let _ = writeln!(out, "{} = {}", key.name, (key.show)(&config));

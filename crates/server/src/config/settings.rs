@@ -1,12 +1,18 @@
 //! All settings of the hub.
 
+use super::auth::AuthKey;
 use super::key::{Key, settings};
+use super::mercure::Notes;
 use super::topics::{TopicRetention, TopicStream};
-use super::value::{ByteSize, HostName, Limit, LogFormat, LogLevel, OrAuto, Origin, StoreKind};
+use super::value::{
+    ByteSize, CookieName, HostName, Limit, LogFormat, LogLevel, Name, OrAuto, Origin, PublicUrl,
+    StoreKind,
+};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
+use tidings_engine::Selector;
 use tidings_engine::slow::SlowPolicy;
 
 settings! {
@@ -14,7 +20,8 @@ settings! {
     /// it from a file, the environment and flags.
     Config, table "" at config => config, {
         /// Where the hub listens: an IP address and a port, or several. Port 0
-        /// takes a free one. An address that isn't loopback needs `open = true`.
+        /// takes a free one. An address that isn't loopback needs keys ([auth]), or
+        /// `open = true`.
         listen: Vec<SocketAddr> = "127.0.0.1:8080";
 
         /// The directory of the log. It is made if it is missing, and used by
@@ -25,18 +32,28 @@ settings! {
         /// "memory": nothing is written; a restart begins a new log.
         store: StoreKind = "disk";
 
+        /// Where the hub is reached from outside: what the URLs of its topics begin
+        /// with, what the aud of tokens calls it, and the origin of its own pages. "":
+        /// http://localhost with the port it listens on.
+        public_url: Option<PublicUrl> = "";
+
         /// Lets everyone who reaches the hub publish and watch, on every address
-        /// and through proxies. Without it the hub serves this machine alone.
+        /// and through proxies. Without it a hub without keys serves this machine
+        /// alone. With keys it can't be set.
         open: bool = "false";
 
         /// Further names by which the hub may be asked on a loopback address,
-        /// besides localhost, 127.0.0.1 and [::1]: what a request's Host says,
-        /// with a port only if it isn't the hub's own.
+        /// besides localhost, 127.0.0.1, [::1] and the host of public_url: what a
+        /// request's Host says, with a port only if it isn't the hub's own.
         hosts: Vec<HostName> = "";
     }
     tables {
         /// HTTPS.
         tls: Tls,
+        /// Who may publish and watch.
+        auth: Auth,
+        /// The Mercure face.
+        mercure: Mercure,
         /// Pages of other sites.
         cors: Cors,
         /// What watchers get.
@@ -51,6 +68,8 @@ settings! {
         drain: Drain,
         /// Log lines, on standard error.
         log: Log,
+        /// What the environment of a Mercure hub asks for in vain.
+        notes: Notes,
     }
 }
 
@@ -72,10 +91,50 @@ settings! {
 }
 
 settings! {
+    /// `[auth]`: who may publish and watch. A hub with keys is closed on every
+    /// address, this machine included.
+    Auth, table "auth" at config => config.auth, {
+        /// Topics and patterns that may be watched without a token.
+        anonymous: Vec<Selector> = "";
+
+        /// Names by which the aud of a token may call the hub, besides public_url and
+        /// that with /.well-known/mercure.
+        audiences: Vec<Name> = "";
+
+        /// How far the clocks of the hub and of those who issue tokens may differ.
+        leeway: Duration = "0s" from "0s" to "5m";
+
+        /// Cookies that may hold a token. The first that a request has counts.
+        cookies: Vec<CookieName> = "mercureAuthorization,__Secure-mercure_access_token";
+
+        /// Origins whose pages may publish by cookie, besides that of public_url.
+        origins: Vec<Origin> = "";
+
+        /// Keys that tokens are verified with. SIGHUP has their files read again.
+        keys: Vec<AuthKey> = "";
+    }
+}
+
+settings! {
+    /// `[mercure]`: the Mercure face, /.well-known/mercure.
+    Mercure, table "mercure" at config => config.mercure, {
+        /// Whoever has no token may watch there, and gets public events.
+        anonymous: bool = "false";
+
+        /// Who watches can be seen: the subscription API and its events.
+        subscriptions: bool = "false";
+
+        /// How long a stream there lives at most; then it is resumed. "none": no bound.
+        lifetime: Limit<Duration> = "none";
+    }
+}
+
+settings! {
     /// `[cors]`: pages of other sites.
     Cors, table "cors" at config => config.cors, {
-        /// Origins whose pages may watch and publish, with credentials, exactly
-        /// as browsers write them: "https://app.example". "*" can't be given.
+        /// Origins whose pages may watch and publish, with credentials (to publish by
+        /// cookie takes [auth] origins), exactly as browsers write them:
+        /// "https://app.example". "*" can't be given.
         origins: Vec<Origin> = "";
     }
 }
@@ -246,6 +305,16 @@ pub(super) const TABLES: &[(&str, &str, &[Key])] = &[
         "tls",
         "HTTPS. All three of its settings are given, or none.",
         Tls::KEYS,
+    ),
+    (
+        "auth",
+        "Who may publish and watch. A hub with keys is closed, on this machine too.",
+        Auth::KEYS,
+    ),
+    (
+        "mercure",
+        "The Mercure face, /.well-known/mercure.",
+        Mercure::KEYS,
     ),
     ("cors", "Pages of other sites.", Cors::KEYS),
     ("stream", "What watchers get.", Stream::KEYS),

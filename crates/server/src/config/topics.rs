@@ -1,6 +1,7 @@
 //! `[[retention.topics]]` and `[[stream.topics]]`: what holds for some topics.
 
-use super::rules::{Keys, Rule};
+use super::rules::Rule;
+use super::tables::Keys;
 use super::value::{ByteSize, Limit, Setting};
 use std::time::Duration;
 use tidings_engine::Selector;

@@ -31,8 +31,7 @@ pub fn face() -> Arc<Face> {
         guard: Guard {
             local: ([127, 0, 0, 1], 80).into(),
             secure: false,
-            open: false,
-            hosts: Vec::new(),
+            rules: Arc::default(),
         },
         cors: Arc::new(Cors::default()),
         tls: None,

@@ -8,6 +8,7 @@ use http::header::{self, HeaderName};
 use http::uri::Authority;
 use http::{HeaderMap, Method, Request};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// The checks of one listener.
 #[derive(Debug)]
@@ -16,10 +17,31 @@ pub struct Guard {
     pub local: SocketAddr,
     /// Whether it is asked over TLS.
     pub secure: bool,
-    /// Whether the hub was opened on purpose (`open = true`).
-    pub open: bool,
+    /// What holds for all listeners of the hub.
+    pub rules: Arc<Rules>,
+}
+
+/// What the configuration says of who may ask.
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// Whether the hub may be asked through proxies: it was opened on purpose
+    /// (`open = true`), or tokens decide who may do what.
+    pub proxied: bool,
     /// Further values of `Host`, with or without a port.
     pub hosts: Vec<String>,
+    /// `public_url`, if it was given.
+    pub public: Option<Public>,
+    /// Further origins whose pages may send what changes something.
+    pub origins: Vec<String>,
+}
+
+/// Where the hub is reached from outside.
+#[derive(Debug)]
+pub struct Public {
+    /// The host, in lower case. A proxy may leave the port away.
+    pub host: String,
+    /// The origin of the hub's own pages, as browsers write it.
+    pub origin: String,
 }
 
 /// Headers that only a proxy adds, besides `X-Forwarded-*`.
@@ -71,11 +93,13 @@ impl Guard {
             entry.eq_ignore_ascii_case(host.as_str())
                 || (entry.eq_ignore_ascii_case(name) && port == self.local.port())
         };
-        if own || self.hosts.iter().any(listed) {
+        let public = self.rules.public.as_ref();
+        let is_public = public.is_some_and(|public| public.host.eq_ignore_ascii_case(name));
+        if own || is_public || self.rules.hosts.iter().any(listed) {
             return Ok(());
         }
         let detail = "this hub listens on a loopback address and does not go by the name in 'Host'; \
-                      add the name to 'hosts' in the configuration if it should";
+                      add the name to 'hosts' in the configuration if it should, or set 'public_url'";
         Err(Problem::new(Code::WrongHost, detail))
     }
 
@@ -83,11 +107,11 @@ impl Guard {
         let forwarded = |name: &HeaderName| {
             name.as_str().starts_with("x-forwarded-") || PROXY_HEADERS.contains(name)
         };
-        if self.open || !headers.keys().any(forwarded) {
+        if self.rules.proxied || !headers.keys().any(forwarded) {
             return Ok(());
         }
         let detail = "the request came through a proxy, and this hub lets everyone publish and watch; \
-                      if it may be public, set open = true";
+                      if it may be public, give it keys ([auth]) or set open = true";
         Err(Problem::new(Code::ProxyNotAllowed, detail))
     }
 
@@ -105,7 +129,12 @@ impl Guard {
             return Ok(());
         };
         let is_own = |host| self.is_own(origin.as_bytes(), host);
-        if origins.next().is_none() && (cors.allows(origin) || host.is_some_and(is_own)) {
+        let public = self.rules.public.as_ref().map(|public| &public.origin);
+        let mut listed = self.rules.origins.iter().chain(public);
+        let allowed = cors.allows(origin)
+            || listed.any(|own| own.as_bytes() == origin.as_bytes())
+            || host.is_some_and(is_own);
+        if origins.next().is_none() && allowed {
             return Ok(());
         }
         let detail = "a page of another origin can't use this hub; list its origin in cors.origins";
@@ -196,8 +225,12 @@ mod tests {
         let guard = Guard {
             local: local.parse().unwrap(),
             secure,
-            open,
-            hosts: vec!["hub.example".into(), "other.example:443".into()],
+            rules: Arc::new(Rules {
+                proxied: open,
+                hosts: vec!["hub.example".into(), "other.example:443".into()],
+                public: None,
+                origins: vec!["https://posts.example".into()],
+            }),
         };
         let cors = Cors::new(["https://good.example".to_owned()]);
         let mut request = Request::builder().method(method).uri("/t/news");
@@ -278,7 +311,11 @@ mod tests {
             verdict(false, "POST", &[("host", "localhost:8080")]),
             Ok(())
         );
-        for origin in ["http://localhost:8080", "https://good.example"] {
+        for origin in [
+            "http://localhost:8080",
+            "https://good.example",
+            "https://posts.example",
+        ] {
             assert_eq!(post(origin), Ok(()), "{origin}");
         }
         let evil = [

@@ -1,6 +1,7 @@
 //! The certificate chain and its key, from files of PEM.
 
 use crate::config::{self, ConfigError, ConfigErrors, Place};
+use crate::files;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
@@ -8,14 +9,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore};
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// The largest file that is read, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
 /// How long before its end a certificate is warned of.
 const SOON: Duration = Duration::from_secs(7 * 86_400);
 
@@ -28,11 +24,11 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Reads and checks the files that `files` names.
+    /// Reads and checks the files that `tls` names.
     ///
     /// # Errors
     /// What is wrong with which file, and what to do. Never what it holds.
-    pub fn read(files: &config::Tls, provider: &CryptoProvider) -> Result<Self, ConfigErrors> {
+    pub fn read(tls: &config::Tls, provider: &CryptoProvider) -> Result<Self, ConfigErrors> {
         let mut errors = Vec::new();
         let mut both = |setting, path: &Option<_>| match read(path.as_deref()) {
             Ok(text) => Some(text),
@@ -41,15 +37,15 @@ impl Credentials {
                 None
             }
         };
-        let chain = both(CERTIFICATE, &files.certificate);
-        let key = both(KEY, &files.key);
+        let chain = both(CERTIFICATE, &tls.certificate);
+        let key = both(KEY, &tls.key);
         let (Some(chain), Some(key)) = (chain, key) else {
             return Err(ConfigErrors(errors));
         };
         let at = |setting: &'static str| {
             let path = match setting {
-                KEY => files.key.as_deref(),
-                _ => files.certificate.as_deref(),
+                KEY => tls.key.as_deref(),
+                _ => tls.certificate.as_deref(),
             };
             move |what: String| ConfigErrors::from(fault(setting, path, &what))
         };
@@ -57,8 +53,11 @@ impl Credentials {
         let key = private_key(&key).map_err(at(KEY))?;
         let warnings = validity(&chain[0], SystemTime::now()).map_err(at(CERTIFICATE))?;
         let warnings = [
-            warnings.map(|what| fault(CERTIFICATE, files.certificate.as_deref(), &what)),
-            openness(files.key.as_deref()).map(|what| fault(KEY, files.key.as_deref(), what)),
+            warnings.map(|what| fault(CERTIFICATE, tls.certificate.as_deref(), &what)),
+            tls.key
+                .as_deref()
+                .and_then(files::openness)
+                .map(|what| fault(KEY, tls.key.as_deref(), what)),
         ];
         Ok(Self {
             key: certified(chain, key, provider).map_err(at(KEY))?,
@@ -81,25 +80,7 @@ fn fault(setting: &'static str, path: Option<&Path>, what: &str) -> ConfigError 
 }
 
 fn read(path: Option<&Path>) -> Result<Vec<u8>, String> {
-    let path = path.ok_or("no file is named")?;
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-    match read {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err("there is no such file".into())
-        }
-        Err(error) => Err(format!("the file can't be read: {error}")),
-        Ok(_) if bytes.len() as u64 > MAX_BYTES => Err("the file is larger than 1 MiB".into()),
-        Ok(0) => Err("the file is empty".into()),
-        Ok(_) => Ok(bytes),
-    }
-}
-
-/// Whether everyone on this machine can read a file that is secret.
-fn openness(path: Option<&Path>) -> Option<&'static str> {
-    let mode = path?.metadata().ok()?.permissions().mode();
-    let open = mode & 0o004 != 0;
-    open.then_some("everyone on this machine can read the key; 'chmod o-r' takes that away")
+    files::read(path.ok_or("no file is named")?)
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {

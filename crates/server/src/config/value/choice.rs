@@ -90,6 +90,24 @@ choice! {
     wanted "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""
 }
 
+choice! {
+    /// What the tokens of a key may grant.
+    Role {
+        /// To publish.
+        Publish = "publish",
+        /// To watch.
+        Subscribe = "subscribe",
+    }
+    wanted "\"publish\" or \"subscribe\""
+}
+
+impl Role {
+    /// Every role.
+    pub fn all() -> Vec<Self> {
+        vec![Self::Publish, Self::Subscribe]
+    }
+}
+
 words! {
     SlowPolicy {
         Disconnect = "disconnect",

@@ -6,11 +6,13 @@ mod choice;
 mod list;
 mod number;
 mod quantity;
+mod token;
 
 pub use address::{HostName, Origin};
-pub use choice::{LogFormat, LogLevel, StoreKind};
+pub use choice::{LogFormat, LogLevel, Role, StoreKind};
 pub use number::{Limit, OrAuto};
 pub use quantity::{ByteSize, InvalidQuantity, format_duration, parse_duration};
+pub use token::{CookieName, DocumentUrl, Name, PublicUrl, Secret, public_key_algorithms};
 
 use super::fault::Fault;
 use std::path::PathBuf;
