@@ -119,6 +119,20 @@ pub fn authorize(
     if allowed { Ok(()) } else { Err(refusal) }
 }
 
+/// Decides about what is the operator's: the admin API and metrics. A hub
+/// without keys has no tokens to tell its operator by.
+///
+/// # Errors
+/// A missing token, one that doesn't count any more, or one without the claim.
+pub fn administer(caller: Caller<'_>, policy: &Policy<'_>, now: Timestamp) -> Decision {
+    match standing(caller, policy, now)? {
+        _ if policy.open => Ok(()),
+        None => Err(Refusal::Anonymous),
+        Some(rights) if rights.admin => Ok(()),
+        Some(_) => Err(Refusal::NotAdmin),
+    }
+}
+
 /// The rights of a token that counts at this moment. One that doesn't any more
 /// is refused, also for what nobody would need a token for.
 fn standing<'a>(

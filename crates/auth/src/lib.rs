@@ -32,7 +32,7 @@ pub mod ticket;
 pub mod token;
 mod verifier;
 
-pub use authorize::{Action, Admission, Caller, Decision, Face, Policy, authorize};
+pub use authorize::{Action, Admission, Caller, Decision, Face, Policy, administer, authorize};
 pub use jsonwebtoken::Algorithm;
 pub use key::cache::{Fetch, KeyCache, KeySource, SourceId};
 pub use key::{Key, KeyError, Roles, Strictness, Weakness};

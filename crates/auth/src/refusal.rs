@@ -9,6 +9,8 @@ pub enum Scope {
     Publish,
     /// To watch, read history, or see who is present.
     Subscribe,
+    /// To use what is the operator's.
+    Admin,
 }
 
 impl Scope {
@@ -17,6 +19,7 @@ impl Scope {
         match self {
             Self::Publish => "publish",
             Self::Subscribe => "subscribe",
+            Self::Admin => "admin",
         }
     }
 }
@@ -208,6 +211,10 @@ refusals! {
     /// The token doesn't grant watching.
     SubscribeNotGranted => Answer::Forbidden(Scope::Subscribe), "subscribe-not-granted",
         "the token doesn't grant subscribe on the topic";
+    /// The token isn't an operator's.
+    NotAdmin => Answer::Forbidden(Scope::Admin), "not-admin",
+        "this is the operator's: the token needs the claim \"tidings\": {\"admin\": true}, signed by a \
+         key for both roles";
     /// A topic that only the hub publishes to.
     Reserved => Answer::Never, "reserved",
         "only the hub itself publishes to that topic";

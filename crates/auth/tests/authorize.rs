@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tidings_auth::revocation::{Entry, Revoked};
 use tidings_auth::{
     Action, Admission, Answer, Caller, Decision, Face, Policy, Refusal, Revocations, Rights, Scope,
-    Strictness, TopicName, Visibility, authorize,
+    Strictness, TopicName, Visibility, administer, authorize,
 };
 use tidings_engine::{Selection, Timestamp};
 
@@ -252,6 +252,43 @@ fn b19_mercure_579_publishing_needs_a_grant_on_every_topic() {
         Refusal::PublishNotGranted.answer(),
         Answer::Forbidden(Scope::Publish)
     );
+}
+
+#[test]
+fn what_is_the_operator_s_needs_the_claim_and_nothing_else_will_do() {
+    let admin = holder(json!({"jti": "7", "tidings": {"admin": true}}));
+    let all = holder(json!({
+        "mercure": {"publish": ["*"], "subscribe": ["*"]},
+        "tidings": {"publish": ["**"], "subscribe": ["**"], "admin": false},
+    }));
+    let (mut hub, late) = (closed(), Timestamp(NOW.0 + 60_000));
+    hub.anonymous = selection(&["**"]);
+    hub.mercure_anonymous = true;
+    let check = |hub: &Hub, caller, at, expected| {
+        assert_eq!(administer(caller, &hub.policy(), at), expected);
+    };
+    check(&hub, Caller::Anonymous, NOW, Err(Refusal::Anonymous));
+    check(&hub, Caller::Token(&all), NOW, Err(Refusal::NotAdmin));
+    check(&hub, Caller::Token(&admin), NOW, Ok(()));
+    check(&hub, Caller::Token(&admin), late, Err(Refusal::Expired));
+    // No grant comes with it.
+    let news = [native("news/1")];
+    let publish = hub.ask(Caller::Token(&admin), Action::Publish, &news);
+    assert_eq!(publish, Err(Refusal::PublishNotGranted));
+    let entry = Entry {
+        revoked: Revoked::TokenId("7".to_owned()),
+        issuer: None,
+        at: NOW.0,
+        until: None,
+    };
+    hub.revocations.add(entry, NOW).expect("room");
+    check(&hub, Caller::Token(&admin), NOW, Err(Refusal::Revoked));
+    let open = Hub {
+        open: true,
+        ..closed()
+    };
+    check(&open, Caller::Anonymous, NOW, Ok(()));
+    assert_eq!(Refusal::NotAdmin.answer(), Answer::Forbidden(Scope::Admin));
 }
 
 /// Mercure #1266: the check stands where no caller can leave it out.

@@ -62,6 +62,14 @@ fn a_ticket_holds_the_rights_of_its_token() {
 }
 
 #[test]
+fn a_ticket_is_nobody_s_admin() {
+    let rights = holder(json!({"tidings": {"admin": true, "subscribe": ["news"]}}));
+    assert!(rights.admin);
+    let ticket = key(1).open(&sealed(&rights), &BASE, NOW).expect("a ticket");
+    assert!(!ticket.rights.admin);
+}
+
+#[test]
 fn a_ticket_is_opaque_and_nobody_else_s() {
     let text = sealed(&hour());
     assert!(!text.contains(&b64("ann")[..3]) || !text.contains(&b64("news")));

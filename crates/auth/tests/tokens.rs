@@ -473,7 +473,9 @@ fn a_secret_of_a_strict_and_a_legacy_key_is_strict() {
 
 #[test]
 fn a_key_grants_no_more_than_its_role() {
-    let granted = json!({"tidings": {"publish": ["**"], "subscribe": ["**"], "presence": 1}});
+    let granted = json!({
+        "tidings": {"publish": ["**"], "subscribe": ["**"], "presence": 1, "admin": true},
+    });
     let token = token(hs_header(), claims(granted));
     let key = |roles| secret_key(Strictness::Strict).with_roles(roles);
     for (keys, publish, subscribe) in [
@@ -486,6 +488,7 @@ fn a_key_grants_no_more_than_its_role() {
         assert_eq!(!rights.publish.is_empty(), publish);
         assert_eq!(!rights.subscribe.is_empty(), subscribe);
         assert_eq!(rights.payload("news", &BASE).is_some(), subscribe);
+        assert_eq!(rights.admin, publish && subscribe);
     }
 }
 

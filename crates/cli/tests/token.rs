@@ -88,6 +88,28 @@ fn a_token_that_was_made_is_good() {
 }
 
 #[test]
+fn an_operator_s_token_says_so() {
+    let keys = Keys::new();
+    for (others, claim) in [
+        (vec!["--admin"], json!({"admin": true})),
+        (
+            vec!["--admin", "--publish", "a"],
+            json!({"publish": ["a"], "admin": true}),
+        ),
+        (
+            vec!["--admin", "--claim", "mercure1", "--publish", "a"],
+            json!({"admin": true}),
+        ),
+    ] {
+        let mut args = vec!["--aud", HUB];
+        args.extend(others);
+        let token = keys.mint("secret", &args);
+        let said = keys.inspect(&token, "secret", &[], 0, &[]);
+        assert_eq!(said["claims"]["tidings"], claim);
+    }
+}
+
+#[test]
 fn every_flag_has_its_claim() {
     let keys = Keys::new();
     let token = keys.mint(

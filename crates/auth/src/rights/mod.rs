@@ -31,6 +31,9 @@ pub struct Rights {
     pub publish: Grants,
     /// What it may watch.
     pub subscribe: Grants,
+    /// Whether it may use what is the operator's: the admin API and metrics. No
+    /// grant on topics comes with it.
+    pub admin: bool,
     /// What its claims say of the holder, for whoever may see who is present.
     payloads: Vec<Payload>,
     /// `sub`.
@@ -85,6 +88,8 @@ impl Rights {
     }
 
     pub(crate) fn restrict(&mut self, roles: Roles) {
+        // Whoever holds a key for one half of a hub isn't its operator.
+        self.admin &= roles.publish && roles.subscribe;
         if !roles.publish {
             self.publish = Grants::default();
         }

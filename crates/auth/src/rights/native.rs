@@ -1,5 +1,5 @@
 //! The native claim: `{"tidings": {"publish": [...], "subscribe": [...],
-//! "presence": ...}}`.
+//! "presence": ..., "admin": true}}`.
 
 use super::grants::Grants;
 use super::{Rights, strings};
@@ -16,6 +16,7 @@ pub(super) fn read(claim: &Value, rights: &mut Rights) -> Result<(), Refusal> {
             "presence" => {
                 rights.add_payload(Grants::everything(), value)?;
             }
+            "admin" => rights.admin = value.as_bool().ok_or(Refusal::Rights)?,
             // What isn't understood may have been meant to take rights away.
             _ => return Err(Refusal::Rights),
         }

@@ -31,7 +31,8 @@ struct Record {
 }
 
 impl Rights {
-    /// Writes them down.
+    /// Writes them down, but for `admin`: a ticket stands in a URL, and opens
+    /// streams.
     pub fn to_record(&self) -> Vec<u8> {
         let payload = |payload: &Payload| (payload.of.written(), payload.value.clone());
         let record = Record {
@@ -61,6 +62,7 @@ impl Rights {
         Ok(Self {
             publish: grants(&record.publish)?,
             subscribe: grants(&record.subscribe)?,
+            admin: false,
             payloads: record
                 .payloads
                 .into_iter()
