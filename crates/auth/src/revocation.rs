@@ -162,6 +162,35 @@ impl Revocations {
         })
     }
 
+    /// Whether topics are withdrawn from any token. If not, what a token shows
+    /// depends on what it grants alone.
+    pub fn has_topics(&self) -> bool {
+        !self.topics.is_empty()
+    }
+
+    /// The topics that this list withdraws from a token, and that `before`
+    /// didn't yet.
+    pub fn newly_withdrawn<'a>(
+        &'a self,
+        rights: &'a Rights,
+        before: &'a Self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &'a Selector> {
+        let takes = move |entry: &Entry| {
+            let whose = entry.issuer.is_none() || entry.issuer == rights.issuer;
+            whose && entry.is_older(rights)
+        };
+        let known = move |entry: &Entry| {
+            let found = before.find(&entry.revoked, entry.issuer.as_deref());
+            found.is_ok_and(|index| takes(&before.entries[index]))
+        };
+        let new = self
+            .topics
+            .iter()
+            .filter(move |(_, entry)| entry.stands(now) && takes(entry) && !known(entry));
+        new.map(|(selector, _)| selector)
+    }
+
     /// The list as bytes, to be kept.
     pub fn encode(&self) -> Vec<u8> {
         let list = List {

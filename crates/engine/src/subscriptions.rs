@@ -2,7 +2,7 @@
 //! them have something to read.
 
 use crate::{
-    Batch, Budget, Cursor, Frame, Gap, Index, Position, Read, Selection, Tail, shrink_slab,
+    Batch, Budget, Cursor, Frame, Gap, Index, Position, Read, Selection, Sight, Tail, shrink_slab,
 };
 use slab::Slab;
 use std::sync::Arc;
@@ -334,6 +334,17 @@ impl Subscriptions {
     /// What the subscription watches; `None` if it was removed.
     pub fn selection(&self, key: SubscriptionKey) -> Option<&Selection> {
         self.get(key).map(|subscription| &subscription.selection)
+    }
+
+    /// Lets a subscription see by `sight` what comes behind its cursor. What it
+    /// was given or passed over before stays so. Answers whether there was one.
+    pub fn set_sight(&mut self, key: SubscriptionKey, sight: Arc<dyn Sight>) -> bool {
+        let Some(subscription) = self.get_mut(key) else {
+            return false;
+        };
+        // The index goes by the selectors alone.
+        subscription.selection = subscription.selection.clone().with_sight(sight);
+        true
     }
 
     /// Where the subscription stands: a reader that resumes here misses and

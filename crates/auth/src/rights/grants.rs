@@ -7,8 +7,9 @@ use tidings_engine::{Selection, Selector};
 use tidings_mercure::matcher::Kind;
 use tidings_mercure::{Base, Matcher, Subject};
 
-/// Which topics are granted. Nothing by default.
-#[derive(Clone)]
+/// Which topics are granted. Nothing by default. Two are equal if they have the
+/// same selectors, each in its own language.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Grants {
     native: Selection,
     everything: bool,

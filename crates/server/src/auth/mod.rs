@@ -8,25 +8,31 @@ mod keys;
 mod refused;
 mod revoked;
 mod settings;
+mod standing;
 mod tickets;
+mod view;
 mod who;
 
 pub use keyring::Keyring;
 pub use keys::{Keys, check};
 pub use refused::Refused;
 pub use settings::{Mercure, Settings};
+pub use standing::{Admitted, ConnectionId, Over, Standing, Standings, Wish};
+pub use view::View;
 pub use who::Who;
 
 use crate::config::ConfigErrors;
 use http::{HeaderMap, HeaderName, Method, header, request};
 use refused::{Lines, Refusals};
 use revoked::Revoked;
+use standing::Strangers;
 use std::sync::Arc;
 use tidings_auth::presented::{Options, Parts, Presented};
 use tidings_auth::{Face, Policy, Refusal, Revocations, origin};
 use tidings_engine::Selection;
 use tidings_mercure::Base;
 use tidings_mercure::document::Metadata;
+use view::Rules;
 
 /// Who may do what at one hub.
 pub struct Auth {
@@ -36,16 +42,28 @@ pub struct Auth {
     /// Where the metadata of the protected resource stand.
     metadata: Arc<str>,
     revoked: Revoked,
+    rules: Arc<Rules>,
+    strangers: Strangers,
+    standings: Arc<Standings>,
     lines: Lines,
 }
 
 impl Auth {
     /// Nothing is revoked yet.
     pub fn new(settings: Settings) -> Self {
+        let rules = Arc::new(Rules {
+            base: Arc::clone(&settings.base),
+            open: settings.keyring.is_none(),
+            anonymous: settings.anonymous.clone(),
+            mercure_anonymous: settings.mercure.anonymous,
+        });
         Self {
             own_origin: settings.base.hub().origin().ascii_serialization(),
             metadata: Metadata::url(&settings.base).into(),
             revoked: Revoked::default(),
+            strangers: Strangers::new(&rules),
+            rules,
+            standings: Arc::default(),
             lines: Lines::new(settings.local),
             settings,
         }
@@ -90,12 +108,7 @@ impl Auth {
 
     /// What [`tidings_auth::authorize`] is to decide by.
     pub fn policy<'a>(&'a self, revocations: &'a Revocations) -> Policy<'a> {
-        Policy {
-            open: self.is_open(),
-            anonymous: &self.settings.anonymous,
-            mercure_anonymous: self.settings.mercure.anonymous,
-            revocations,
-        }
+        self.rules.policy(revocations)
     }
 
     /// Who makes a request: finds what it presents and verifies it. A token
