@@ -19,6 +19,7 @@ mod occasional;
 mod places;
 mod pulled;
 mod serve;
+mod start;
 #[cfg(test)]
 mod testing;
 mod ticks;

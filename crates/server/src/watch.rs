@@ -1,8 +1,11 @@
 //! What was asked for and granted, before it has begun.
 
 use crate::hub::Hub;
-use crate::places::Watching;
-use tidings_engine::start::Start;
+use crate::native::SoftRefusal;
+use crate::places::{Place, Watching};
+use crate::start;
+use std::sync::Arc;
+use tidings_engine::start::{Asked, Start};
 use tidings_engine::stream::StoreRead;
 use tidings_engine::{Cursor, Form, Position, Selection, Stream, SubscriptionKey, Subscriptions};
 
@@ -36,12 +39,52 @@ impl Watch {
     }
 }
 
+/// What is asked for, by whoever may have it.
+#[derive(Debug)]
+pub struct Wish {
+    /// What is to be watched.
+    pub selection: Selection,
+    /// From where.
+    pub asked: Asked,
+    /// How events are to be given.
+    pub form: Form,
+}
+
+/// Grants a stream on the connection at `place`.
+///
+/// # Errors
+/// What is against it now; later it may be granted.
+pub async fn grant(
+    hub: &Arc<Hub>,
+    place: Option<&Place>,
+    wish: Wish,
+) -> Result<Box<Watch>, SoftRefusal> {
+    if hub.drain().has_begun() {
+        return Err(SoftRefusal::Draining);
+    }
+    let permit = hub.places().watch(place).map_err(SoftRefusal::NoPlace)?;
+    let Wish {
+        selection,
+        asked,
+        form,
+    } = wish;
+    // Before the start is decided: what expires after that has to be told.
+    let told = hub.reader().horizon(&selection);
+    // A disk that can't be read now may be readable when they come back.
+    let start = start::find(hub, asked, &selection)
+        .await
+        .map_err(|_| SoftRefusal::Storage)?;
+    Ok(Box::new(Watch {
+        selection,
+        start,
+        told,
+        form,
+        permit,
+    }))
+}
+
 /// Reads the store for a stream: not where others would have to wait for it.
-pub async fn read_store(
-    hub: std::sync::Arc<Hub>,
-    selection: Selection,
-    before: Cursor,
-) -> StoreRead {
+pub async fn read_store(hub: Arc<Hub>, selection: Selection, before: Cursor) -> StoreRead {
     let unreadable = StoreRead {
         before,
         cursor: before,

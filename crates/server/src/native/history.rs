@@ -1,9 +1,10 @@
 //! A page of history: what a stream would replay, as JSON.
 
-use super::start;
+use super::start::asked;
 use crate::http::query::Query;
 use crate::http::{Code, Problem, Reply, respond};
 use crate::hub::Hub;
+use crate::start;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
@@ -46,7 +47,7 @@ pub async fn page(
                 Problem::new(Code::BadRequest, detail)
             })?,
     };
-    let mut asked = start::asked(headers, query)?;
+    let mut asked = asked(headers, query)?;
     asked.since.get_or_insert(Since::Earliest);
     let most = PAGE_BYTES
         + READ_BYTES

@@ -1,12 +1,13 @@
 //! Watching: `GET /t/{topic}` and `GET /events?topic=…`.
 
-use super::refusal::{SoftRefusal, soft_refusal};
-use super::{history, page, start};
+use super::refusal::soft_refusal;
+use super::start::asked;
+use super::{history, page};
 use crate::http::query::Query;
 use crate::http::{Code, Problem, Reply, ReplyBody, accept, respond};
 use crate::hub::Hub;
 use crate::places::Place;
-use crate::watch::Watch;
+use crate::watch::{self, Wish};
 use http::header::{self, HeaderName};
 use http::{Method, Response, Version, request};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use tidings_engine::{Form, InvalidSelector, Selection, Selector};
 pub async fn one(hub: &Arc<Hub>, head: &request::Parts, topic: &str) -> Result<Reply, Problem> {
     let query = Query::parse(head.uri.query(), hub.settings().limits.query_bytes)?;
     let selection = Selection::new(vec![selector(topic)?]);
-    watch(hub, head, &query, selection).await
+    answer(hub, head, &query, selection).await
 }
 
 /// `GET /events?topic=…&topic=…`: several topics and patterns.
@@ -39,7 +40,7 @@ pub async fn several(hub: &Arc<Hub>, head: &request::Parts) -> Result<Reply, Pro
             format!("a stream watches at most {max} topics; use a pattern, or several streams");
         return Err(Problem::new(Code::InvalidTopic, detail));
     }
-    watch(hub, head, &query, Selection::new(selectors)).await
+    answer(hub, head, &query, Selection::new(selectors)).await
 }
 
 fn selector(text: &str) -> Result<Selector, Problem> {
@@ -47,7 +48,7 @@ fn selector(text: &str) -> Result<Selector, Problem> {
         .map_err(|reason: InvalidSelector| Problem::new(Code::InvalidTopic, reason.to_string()))
 }
 
-async fn watch(
+async fn answer(
     hub: &Arc<Hub>,
     head: &request::Parts,
     query: &Query,
@@ -85,33 +86,22 @@ async fn stream(
             ));
         }
     };
-    let asked = start::asked(&head.headers, query)?;
+    let asked = asked(&head.headers, query)?;
     if head.method == Method::HEAD {
         return Ok(event_stream(head.version, ReplyBody::Whole(None)));
     }
-    let refused = |reason| Ok(soft_refusal(hub, head.version, reason));
-    if hub.drain().has_begun() {
-        return refused(SoftRefusal::Draining);
-    }
-    let permit = match hub.places().watch(head.extensions.get::<Place>()) {
-        Ok(permit) => permit,
-        Err(reason) => return refused(SoftRefusal::NoPlace(reason)),
-    };
-    // Before the start is decided: what expires after that has to be told.
-    let told = hub.reader().horizon(&selection);
-    // A disk that can't be read now may be readable when they come back.
-    let Ok(start) = start::find(hub, asked, &selection).await else {
-        return refused(SoftRefusal::Storage);
-    };
-    let watch = Watch {
+    let wish = Wish {
         selection,
-        start,
-        told,
+        asked,
         form,
-        permit,
     };
-    let body = ReplyBody::Watch(Arc::clone(hub), Box::new(watch));
-    Ok(event_stream(head.version, body))
+    match watch::grant(hub, head.extensions.get::<Place>(), wish).await {
+        Ok(watch) => {
+            let body = ReplyBody::Watch(Arc::clone(hub), watch);
+            Ok(event_stream(head.version, body))
+        }
+        Err(reason) => Ok(soft_refusal(hub, head.version, reason)),
+    }
 }
 
 /// The head of every event stream.
