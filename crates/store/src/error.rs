@@ -107,8 +107,9 @@ impl fmt::Display for OpenError {
             Self::Io { file, source } => write!(f, "{file}: {source}"),
             Self::Version { file, found } => write!(
                 f,
-                "{file} has format version {found}; this program knows version {}. \
+                "{file} has format version {found}; this program knows versions {} to {}. \
                  Use the program that wrote it, or another directory",
+                crate::format::OLDEST,
                 crate::format::VERSION
             ),
             Self::Foreign { file, .. } => write!(

@@ -22,7 +22,8 @@ pub fn parse(bytes: &[u8]) {
         && let Some(record) = head.record(bytes)
     {
         assert!(record.fields.len() as u64 <= head.len);
-        let _ = record.to_entry();
+        let publication = record.publication();
+        let _ = publication.and_then(|publication| record.to_entry(publication));
     }
     if let Some(copy) = bytes.first_chunk::<{ segment::LEN }>() {
         let _ = segment::decode(copy);

@@ -62,8 +62,8 @@ impl Reader {
         selection: &Selection,
     ) -> Result<Option<Position>, StoreError> {
         for which in &self.segments() {
-            let found = self.find_in(which, id, None, |record, topic| {
-                selection.matches(topic) && self.serves(record, topic)
+            let found = self.find_in(which, id, None, |record| {
+                selection_serves(self, selection, record)
             });
             if let Some(found) = self.checked(which, found)? {
                 return Ok(Some(found));
@@ -81,8 +81,8 @@ impl Reader {
         // The newest segments first: repetitions are mostly of late.
         for which in self.segments().iter().rev() {
             let mut fields = Bytes::new();
-            let found = self.find_in(which, id, Some(topic), |record, of| {
-                let own = of == topic && self.serves(record, of);
+            let found = self.find_in(which, id, Some(topic), |record| {
+                let own = record.topic == topic.as_str() && self.serves(record, topic);
                 if own {
                     fields = Bytes::copy_from_slice(record.fields);
                 }
@@ -216,17 +216,14 @@ impl Reader {
         which: &Which,
         id: &EventId,
         topic: Option<&Topic>,
-        mut accept: impl FnMut(&Record<'_>, &Topic) -> bool,
+        mut accept: impl FnMut(&Record<'_>) -> bool,
     ) -> io::Result<Option<Position>> {
         let Some((part, offsets)) = self.id_offsets(which, id, topic)? else {
             return Ok(None);
         };
         let mut window = Window::new(&*part.file, READ);
         let mut check = |record: &Record<'_>| {
-            let Ok(topic) = Topic::new(record.topic) else {
-                return None;
-            };
-            let own = record.id == Some(id.as_str()) && accept(record, &topic);
+            let own = record.id == Some(id.as_str()) && accept(record);
             own.then_some(record.head.position)
         };
         if let Some(offsets) = offsets {
@@ -344,8 +341,11 @@ impl Reader {
 }
 
 fn selection_serves(reader: &Reader, selection: &Selection, record: &Record<'_>) -> bool {
-    Topic::new(record.topic)
-        .is_ok_and(|topic| selection.matches(&topic) && reader.serves(record, &topic))
+    record.publication().is_some_and(|publication| {
+        selection.watches_if(&publication.as_published(), |topic| {
+            reader.serves(record, topic)
+        })
+    })
 }
 
 /// Calls `f` with the records that follow until it gives something.
@@ -428,7 +428,7 @@ mod tests {
         let id = EventId::new("3").unwrap();
         let selection = Selection::new(vec![Selector::new("a").unwrap()]);
         for topic in [None, Some(&Topic::new("a").unwrap())] {
-            let found = reader.find_in(which, &id, topic, |_, _| true);
+            let found = reader.find_in(which, &id, topic, |_| true);
             assert_eq!(found.unwrap(), Some(Position(3)));
         }
         let found = reader.first_at(which, Timestamp(4));

@@ -8,8 +8,8 @@ use crate::files::Files;
 use crate::format::age::{self, Clocks};
 use crate::format::segment::{self, Decoded, Header, Previous};
 use crate::format::{
-    DAMAGED_SUFFIX, Identity, SPARE, Salt, index_name, meta, parse_index_name, parse_segment_name,
-    record, segment_name,
+    DAMAGED_SUFFIX, Identity, SPARE, Salt, VERSION, index_name, meta, parse_index_name,
+    parse_segment_name, record, segment_name,
 };
 use crate::index::{IndexFile, LiveIndex};
 use crate::inventory::{Found, Inventory};
@@ -40,6 +40,16 @@ struct Opening {
     options: Options,
     findings: Findings,
     identity: Identity,
+    older: bool,
+}
+
+/// Which log a directory holds.
+struct Identified {
+    identity: Identity,
+    /// Whether it was begun just now.
+    created: bool,
+    /// Whether its description is of an older version.
+    older: bool,
 }
 
 impl Store {
@@ -55,13 +65,18 @@ impl Store {
     ) -> Result<(Self, Recovery), OpenError> {
         let names = storage.list().map_err(|e| io_error(&*storage, "", e))?;
         let findings = Findings::default();
-        let (identity, created) = identify(&*storage, &names, fresh, &findings)?;
+        let Identified {
+            identity,
+            created,
+            older,
+        } = identify(&*storage, &names, fresh, &findings)?;
         let opening = Opening {
             files: Arc::new(Files::new(storage.clone())),
             storage,
             options,
             findings,
             identity,
+            older,
         };
         let store = opening.run(&names, now)?;
         let findings = store.take_findings();
@@ -69,51 +84,64 @@ impl Store {
     }
 }
 
-/// Which log the directory holds, and whether it was begun just now.
+/// Which log the directory holds, or begins.
 fn identify(
     storage: &dyn Storage,
     names: &[String],
     fresh: Identity,
     findings: &Findings,
-) -> Result<(Identity, bool), OpenError> {
+) -> Result<Identified, OpenError> {
     let has = |name: &str| names.iter().any(|n| n == name);
     let known = if has(meta::NAME) {
         Some(read_meta(storage).map_err(|e| io_error(storage, meta::NAME, e))?)
     } else {
         None
     };
-    let mut of_segments = None;
-    let mut segments = names
-        .iter()
-        .filter(|n| parse_segment_name(n).is_some())
-        .peekable();
-    let any_segment = segments.peek().is_some();
-    for name in segments {
-        let header = storage.open(name).and_then(|file| segment::read(&*file));
-        if let Decoded::Header(header) = header.map_err(|e| io_error(storage, name, e))? {
-            of_segments = Some(header.identity);
-            break;
-        }
-    }
+    let (any_segment, of_segments) = identity_of_segments(storage, names)?;
+    let identified = |identity, created| Identified {
+        identity,
+        created,
+        older: matches!(known, Some(meta::Meta::Older(_))),
+    };
     match known {
         Some(meta::Meta::Other(found)) => {
             let file = storage.path(meta::NAME);
             Err(OpenError::Version { file, found })
         }
-        Some(meta::Meta::Current(identity)) if any_segment => Ok((identity, false)),
+        Some(meta::Meta::Current(identity) | meta::Meta::Older(identity)) if any_segment => {
+            Ok(identified(identity, false))
+        }
         // Nothing was ever appended, or all of it is gone: with the old
         // identity, positions would be given twice.
-        Some(meta::Meta::Current(_)) => begin_log(storage, fresh).map(|()| (fresh, true)),
+        Some(meta::Meta::Current(_) | meta::Meta::Older(_)) => {
+            describe(storage, fresh).map(|()| identified(fresh, true))
+        }
         _ if of_segments.is_some() => {
             let identity = of_segments.unwrap_or(fresh);
             findings.report(storage, meta::NAME, 0, What::MetaRestored);
-            begin_log(storage, identity).map(|()| (identity, false))
+            describe(storage, identity).map(|()| identified(identity, false))
         }
-        None if !any_segment => begin_log(storage, fresh).map(|()| (fresh, true)),
+        None if !any_segment => describe(storage, fresh).map(|()| identified(fresh, true)),
         _ => Err(OpenError::Damaged {
             file: storage.path(meta::NAME),
         }),
     }
+}
+
+/// Whether there are segments, and what the first intact one says.
+fn identity_of_segments(
+    storage: &dyn Storage,
+    names: &[String],
+) -> Result<(bool, Option<Identity>), OpenError> {
+    let mut any = false;
+    for name in names.iter().filter(|n| parse_segment_name(n).is_some()) {
+        any = true;
+        let header = storage.open(name).and_then(|file| segment::read(&*file));
+        if let Decoded::Header(header) = header.map_err(|e| io_error(storage, name, e))? {
+            return Ok((any, Some(header.identity)));
+        }
+    }
+    Ok((any, None))
 }
 
 fn read_meta(storage: &dyn Storage) -> io::Result<meta::Meta> {
@@ -123,7 +151,8 @@ fn read_meta(storage: &dyn Storage) -> io::Result<meta::Meta> {
     Ok(meta::decode(&bytes[..n]))
 }
 
-fn begin_log(storage: &dyn Storage, identity: Identity) -> Result<(), OpenError> {
+/// Makes the description of the log durable.
+fn describe(storage: &dyn Storage, identity: Identity) -> Result<(), OpenError> {
     (|| {
         let file = storage.create(meta::NAME_UNFINISHED)?;
         file.write_at(0, &meta::encode(identity))?;
@@ -147,6 +176,11 @@ impl Opening {
             unreadable,
             lost_to,
         } = inventory;
+        if self.older {
+            // Before anything of this version is written: a program of the
+            // older one refuses the store from here on.
+            describe(&*self.storage, self.identity)?;
+        }
         self.remove_unfinished(names);
         // A segment that a killed process began may not be durable, and must
         // be before the one before it gets the index that tells of it.
@@ -315,6 +349,17 @@ impl Opening {
         let header = &found.header;
         let salt = Salt::new(self.identity, header.first);
         let error = |e| self.segment_error(found, e);
+        if header.version < VERSION {
+            // Its records are of this version from here on, which a program
+            // that finds no `store.meta` must see too. Either copy of the
+            // header, old or new, is right.
+            let upgraded = Header {
+                version: VERSION,
+                ..*header
+            };
+            let written = found.file.write_at(0, &upgraded.encode());
+            written.map_err(error)?;
+        }
         tail::settle(&*found.file, tail).map_err(error)?;
         let live = index_extent(&*found.file, salt, header.first, tail.end, tail.last);
         let mut live = live.map_err(error)?;
@@ -392,6 +437,7 @@ impl Opening {
         let first = beyond.unwrap_or(Position::START).next();
         let capacity = self.options.effective_segment_bytes();
         let header = Header {
+            version: VERSION,
             identity: self.identity,
             first,
             capacity,

@@ -14,7 +14,7 @@ pub struct Options {
     pub retention: Retention,
     /// How long repetitions are recognised.
     pub idempotency: Idempotency,
-    /// The longest entry (topic, id and fields together), in bytes.
+    /// The longest entry (topics, id and fields together), in bytes.
     pub max_entry_bytes: usize,
     /// How much memory the filters of publisher ids may take, in bytes;
     /// those of the oldest segments stay on disk beyond it.

@@ -10,7 +10,7 @@ use crate::scan::{Damage, Extent, Scan, Step, Window};
 use crate::storage::{StorageFile, is_damage};
 use std::io;
 use std::sync::Arc;
-use tidings_engine::{Budget, Cursor, Frame, Gap, Position, Read, Selection, Topic};
+use tidings_engine::{Budget, Cursor, Frame, Gap, Position, Read, Selection};
 
 /// A segment as a read sees it.
 struct Segment {
@@ -388,20 +388,23 @@ impl<'r> Reading<'r> {
 
     /// Gives the event out if it is selected and served. False if it is none.
     fn take(&mut self, record: &Record<'_>) -> bool {
-        let Ok(topic) = Topic::new(record.topic) else {
+        let Some(publication) = record.publication() else {
             return false;
         };
-        if !self.selection.matches(&topic) {
+        let (retention, horizons) = (&self.shared.retention, &self.horizons);
+        let position = record.head.position;
+        let is_watched = self
+            .selection
+            .watches_if(&publication.as_published(), |topic| {
+                horizons.serves(retention.class(topic), position)
+            });
+        if !is_watched {
             return true;
         }
-        let class = self.shared.retention.class(&topic);
-        if !self.horizons.serves(class, record.head.position) {
-            return true;
-        }
-        let Some(entry) = record.to_entry() else {
+        let Some(entry) = record.to_entry(publication) else {
             return false;
         };
-        let frame = Frame::new(self.shared.identity.log, record.head.position, entry);
+        let frame = Frame::new(self.shared.identity.log, position, entry);
         self.bytes += frame.payload().len();
         self.out.push(Arc::new(frame));
         true
@@ -509,7 +512,7 @@ fn hole_before(holes: &[Hole], after: Position, next: Position) -> Option<Positi
 mod tests {
     use super::*;
     use crate::{Limits, MemoryStorage, Options, Retention, Store};
-    use tidings_engine::{Entry, Timestamp};
+    use tidings_engine::{Entry, Timestamp, Topic};
 
     /// A store with small segments; nothing expires.
     fn store() -> Store {

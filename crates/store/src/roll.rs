@@ -5,7 +5,7 @@ use crate::error::What;
 use crate::files::Files;
 use crate::format::segment::{Header, Previous};
 use crate::format::{
-    DATA_START, Identity, SPARE, SPARE_UNFINISHED, Salt, index_name, segment_name,
+    DATA_START, Identity, SPARE, SPARE_UNFINISHED, Salt, VERSION, index_name, segment_name,
 };
 use crate::index::{self, IndexFile, LiveIndex};
 use crate::scan::{Extent, Scan, Step};
@@ -160,6 +160,7 @@ impl Store {
             })
         };
         Header {
+            version: VERSION,
             identity: self.shared.identity,
             first: active.index.last.next(),
             capacity,

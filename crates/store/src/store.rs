@@ -157,7 +157,9 @@ impl Store {
         let mut total = 0;
         for (index, entry) in request.iter().enumerate() {
             let id = entry.id.as_ref().map_or(0, |id| id.as_str().len());
-            let size = entry.topic.as_str().len() + id + entry.fields.len();
+            let topics = entry.published().topics();
+            let topics: usize = topics.map(|topic| topic.as_str().len()).sum();
+            let size = topics + id + entry.fields.len();
             match record::encoded_len(entry) {
                 Some(len) if size <= self.options.max_entry_bytes => total += len,
                 _ => return Err(AppendError::TooLarge { index }),

@@ -428,6 +428,7 @@ fn f6_a_segment_of_another_log_is_refused() {
 
 #[test]
 fn f8_a_future_version_is_refused_and_left_alone() {
+    const LATER: u32 = tidings_store::format::VERSION + 1;
     let (image, _) = sample(50);
     for name in ["store.meta", &log_names(&image)[0]] {
         let mut future = image.clone();
@@ -440,7 +441,7 @@ fn f8_a_future_version_is_refused_and_left_alone() {
         let len = if name == "store.meta" { 64 } else { 128 };
         for at in copies {
             let copy = &mut bytes[*at..at + len];
-            copy[8..12].copy_from_slice(&2u32.to_le_bytes());
+            copy[8..12].copy_from_slice(&LATER.to_le_bytes());
             let sum = crc32c::crc32c_append(crc32c::crc32c(&copy[..12]), &copy[16..]);
             copy[12..16].copy_from_slice(&sum.to_le_bytes());
         }
@@ -449,7 +450,7 @@ fn f8_a_future_version_is_refused_and_left_alone() {
             .err()
             .expect("refused");
         assert!(
-            matches!(error, OpenError::Version { found: 2, .. }),
+            matches!(error, OpenError::Version { found: LATER, .. }),
             "{error}"
         );
         assert!(error.to_string().contains(name), "{error}");

@@ -9,7 +9,7 @@
 //! | 16–23 | age clock, milliseconds |
 //! | 24–31 | wall clock, milliseconds since the epoch |
 
-use super::{Identity, Salt, VERSION, put_u32, put_u64, u32_at, u64_at};
+use super::{Identity, OLDEST, Salt, VERSION, put_u32, put_u64, u32_at, u64_at};
 use tidings_engine::Position;
 
 /// The file's name.
@@ -46,7 +46,7 @@ impl Clocks {
     /// log.
     pub fn decode(identity: Identity, bytes: &[u8; LEN]) -> Option<Self> {
         let intact = &bytes[..8] == MAGIC
-            && u32_at(bytes, 8) == VERSION
+            && (OLDEST..=VERSION).contains(&u32_at(bytes, 8))
             && u32_at(bytes, 12) == checksum(identity, bytes);
         intact.then(|| Self {
             tick: u64_at(bytes, 16),

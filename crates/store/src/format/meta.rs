@@ -1,4 +1,5 @@
-//! The file `store.meta`: 64 bytes, written once.
+//! The file `store.meta`: 64 bytes, written when the store is begun, and again
+//! when a program of a later version goes on with it.
 //!
 //! | bytes | what |
 //! | --- | --- |
@@ -9,7 +10,7 @@
 //! | 24–31 | secret |
 //! | 32–63 | zeros |
 
-use super::{Identity, VERSION, put_u32, put_u64, u32_at, u64_at};
+use super::{Identity, OLDEST, VERSION, put_u32, put_u64, u32_at, u64_at};
 use tidings_engine::LogId;
 
 /// The file's name.
@@ -25,6 +26,8 @@ const MAGIC: &[u8; 8] = b"TIDSTORE";
 pub enum Meta {
     /// A store of this version.
     Current(Identity),
+    /// A store of an older version that is read.
+    Older(Identity),
     /// A store of a version that this program doesn't know.
     Other(u32),
     /// No intact description of a store.
@@ -48,13 +51,21 @@ pub fn decode(bytes: &[u8]) -> Meta {
     if bytes.len() < 16 || &bytes[..8] != MAGIC || u32_at(bytes, 12) != checksum(bytes) {
         return Meta::Damaged;
     }
-    match u32_at(bytes, 8) {
-        VERSION if bytes.len() == LEN => Meta::Current(Identity {
-            log: LogId(u64_at(bytes, 16)),
-            secret: u64_at(bytes, 24),
-        }),
-        VERSION => Meta::Damaged,
-        other => Meta::Other(other),
+    let version = u32_at(bytes, 8);
+    if !(OLDEST..=VERSION).contains(&version) {
+        return Meta::Other(version);
+    }
+    if bytes.len() != LEN {
+        return Meta::Damaged;
+    }
+    let identity = Identity {
+        log: LogId(u64_at(bytes, 16)),
+        secret: u64_at(bytes, 24),
+    };
+    if version < VERSION {
+        Meta::Older(identity)
+    } else {
+        Meta::Current(identity)
     }
 }
 

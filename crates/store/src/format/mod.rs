@@ -36,8 +36,18 @@ use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 use tidings_engine::{LogId, Position};
 
-/// The version of this format. A store of a later one is refused.
-pub const VERSION: u32 = 1;
+/// The version of this format. A store of a later one is refused. One of an
+/// older version, from [`OLDEST`] on, is gone on with: first `store.meta` is
+/// written anew, so that no older program takes what follows for damage, or
+/// shows it to whom it isn't for; and what was written before reads as it did.
+///
+/// | version | what it brought |
+/// | --- | --- |
+/// | 1 | |
+/// | 2 | alternate topics and the visibility of records; the section of index files that tells which records have several topics |
+pub const VERSION: u32 = 2;
+/// The oldest version that is read.
+pub const OLDEST: u32 = 1;
 /// Records begin at multiples of this many bytes.
 pub const ALIGN: u64 = 8;
 /// What a disk writes whole or not at all, in bytes.
@@ -125,7 +135,8 @@ impl Salt {
     /// The salt of the segment that begins at `first`.
     pub fn new(identity: Identity, first: Position) -> Self {
         let mut hasher = SipHasher13::new_with_keys(identity.log.0, identity.secret);
-        hasher.write_u32(VERSION);
+        // Of every version: what an older one wrote goes on being valid.
+        hasher.write_u32(1);
         hasher.write_u64(first.0);
         Self(hasher.finish())
     }

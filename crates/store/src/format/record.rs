@@ -12,14 +12,18 @@
 //! | 36–39 | length of the fields |
 //! | 40–41 | length of the topic |
 //! | 42–43 | length of the publisher's id |
-//! | 44 | bit 0: has an id; bit 1: has an idempotency key; bit 2: last of its request |
-//! | 45–46 | zeros |
+//! | 44 | bit 0: has an id; bit 1: has an idempotency key; bit 2: last of its request; bits 3–4: how it was published, 0 natively, 1 publicly, 2 privately |
+//! | 45–46 | number of alternate topics |
 //! | 47 | 0xA5 |
-//! | 48– | idempotency key (16) and request hash (8), if any; topic; id; fields; zeros |
+//! | 48– | idempotency key (16) and request hash (8), if any; topic; id; fields; per alternate topic its length (2) and its text; zeros |
 //! | last 5 | checksum (4) that continues the head's over the body; 0xA5 |
 //!
 //! Head and record begin and end with bytes that aren't zero, so a sector's
 //! share of them that is all zeros, or a zero at the end, was never written.
+//!
+//! In version 1 of the format, all was published natively and without alternate
+//! topics: bits 3–4 and bytes 45–46 are zeros in its records, which therefore
+//! read as they did.
 //!
 //! A group is written only after the group before it is durable. A damaged
 //! place is therefore known to have been durable once if a record of a later
@@ -29,7 +33,7 @@
 use super::{ALIGN, Salt, put_u32, put_u64, u16_at, u32_at, u64_at};
 use bytes::Bytes;
 use tidings_codec::EventId;
-use tidings_engine::{Entry, IdempotencyKey, Position, Timestamp, Topic};
+use tidings_engine::{Entry, IdempotencyKey, Position, Published, Timestamp, Topic, Visibility};
 
 /// The length of the head, in bytes.
 pub const HEAD: usize = 48;
@@ -41,6 +45,10 @@ const MARK_AT: usize = HEAD - 1;
 const HAS_ID: u8 = 1;
 const HAS_KEY: u8 = 2;
 const ENDS_REQUEST: u8 = 4;
+/// Where in the flags the visibility stands.
+const VISIBILITY_AT: u32 = 3;
+/// What says how long an alternate topic is, in bytes.
+const ALTERNATE_HEAD: usize = 2;
 /// The length of the smallest record, in bytes.
 pub const MIN: u64 = (HEAD + 1 + SUM).next_multiple_of(ALIGN as usize) as u64;
 
@@ -59,11 +67,14 @@ pub struct Head {
     pub group: u64,
     /// Whether it is the last of its request.
     pub ends_request: bool,
+    /// How it was published.
+    pub visibility: Visibility,
     sum: u32,
     fields: usize,
     topic: usize,
     id: Option<usize>,
     has_key: bool,
+    alternates: usize,
 }
 
 /// An intact record, borrowed from a buffer.
@@ -79,6 +90,30 @@ pub struct Record<'a> {
     pub id: Option<&'a str>,
     /// The `event`, `retry` and `data` lines.
     pub fields: &'a [u8],
+    /// Its alternate topics, as they stand in the record.
+    alternates: &'a [u8],
+}
+
+/// Where and how the event of a record was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// Its canonical topic.
+    pub topic: Topic,
+    /// Its other topics.
+    pub alternates: Box<[Topic]>,
+    /// To whom it is shown.
+    pub visibility: Visibility,
+}
+
+impl Publication {
+    /// The same, as selections ask for it.
+    pub fn as_published(&self) -> Published<'_> {
+        Published {
+            topic: &self.topic,
+            alternates: &self.alternates,
+            visibility: self.visibility,
+        }
+    }
 }
 
 /// What stands beside an entry in its record.
@@ -104,8 +139,13 @@ pub fn encoded_len(entry: &Entry) -> Option<u64> {
     let id = entry.id.as_ref().map_or(0, |id| id.as_str().len());
     u16::try_from(id).ok()?;
     u16::try_from(entry.topic.as_str().len()).ok()?;
+    u16::try_from(entry.alternates.len()).ok()?;
     let key = if entry.key.is_some() { KEY } else { 0 };
-    let body = key + entry.topic.as_str().len() + id;
+    let mut body = key + entry.topic.as_str().len() + id;
+    for alternate in &entry.alternates {
+        let len = u16::try_from(alternate.as_str().len()).ok()?;
+        body += ALTERNATE_HEAD + usize::from(len);
+    }
     let len = (HEAD + body + SUM) as u64 + entry.fields.len() as u64;
     let len = len.next_multiple_of(ALIGN);
     u32::try_from(len).ok().map(u64::from)
@@ -126,7 +166,9 @@ pub fn encode(out: &mut Vec<u8>, entry: &Entry, place: &Place) {
     head[42..44].copy_from_slice(&(id.map_or(0, str::len) as u16).to_le_bytes());
     head[44] = if id.is_some() { HAS_ID } else { 0 }
         | if entry.key.is_some() { HAS_KEY } else { 0 }
-        | if place.ends_request { ENDS_REQUEST } else { 0 };
+        | if place.ends_request { ENDS_REQUEST } else { 0 }
+        | visibility_bits(entry.visibility);
+    head[45..47].copy_from_slice(&(entry.alternates.len() as u16).to_le_bytes());
     head[MARK_AT] = MARK;
     let sum = head_checksum(place.salt, place.at, &head);
     put_u32(&mut head, 4, sum);
@@ -140,6 +182,11 @@ pub fn encode(out: &mut Vec<u8>, entry: &Entry, place: &Place) {
     out.extend_from_slice(entry.topic.as_str().as_bytes());
     out.extend_from_slice(id.unwrap_or_default().as_bytes());
     out.extend_from_slice(&entry.fields);
+    for alternate in &entry.alternates {
+        let text = alternate.as_str();
+        out.extend_from_slice(&(text.len() as u16).to_le_bytes());
+        out.extend_from_slice(text.as_bytes());
+    }
     out.resize(begin + len as usize - SUM, 0);
     let sum = crc32c::crc32c_append(sum, &out[begin + HEAD..]);
     out.extend_from_slice(&sum.to_le_bytes());
@@ -171,15 +218,23 @@ impl Head {
             tick: u64_at(bytes, 24),
             group: u64::from(u32_at(bytes, 32)) * ALIGN,
             ends_request: flags & ENDS_REQUEST != 0,
+            visibility: visibility_of(flags)?,
             sum,
             fields: u32_at(bytes, 36) as usize,
             topic: usize::from(u16_at(bytes, 40)),
             id: (flags & HAS_ID != 0).then_some(id),
             has_key: flags & HAS_KEY != 0,
+            alternates: u16_at(bytes, 45).into(),
         };
         let key = if head.has_key { KEY } else { 0 };
         let used = (HEAD + key + head.topic + id + SUM) as u64 + head.fields as u64;
-        (used.next_multiple_of(ALIGN) == len && head.group <= at).then_some(head)
+        // How long alternates are, only the body says.
+        let least = (head.alternates * (ALTERNATE_HEAD + 1)) as u64;
+        let agrees = match least {
+            0 => used.next_multiple_of(ALIGN) == len,
+            least => used + least <= len,
+        };
+        (agrees && head.group <= at).then_some(head)
     }
 
     /// Reads the rest of the record whose bytes are `bytes`; `None` unless
@@ -206,6 +261,9 @@ impl Head {
         };
         let id_end = self.topic + self.id.unwrap_or(0);
         let id = body.get(self.topic..id_end)?;
+        let fields = body.get(id_end..id_end + self.fields)?;
+        let alternates = &body[id_end + self.fields..];
+        self.check_alternates(alternates)?;
         Some(Record {
             head: *self,
             key,
@@ -214,18 +272,86 @@ impl Head {
                 Some(_) => Some(std::str::from_utf8(id).ok()?),
                 None => None,
             },
-            fields: body.get(id_end..id_end + self.fields)?,
+            fields,
+            alternates,
         })
+    }
+
+    /// Whether `rest` begins with the alternates, and less than [`ALIGN`] bytes
+    /// follow.
+    fn check_alternates(&self, mut rest: &[u8]) -> Option<()> {
+        for _ in 0..self.alternates {
+            let text;
+            (text, rest) = split_alternate(rest)?;
+            std::str::from_utf8(text).ok()?;
+        }
+        (rest.len() < ALIGN as usize).then_some(())
     }
 }
 
-impl Record<'_> {
-    /// The entry that was appended; `None` if its topic or id isn't one.
-    pub fn to_entry(&self) -> Option<Entry> {
-        Some(Entry {
-            alternates: Box::default(),
-            visibility: tidings_engine::Visibility::Native,
+/// The text of the first alternate, and what follows it.
+fn split_alternate(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = bytes.split_at_checked(ALTERNATE_HEAD)?;
+    rest.split_at_checked(u16_at(len, 0).into())
+}
+
+fn visibility_bits(visibility: Visibility) -> u8 {
+    let number = match visibility {
+        Visibility::Native => 0,
+        Visibility::Public => 1,
+        Visibility::Private => 2,
+    };
+    number << VISIBILITY_AT
+}
+
+fn visibility_of(flags: u8) -> Option<Visibility> {
+    match (flags >> VISIBILITY_AT) & 3 {
+        0 => Some(Visibility::Native),
+        1 => Some(Visibility::Public),
+        2 => Some(Visibility::Private),
+        _ => None,
+    }
+}
+
+/// Whether a topic is among these twice.
+pub fn has_doubles<'a>(topics: impl Iterator<Item = &'a str>) -> bool {
+    let mut topics: Vec<&str> = topics.collect();
+    topics.sort_unstable();
+    topics.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+impl<'a> Record<'a> {
+    /// All its topics as text, the canonical one first.
+    pub fn topics(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let mut rest = self.alternates;
+        let alternates = (0..self.head.alternates).map_while(move |_| {
+            let text;
+            (text, rest) = split_alternate(rest)?;
+            std::str::from_utf8(text).ok()
+        });
+        std::iter::once(self.topic).chain(alternates)
+    }
+
+    /// Where and how it was published; `None` if one of its topics is none, or
+    /// two are the same.
+    pub fn publication(&self) -> Option<Publication> {
+        if self.head.alternates > 0 && has_doubles(self.topics()) {
+            return None;
+        }
+        let alternates = self.topics().skip(1).map(Topic::new);
+        Some(Publication {
             topic: Topic::new(self.topic).ok()?,
+            alternates: alternates.collect::<Result<_, _>>().ok()?,
+            visibility: self.head.visibility,
+        })
+    }
+
+    /// The entry that was appended, published there; `None` if its id isn't one.
+    pub fn to_entry(&self, publication: Publication) -> Option<Entry> {
+        Some(Entry {
+            topic: publication.topic,
+            alternates: publication.alternates,
+            visibility: publication.visibility,
             time: self.head.time,
             id: match self.id {
                 Some(id) => Some(EventId::new(id).ok()?),
@@ -252,72 +378,174 @@ mod tests {
         Identity { log, secret: 9 }
     }
 
-    fn sample() -> (Entry, Place, Vec<u8>) {
-        let entry = Entry {
+    /// An event with all that a record can have, natively published or not.
+    fn samples() -> [(Entry, Place, Vec<u8>); 2] {
+        let native = Entry {
             alternates: Box::default(),
-            visibility: tidings_engine::Visibility::Native,
+            visibility: Visibility::Native,
             topic: Topic::new("orders/42").unwrap(),
             time: Timestamp(1_700_000_000_000),
             id: Some(EventId::new("a-1").unwrap()),
             key: Some(IdempotencyKey { key: 7, request: 8 }),
             fields: Bytes::from_static(b"data: hello\n"),
         };
-        let place = Place {
+        let private = Entry {
+            alternates: ["a", "b/c"].map(|text| Topic::new(text).unwrap()).into(),
+            visibility: Visibility::Private,
+            ..native.clone()
+        };
+        [native, private].map(|entry| {
+            let bytes = encoded(&entry);
+            (entry, place(), bytes)
+        })
+    }
+
+    fn place() -> Place {
+        Place {
             salt: Salt::new(identity(5), Position(3)),
             at: 4096,
             group: 4096,
             position: Position(3),
             tick: 99,
             ends_request: true,
-        };
+        }
+    }
+
+    fn encoded(entry: &Entry) -> Vec<u8> {
         let mut bytes = Vec::new();
-        encode(&mut bytes, &entry, &place);
-        (entry, place, bytes)
+        encode(&mut bytes, entry, &place());
+        bytes
     }
 
     fn parse(place: &Place, bytes: &[u8]) -> Option<Entry> {
         let head = Head::parse(place.salt, place.at, bytes)?;
-        head.record(bytes)?.to_entry()
+        let record = head.record(bytes)?;
+        record.to_entry(record.publication()?)
     }
 
     #[test]
     fn round_trip() {
-        let (entry, place, bytes) = sample();
-        assert_eq!(bytes.len() as u64, encoded_len(&entry).unwrap());
-        let head = Head::parse(place.salt, place.at, &bytes).unwrap();
-        assert_eq!(
-            (head.position, head.tick, head.group),
-            (Position(3), 99, 4096)
-        );
-        assert!(head.ends_request);
-        assert_eq!(parse(&place, &bytes), Some(entry));
+        for (entry, place, bytes) in samples() {
+            assert_eq!(bytes.len() as u64, encoded_len(&entry).unwrap());
+            let head = Head::parse(place.salt, place.at, &bytes).unwrap();
+            assert_eq!(
+                (head.position, head.tick, head.group),
+                (Position(3), 99, 4096)
+            );
+            assert!(head.ends_request);
+            assert_eq!(parse(&place, &bytes), Some(entry));
+        }
+    }
+
+    #[test]
+    fn every_number_of_alternates_and_every_visibility_comes_back() {
+        let longest = |n: usize| Topic::new(&format!("{n}/{:0>1$}", "", 4090)).unwrap();
+        let short = |n: usize| Topic::new(&"x".repeat(n + 1)).unwrap();
+        for visibility in [Visibility::Native, Visibility::Public, Visibility::Private] {
+            for count in (0..20).chain([999]) {
+                for alternate in [longest, short] {
+                    let entry = Entry {
+                        alternates: (0..count).map(alternate).collect(),
+                        visibility,
+                        ..samples()[0].0.clone()
+                    };
+                    let bytes = encoded(&entry);
+                    assert_eq!(bytes.len() as u64, encoded_len(&entry).unwrap());
+                    assert_eq!(parse(&place(), &bytes), Some(entry), "{count}");
+                }
+            }
+        }
+    }
+
+    /// The bytes of a record of version 1, which nothing writes any more.
+    #[test]
+    fn records_of_version_1_read_as_before() {
+        let hex = "68000000a8ce164203000000000000000068e5cf8b01000063000000000000000002\
+                   00000c00000009000300070000a50700000000000000000000000000000008000000\
+                   000000006f72646572732f3432612d31646174613a2068656c6c6f0a00000027294d\
+                   09a5";
+        let bytes: Vec<u8> = (0..hex.len() / 2)
+            .map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap())
+            .collect();
+        assert_eq!(parse(&place(), &bytes), Some(samples()[0].0.clone()));
+    }
+
+    /// Changes a record and makes its checksums right again.
+    fn forged(bytes: &[u8], change: impl Fn(&mut [u8])) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        change(&mut bytes);
+        let end = bytes.len() - SUM;
+        let sum = head_checksum(place().salt, place().at, &bytes);
+        put_u32(&mut bytes, 4, sum);
+        let sum = crc32c::crc32c_append(sum, &bytes[HEAD..end]);
+        put_u32(&mut bytes, end, sum);
+        bytes
+    }
+
+    fn check_forged(what: &str, change: impl Fn(&mut [u8])) {
+        let [_, (_, place, bytes)] = samples();
+        assert_eq!(parse(&place, &forged(&bytes, change)), None, "{what}");
+    }
+
+    #[test]
+    fn f3_alternates_that_are_none_are_damage() {
+        let [_, (entry, place, bytes)] = samples();
+        assert_eq!(parse(&place, &forged(&bytes, |_| {})), Some(entry.clone()));
+        // Where the first alternate's length stands.
+        let at = bytes.len() - SUM - {
+            let used: usize = entry.alternates.iter().map(|a| 2 + a.as_str().len()).sum();
+            let all = HEAD + KEY + "orders/42a-1".len() + entry.fields.len() + used + SUM;
+            used + bytes.len() - all
+        };
+        assert_eq!(&bytes[at..at + 8], b"\x01\0a\x03\0b/c");
+        check_forged("one too many", |b| b[45] = 3);
+        check_forged("one too few", |b| b[45] = 1);
+        check_forged("more than fit", |b| b[46] = 0xff);
+        check_forged("none", |b| b[45] = 0);
+        check_forged("no visibility", |b| b[44] |= 3 << VISIBILITY_AT);
+        check_forged("longer than the record", |b| b[at + 3] = 0xff);
+        check_forged("much longer", |b| b[at + 4] = 0xff);
+        check_forged("shorter", |b| b[at + 3] = 2);
+        check_forged("no UTF-8", |b| b[at + 2] = 0xff);
+        check_forged("no topic", |b| b[at + 2] = b'*');
+        check_forged("an empty segment", |b| b[at + 5] = b'/');
+        for alternates in [["a", "a"], ["a", "orders/42"]] {
+            let doubled = Entry {
+                alternates: alternates.map(|text| Topic::new(text).unwrap()).into(),
+                ..entry.clone()
+            };
+            assert_eq!(parse(&place, &encoded(&doubled)), None, "{alternates:?}");
+        }
     }
 
     #[test]
     fn f3_every_bit_flip_of_a_record_is_seen() {
-        let (_, place, bytes) = sample();
-        for bit in 0..bytes.len() * 8 {
-            let mut damaged = bytes.clone();
-            damaged[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(parse(&place, &damaged), None, "bit {bit}");
+        for (_, place, bytes) in samples() {
+            for bit in 0..bytes.len() * 8 {
+                let mut damaged = bytes.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(parse(&place, &damaged), None, "bit {bit}");
+            }
         }
     }
 
     #[test]
     fn f1_every_truncation_of_a_record_is_seen() {
-        let (_, place, bytes) = sample();
-        for len in 0..bytes.len() {
-            assert_eq!(parse(&place, &bytes[..len]), None, "{len} bytes");
+        for (_, place, bytes) in samples() {
+            for len in 0..bytes.len() {
+                assert_eq!(parse(&place, &bytes[..len]), None, "{len} bytes");
+            }
         }
     }
 
     #[test]
     fn f5_a_record_counts_only_in_its_own_place_and_segment() {
-        let (_, place, bytes) = sample();
-        let moved = Place { at: 8192, ..place };
-        assert_eq!(parse(&moved, &bytes), None);
-        let salt = Salt::new(identity(5), Position(4));
-        assert_eq!(parse(&Place { salt, ..place }, &bytes), None);
+        for (_, place, bytes) in samples() {
+            let moved = Place { at: 8192, ..place };
+            assert_eq!(parse(&moved, &bytes), None);
+            let salt = Salt::new(identity(5), Position(4));
+            assert_eq!(parse(&Place { salt, ..place }, &bytes), None);
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@
 //! | 80–87 | secret |
 //! | 88–127 | zeros |
 
-use super::{DATA_START, Identity, VERSION, put_u32, put_u64, u32_at, u64_at};
+use super::{DATA_START, Identity, OLDEST, VERSION, put_u32, put_u64, u32_at, u64_at};
 use crate::storage::{StorageFile, is_damage, read_exact_at};
 use std::io;
 use tidings_engine::{LogId, Position};
@@ -32,6 +32,8 @@ const MAGIC: &[u8; 8] = b"TIDSEGMT";
 /// How a segment describes itself and the end of the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
+    /// The version of the format in which records are appended to it.
+    pub version: u32,
     /// Whose log it is part of.
     pub identity: Identity,
     /// The position of its first record.
@@ -74,7 +76,7 @@ impl Header {
     pub fn encode(&self) -> Vec<u8> {
         let mut copy = [0; LEN];
         copy[..8].copy_from_slice(MAGIC);
-        put_u32(&mut copy, 8, VERSION);
+        put_u32(&mut copy, 8, self.version);
         put_u64(&mut copy, 16, self.identity.log.0);
         put_u64(&mut copy, 80, self.identity.secret);
         put_u64(&mut copy, 24, self.first.0);
@@ -122,9 +124,9 @@ pub fn decode(copy: &[u8; LEN]) -> Decoded {
     if &copy[..8] != MAGIC || u32_at(copy, 12) != checksum(copy) {
         return Decoded::Damaged;
     }
-    match u32_at(copy, 8) {
-        VERSION => {}
-        other => return Decoded::Other(other),
+    let version = u32_at(copy, 8);
+    if !(OLDEST..=VERSION).contains(&version) {
+        return Decoded::Other(version);
     }
     let previous = match u64_at(copy, 40) {
         0 => None,
@@ -136,6 +138,7 @@ pub fn decode(copy: &[u8; LEN]) -> Decoded {
         }),
     };
     Decoded::Header(Header {
+        version,
         identity: Identity {
             log: LogId(u64_at(copy, 16)),
             secret: u64_at(copy, 80),

@@ -11,7 +11,7 @@ use super::write::{
 use super::{Candidates, Hole, KeyEntry, List, Sparse, merge, merge_last};
 use super::{literal_prefix, per_list, reading_through_is_cheaper};
 use crate::files::Files;
-use crate::format::{ALIGN, DATA_START, Identity, Salt, VERSION, u32_at, u64_at};
+use crate::format::{ALIGN, DATA_START, Identity, OLDEST, Salt, VERSION, u32_at, u64_at};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -402,7 +402,7 @@ impl IndexFile {
 fn parse_head(bytes: &[u8; HEAD], log: LogId, first: Position, salt: Salt) -> Option<IndexHead> {
     let number = |i: usize| u64_at(bytes, 8 + 8 * i);
     let own = &bytes[..8] == MAGIC
-        && number(0) == u64::from(VERSION)
+        && (u64::from(OLDEST)..=u64::from(VERSION)).contains(&number(0))
         && number(1) == log.0
         && number(2) == first.0;
     if !own {
