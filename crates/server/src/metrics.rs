@@ -1,7 +1,8 @@
 //! What is counted, in Prometheus' text format. No topics and no ids: labels
 //! are of a few fixed values, so that nobody outside can grow them.
 
-use crate::auth::Auth;
+use crate::auth::{Auth, Who};
+use crate::http::{Problem, Reply, respond};
 use crate::hub::Hub;
 use crate::native::SoftRefusal;
 use prometheus_client::encoding::text::encode;
@@ -260,11 +261,15 @@ fn plain(open_metrics: &str) -> String {
     out
 }
 
-/// Answers `GET /metrics`.
-pub fn reply(hub: &Arc<Hub>) -> crate::http::Reply {
+/// Answers `GET /metrics`, for the operator alone.
+///
+/// # Errors
+/// The problem to answer with.
+pub fn reply(hub: &Arc<Hub>, who: &Who) -> Result<Reply, Problem> {
+    hub.auth().administer(who)?;
     let text = hub.metrics().render(hub);
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
-    crate::http::respond::whole(http::StatusCode::OK, content_type, text)
+    Ok(respond::whole(http::StatusCode::OK, content_type, text))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod problem;
 mod publish;
 pub mod script;
 pub mod tls;
+pub mod token;
 pub mod watch;
 
 pub use http::{Answer, Http, PATIENCE};

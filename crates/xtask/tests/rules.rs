@@ -71,7 +71,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("eventsource", &["codec"]),
     ("cli", &["auth", "codec", "server", "eventsource"]),
     ("sim", &["codec", "engine", "store", "server"]),
-    ("testkit", &["codec"]),
+    ("testkit", &["auth", "codec"]),
     ("jsshell", &["codec", "eventsource"]),
     ("xtask", &[]),
 ];

@@ -8,7 +8,7 @@ use crate::hub::now;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 use tidings_auth::key::cache::FLIGHT_MS;
-use tidings_auth::{Fetch, Refusal, Rights, SourceId, Verdict, Verifier};
+use tidings_auth::{Fetch, Refusal, Rights, SourceId, Timestamp, Verdict, Verifier};
 use tidings_mercure::Base;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -22,6 +22,7 @@ pub struct Keyring {
     base: Base,
     verifier: RwLock<Verifier>,
     fetcher: Fetcher,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     /// Sent when a fetch has ended.
     landed: watch::Sender<()>,
 }
@@ -30,15 +31,29 @@ impl Keyring {
     /// The keys of `auth`, which have been read. Must be called within a tokio
     /// runtime: documents of keys are fetched from now on.
     pub fn new(auth: &config::Auth, keys: Keys, base: &Base) -> Arc<Self> {
+        Self::with(auth, keys, base, Fetcher::new(), now)
+    }
+
+    fn with(
+        auth: &config::Auth,
+        keys: Keys,
+        base: &Base,
+        fetcher: Fetcher,
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let fetches = keys.fetches();
         let cache = keys.cache();
         let own = Arc::new(Self {
             auth: auth.clone(),
             base: base.clone(),
             verifier: RwLock::new(keys.verifier(auth, cache, base.clone())),
-            fetcher: Fetcher::new(),
+            fetcher,
+            clock: Box::new(clock),
             landed: watch::Sender::new(()),
         });
-        tokio::spawn(keep_fresh(Arc::downgrade(&own)));
+        if fetches {
+            tokio::spawn(keep_fresh(Arc::downgrade(&own)));
+        }
         own
     }
 
@@ -52,7 +67,7 @@ impl Keyring {
         loop {
             // Before the look, so that no end of a fetch is missed.
             let mut landed = self.landed.subscribe();
-            let verdict = self.read().verify(token, now());
+            let verdict = self.read().verify(token, (self.clock)());
             let source = match verdict {
                 Verdict::Verified(rights) => return Ok(rights),
                 Verdict::Refused(refusal) => return Err(refusal),
@@ -81,7 +96,7 @@ impl Keyring {
 
     /// Fetches a document, unless somebody does already.
     fn fetch(self: &Arc<Self>, source: SourceId) {
-        let fetch = self.write().cache_mut().begin(source, now());
+        let fetch = self.write().cache_mut().begin(source, (self.clock)());
         if let Some(fetch) = fetch {
             self.begin(fetch);
         }
@@ -89,7 +104,7 @@ impl Keyring {
 
     /// Fetches the documents that are too old.
     fn refresh(self: &Arc<Self>) {
-        let due = self.write().cache_mut().due(now());
+        let due = self.write().cache_mut().due((self.clock)());
         for fetch in due {
             self.begin(fetch);
         }
@@ -101,7 +116,8 @@ impl Keyring {
         tokio::spawn(async move {
             let document = own.fetcher.get(&fetch.url).await;
             let bytes = document.as_ref().ok().map(Vec::as_slice);
-            let finished = own.write().cache_mut().finish(fetch.source, bytes, now());
+            let now = (own.clock)();
+            let finished = own.write().cache_mut().finish(fetch.source, bytes, now);
             let place = super::fetch::origin(&fetch.url);
             match (document, finished) {
                 (Err(error), _) => {
@@ -137,3 +153,6 @@ async fn keep_fresh(keyring: Weak<Keyring>) {
         tokio::time::sleep(LOOK).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

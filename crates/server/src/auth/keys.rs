@@ -89,6 +89,11 @@ impl Keys {
         Ok(())
     }
 
+    /// Whether there are documents to be fetched.
+    pub fn fetches(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
     /// A cache of the documents that are to be fetched.
     pub fn cache(&self) -> KeyCache {
         // The configuration was checked to have no more than there may be.

@@ -22,16 +22,18 @@ pub use view::View;
 pub use who::Who;
 
 use crate::config::ConfigErrors;
-use http::{HeaderMap, HeaderName, Method, header, request};
+use crate::hub::now;
+use http::{HeaderMap, HeaderName, Method, Uri, header, request};
 use refused::{Lines, Refusals};
 use revoked::Revoked;
 use standing::Strangers;
 use std::sync::Arc;
-use tidings_auth::presented::{Options, Parts, Presented};
-use tidings_auth::{Face, Policy, Refusal, Revocations, origin};
+use tidings_auth::presented::{Options, Parts, Presented, QUERY_PARAMETER, TICKET_PARAMETER};
+use tidings_auth::{Face, Policy, Refusal, Revocations, administer, origin};
 use tidings_engine::Selection;
 use tidings_mercure::Base;
 use tidings_mercure::document::Metadata;
+use url::form_urlencoded;
 use view::Rules;
 
 /// Who may do what at one hub.
@@ -130,6 +132,27 @@ impl Auth {
     pub fn reload(&self) -> Option<Result<Vec<String>, ConfigErrors>> {
         let keyring = self.settings.keyring.as_ref()?;
         Some(keyring.reload())
+    }
+
+    /// Whether the query presents a token or a ticket: then no page may tell
+    /// the URL to another.
+    pub fn is_in_query(&self, uri: &Uri) -> bool {
+        let Some(query) = uri.query().filter(|_| !self.is_open()) else {
+            return false;
+        };
+        let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+        names.any(|name| name == TICKET_PARAMETER || name == QUERY_PARAMETER)
+    }
+
+    /// Lets an operator pass to what is theirs: metrics, the admin API. On a hub
+    /// without keys everyone is one.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn administer(&self, who: &Who) -> Result<(), Refused> {
+        let revocations = self.revocations();
+        let decision = administer(who.caller(), &self.policy(&revocations), now());
+        decision.map_err(|refusal| self.refuse(refusal))
     }
 
     /// A refusal on its way to the wire: counts it, and tells the operator.

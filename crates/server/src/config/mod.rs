@@ -23,6 +23,10 @@ mod topics;
 mod value;
 
 #[cfg(test)]
+mod auth_tests;
+#[cfg(test)]
+mod mercure_tests;
+#[cfg(test)]
 mod tests;
 
 pub use auth::{AuthKey, Material};

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tidings_engine::SlowPolicy;
 
-fn load_with(
+pub(super) fn load_with(
     file: Option<&str>,
     environment: &[(&str, &str)],
     flags: &[Flag],
@@ -19,7 +19,7 @@ fn load_with(
 }
 
 /// The error lines that `text` gives.
-fn errors(text: &str) -> Vec<String> {
+pub(super) fn errors(text: &str) -> Vec<String> {
     match load_with(Some(text), &[], &[]) {
         Ok(_) => Vec::new(),
         Err(ConfigErrors(errors)) => errors.iter().map(ToString::to_string).collect(),
@@ -27,12 +27,12 @@ fn errors(text: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn check_error(text: &str, expected: &str) {
+pub(super) fn check_error(text: &str, expected: &str) {
     assert_eq!(errors(text).join("\n"), expected, "{text}");
 }
 
 #[track_caller]
-fn check_env_error(name: &str, value: &str, expected: &str) {
+pub(super) fn check_env_error(name: &str, value: &str, expected: &str) {
     let error = load_with(None, &[(name, value)], &[]).unwrap_err();
     assert_eq!(error.to_string(), expected);
 }

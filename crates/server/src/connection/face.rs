@@ -32,6 +32,8 @@ pub struct Face {
 pub struct Begun {
     version: Version,
     origin: Option<HeaderValue>,
+    /// Its URL holds what nobody else should see.
+    secret: bool,
     begun: Result<native::Begun, Problem>,
 }
 
@@ -61,6 +63,7 @@ impl Face {
         Begun {
             version: request.version(),
             origin: request.headers().get(header::ORIGIN).cloned(),
+            secret: self.hub.auth().is_in_query(request.uri()),
             begun: self.admitted(request).await,
         }
     }
@@ -76,6 +79,9 @@ impl Face {
             respond::problem(&problem)
         });
         self.cors.permit(begun.origin.as_ref(), &mut reply);
+        if begun.secret {
+            respond::set(&mut reply, header::REFERRER_POLICY, "no-referrer");
+        }
         // While the hub drains, every connection is answered once.
         if begun.version < Version::HTTP_2 && !more && self.hub.drain().has_begun() {
             respond::set(&mut reply, header::CONNECTION, "close");

@@ -99,7 +99,7 @@ pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begu
     if read_only {
         refuse_body(&body)?;
     }
-    let _who = match identify(hub, &route, &head).await {
+    let who = match identify(hub, &route, &head).await {
         Ok(who) => who,
         Err(refused) => return refuse(hub, &head, refused).map(Begun::Answered),
     };
@@ -107,7 +107,7 @@ pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begu
         (Route::Page, _) if read_only => Ok(page::reply()),
         (Route::Live, _) if read_only => Ok(respond::whole(StatusCode::OK, "text/plain", "ok\n")),
         (Route::Ready, _) if read_only => Ok(health::ready(hub)),
-        (Route::Metrics, _) if read_only => Ok(metrics::reply(hub)),
+        (Route::Metrics, _) if read_only => metrics::reply(hub, &who),
         (Route::Topic(topic), _) if read_only => watch::one(hub, &head, &topic).await,
         (Route::Events, _) if read_only => watch::several(hub, &head).await,
         (Route::Topic(topic), &Method::POST | &Method::PUT)
