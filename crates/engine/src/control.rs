@@ -11,6 +11,9 @@ pub const OWN_EVENTS: &str = "tidings:";
 /// The type of the event that tells of a gap.
 pub const GAP_EVENT: &str = "tidings:gap";
 
+/// The type of the event that names a connection.
+pub const CONNECTION_EVENT: &str = "tidings:connection";
+
 /// Why events are missing from a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -63,6 +66,25 @@ pub fn opening(retry_ms: u64, start: WireId) -> Bytes {
     put_comment(&mut out, "tidings");
     put_id(&mut out, &start.to_event_id());
     end_block(out)
+}
+
+/// Names the connection, before anything else: a `tidings:connection` event with
+/// the data `{"id":"…"}`. `id` is of letters and digits, which nothing has to
+/// escape. The block has no `id:` line: the reader's last event ID stays what it
+/// was until the stream has said where it starts.
+pub fn connection(id: &str) -> Bytes {
+    debug_assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let event_type = EventType::new(CONNECTION_EVENT).expect("no line break in it");
+    let data = format!(r#"{{"id":"{id}"}}"#);
+    let mut out = Vec::new();
+    Block {
+        event_type: Some(&event_type),
+        data: Some(&data),
+        id: None,
+        retry: None,
+    }
+    .put(&mut out);
+    out.into()
 }
 
 /// Shows that the stream lives, and if `reached` is given, that everything up
@@ -154,6 +176,14 @@ mod tests {
     #[test]
     fn retry_alone() {
         assert_eq!(&retry(500)[..], b"retry: 500\n\n");
+    }
+
+    #[test]
+    fn connection_is_an_event_without_an_id() {
+        let id = "00f7";
+        let events = vec![(CONNECTION_EVENT.into(), format!(r#"{{"id":"{id}"}}"#))];
+        assert_eq!(read(&connection(id)), (events, vec![], String::new()));
+        assert!(CONNECTION_EVENT.starts_with(OWN_EVENTS));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub use selector::{InvalidSelector, MercureSelector, Selector};
 pub use sight::Sight;
 pub use slow::SlowPolicy;
 pub use start::{Asked, History, Start};
-pub use stream::{Next, Stream};
+pub use stream::{Next, Stream, Voice};
 pub use subscriptions::{SubscriptionKey, Subscriptions};
 pub use tail::Tail;
 pub use topic::{InvalidTopic, Topic};

@@ -2,7 +2,8 @@
 
 use crate::control::GapReason;
 use crate::since::{Place, Since};
-use crate::{Cursor, LogId, Position, Selection, Timestamp};
+use crate::stream::StoreRead;
+use crate::{Cursor, LogId, Position, Read, Selection, Timestamp};
 use tidings_codec::EventId;
 
 /// What the decision needs to know of a log.
@@ -58,6 +59,26 @@ pub struct Start {
     pub cursor: Cursor,
     /// What the stream has to tell first.
     pub gap: Option<GapReason>,
+}
+
+impl Start {
+    /// Passes the gap that `first`, a read of the store at its cursor, has found
+    /// right behind it; answers whether there was one. Who resumes behind damage
+    /// holds an id that is kept, and so this is no gap to [`Asked::start`]; a
+    /// stream that can't tell of it later ([`Voice::Mercure`](crate::stream::Voice))
+    /// has to know before it begins, and may ask again behind this one.
+    pub fn past_gap(&mut self, first: &StoreRead) -> bool {
+        let Some(Read::Gap(gap)) = first.read else {
+            return false;
+        };
+        if first.before != self.cursor || gap.to <= self.cursor.after {
+            return false;
+        }
+        let reason = GapReason::of_missing(gap, first.horizon);
+        self.cursor = Cursor { after: gap.to };
+        self.gap.get_or_insert(reason);
+        true
+    }
 }
 
 impl Asked {
@@ -291,6 +312,44 @@ mod tests {
         check(None, Some(&own(LOG, 12)), 12, None);
         check(None, Some("fifteen"), 15, None);
         check(None, Some("nobody's"), 10, Some(GapReason::Unknown));
+    }
+
+    #[test]
+    fn a_gap_right_behind_the_start_is_passed() {
+        let check = |before: u64, read: Option<Read>, horizon: u64, expected: Option<Start>| {
+            let mut start = Start {
+                cursor: LIVE,
+                gap: None,
+            };
+            let [cursor, horizon] = [before, horizon].map(Position);
+            let first = StoreRead {
+                before: Cursor { after: cursor },
+                cursor: Cursor { after: cursor },
+                frames: vec![],
+                read: read.clone(),
+                horizon,
+            };
+            let was = start;
+            assert_eq!(start.past_gap(&first), expected.is_some(), "{read:?}");
+            assert_eq!(start, expected.unwrap_or(was), "{read:?}");
+        };
+        let gap = |to| Some(Read::Gap(crate::Gap { to: Position(to) }));
+        let behind = |after, reason| {
+            Some(Start {
+                cursor: Cursor {
+                    after: Position(after),
+                },
+                gap: Some(reason),
+            })
+        };
+        check(20, gap(25), 0, behind(25, GapReason::Corrupt));
+        check(20, gap(25), 25, behind(25, GapReason::Expired));
+        // Of elsewhere, none, or one that leads nowhere.
+        check(19, gap(25), 0, None);
+        check(20, gap(20), 0, None);
+        check(20, Some(Read::Frames), 0, None);
+        check(20, Some(Read::CaughtUp), 0, None);
+        check(20, None, 0, None);
     }
 
     #[test]

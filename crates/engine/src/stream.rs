@@ -28,8 +28,10 @@ pub struct Stream {
     key: SubscriptionKey,
     log: LogId,
     slow: SlowPolicy,
+    /// Whether it can say that events are missing ([`Voice::Native`]).
+    tells_gaps: bool,
     /// What has to be said before anything that the log has.
-    opening: Option<Opening>,
+    unsaid: Option<Box<Unsaid>>,
     /// Up to where events may be gone without a word: whoever reads this
     /// stream knows, or has never asked for them.
     told: Position,
@@ -41,9 +43,47 @@ pub struct Stream {
 }
 
 #[derive(Debug)]
-struct Opening {
+struct Unsaid {
+    first: Option<Bytes>,
     retry_ms: u64,
     gap: Option<GapReason>,
+}
+
+/// How a stream begins.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// Where.
+    pub start: Start,
+    /// What the store answered for the selection's horizon before `start` was
+    /// found.
+    pub told: Position,
+    /// The reconnection time that it begins with, in milliseconds.
+    pub retry_ms: u64,
+    /// How it speaks.
+    pub voice: Voice,
+}
+
+/// How a stream speaks of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Voice {
+    /// In events of the hub's own, which begin with
+    /// [`OWN_EVENTS`](control::OWN_EVENTS).
+    Native {
+        /// What it says before anything else, as complete blocks.
+        first: Option<Bytes>,
+    },
+    /// As the Mercure protocol has it, without events of the hub's own. That
+    /// events are missing can be told by the head of the response alone: by
+    /// whoever makes that, of a gap in the [`Start`] ([`Start::past_gap`] finds
+    /// the one that is right behind it). If a gap comes later, the stream ends
+    /// with [`Ending::Gap`], so that the next response can tell.
+    Mercure,
+}
+
+impl Default for Voice {
+    fn default() -> Self {
+        Self::Native { first: None }
+    }
 }
 
 /// What a stream and the store have said to each other.
@@ -109,30 +149,31 @@ pub enum Ending {
     TooSlow,
     /// The store can't be read.
     Unreadable,
+    /// Events are missing, and its [`Voice`] has no word for that. Its reader
+    /// was told the position before them, and is to resume there.
+    Gap,
 }
 
 impl Stream {
-    /// A stream of `key`, a subscription that was inserted at `start`'s cursor.
-    /// `told` is what the store answered for the selection's horizon before
-    /// `start` was found. `retry_ms` is the reconnection time that it begins
-    /// with.
-    pub fn new(
-        (log, key): (LogId, SubscriptionKey),
-        start: Start,
-        told: Position,
-        slow: SlowPolicy,
-        retry_ms: u64,
-    ) -> Self {
+    /// A stream of `key`, a subscription that was inserted at the cursor of
+    /// `opening.start`.
+    pub fn new((log, key): (LogId, SubscriptionKey), opening: Opening, slow: SlowPolicy) -> Self {
+        let (tells_gaps, first) = match opening.voice {
+            Voice::Native { first } => (true, first),
+            Voice::Mercure => (false, None),
+        };
         Self {
             key,
             log,
             slow,
-            opening: Some(Opening {
-                retry_ms,
-                gap: start.gap,
-            }),
-            told,
-            stated: start.cursor.after,
+            tells_gaps,
+            unsaid: Some(Box::new(Unsaid {
+                first,
+                retry_ms: opening.retry_ms,
+                gap: opening.start.gap.filter(|_| tells_gaps),
+            })),
+            told: opening.told,
+            stated: opening.start.cursor.after,
             store: Asked::Nothing,
             full: false,
         }
@@ -145,8 +186,8 @@ impl Stream {
 
     /// What is to be written next.
     pub fn next(&mut self, subscriptions: &mut Subscriptions, tail: &Tail, terms: Terms) -> Next {
-        if let Some(opening) = self.opening.take() {
-            return self.open(opening);
+        if let Some(unsaid) = self.unsaid.take() {
+            return self.open(*unsaid);
         }
         match std::mem::replace(&mut self.store, Asked::Nothing) {
             Asked::Nothing => {}
@@ -162,10 +203,10 @@ impl Stream {
         }
         if self.full && subscriptions.lag_bytes(self.key) > terms.lag_bytes {
             match self.slow {
-                SlowPolicy::Disconnect => return Next::End(Ending::TooSlow),
-                SlowPolicy::Gap => {
+                SlowPolicy::Gap if self.tells_gaps => {
                     return self.tell_gap(subscriptions, GapReason::Slow, tail.end());
                 }
+                SlowPolicy::Disconnect | SlowPolicy::Gap => return Next::End(Ending::TooSlow),
                 SlowPolicy::Latest => {}
             }
         }
@@ -225,7 +266,7 @@ impl Stream {
     /// that was given has been.
     pub fn heartbeat(&mut self, subscriptions: &Subscriptions) -> Bytes {
         let reached = self.cursor(subscriptions).after;
-        let moved = self.opening.is_none() && reached > self.stated;
+        let moved = self.unsaid.is_none() && reached > self.stated;
         if moved {
             self.stated = reached;
         }
@@ -235,12 +276,18 @@ impl Stream {
     /// Begins with the position that the stream goes on from, or with the gap
     /// that has the same id. Not with both: who loses the connection between
     /// them would never hear of the gap.
-    fn open(&self, opening: Opening) -> Next {
+    fn open(&self, unsaid: Unsaid) -> Next {
         let id = self.wire_id(self.stated);
-        let Some(reason) = opening.gap else {
-            return Next::Block(control::opening(opening.retry_ms, id));
+        let first = unsaid.first.unwrap_or_default();
+        let Some(reason) = unsaid.gap else {
+            let opening = control::opening(unsaid.retry_ms, id);
+            return Next::Block([first, opening].concat().into());
         };
-        let blocks = [control::retry(opening.retry_ms), control::gap(reason, id)];
+        let blocks = [
+            first,
+            control::retry(unsaid.retry_ms),
+            control::gap(reason, id),
+        ];
         Next::Gap(reason, blocks.concat().into())
     }
 
@@ -258,12 +305,16 @@ impl Stream {
             // Asked before something was handed back: it is read from there.
             return None;
         }
+        let expired = done.before.after < done.horizon && self.told < done.horizon;
+        if !self.tells_gaps && (expired || matches!(read, Read::Gap(_))) {
+            return Some(self.end_before_gap(done));
+        }
         if let Read::Gap(gap) = *read {
             self.told = self.told.max(done.horizon);
             let reason = GapReason::of_missing(gap, done.horizon);
             return Some(self.tell_gap(subscriptions, reason, gap.to));
         }
-        if done.before.after < done.horizon && self.told < done.horizon {
+        if expired {
             // Some of the selected topics are kept for less long than others:
             // theirs are gone, what the others have still comes behind this.
             self.told = done.horizon;
@@ -305,6 +356,18 @@ impl Stream {
         subscriptions.set_cursor(self.key, Cursor { after: to });
         self.stated = to;
         Next::Gap(reason, control::gap(reason, self.wire_id(to)))
+    }
+
+    /// Ends at the gap that the store answered with, which whoever resumes from
+    /// the last id must find right behind it: so that is told first.
+    fn end_before_gap(&mut self, done: Box<StoreRead>) -> Next {
+        let before = done.before.after;
+        if self.stated >= before {
+            return Next::End(Ending::Gap);
+        }
+        self.stated = before;
+        self.store = Asked::Answered(done);
+        Next::Block(control::heartbeat(Some(self.wire_id(before))))
     }
 
     fn cursor(&self, subscriptions: &Subscriptions) -> Cursor {

@@ -6,8 +6,10 @@ use crate::places::{Place, Watching};
 use crate::start;
 use std::sync::Arc;
 use tidings_engine::start::{Asked, Start};
-use tidings_engine::stream::StoreRead;
-use tidings_engine::{Cursor, Form, Position, Selection, Stream, SubscriptionKey, Subscriptions};
+use tidings_engine::stream::{Opening, StoreRead};
+use tidings_engine::{
+    Cursor, Form, Position, Selection, Stream, SubscriptionKey, Subscriptions, Voice,
+};
 
 /// A stream that a watcher was granted. Whoever carries it to the watcher
 /// begins it: a lane, or a body that hyper pulls.
@@ -21,6 +23,8 @@ pub struct Watch {
     pub told: Position,
     /// How events are given.
     pub form: Form,
+    /// How the stream speaks of itself.
+    pub voice: Voice,
     /// A place among the streams there may be.
     pub permit: Watching,
 }
@@ -29,12 +33,16 @@ impl Watch {
     /// Adds the subscription, and begins the stream.
     pub fn begin(&self, hub: &Hub, subscriptions: &mut Subscriptions) -> Stream {
         let key: SubscriptionKey = subscriptions.insert(self.selection.clone(), self.start.cursor);
+        let opening = Opening {
+            start: self.start,
+            told: self.told,
+            retry_ms: hub.jittered_retry(),
+            voice: self.voice.clone(),
+        };
         Stream::new(
             (hub.log_id(), key),
-            self.start,
-            self.told,
+            opening,
             hub.slow_policy(&self.selection),
-            hub.jittered_retry(),
         )
     }
 }
@@ -48,6 +56,8 @@ pub struct Wish {
     pub asked: Asked,
     /// How events are to be given.
     pub form: Form,
+    /// How the stream is to speak of itself.
+    pub voice: Voice,
 }
 
 /// Grants a stream on the connection at `place`.
@@ -67,20 +77,43 @@ pub async fn grant(
         selection,
         asked,
         form,
+        voice,
     } = wish;
     // Before the start is decided: what expires after that has to be told.
     let told = hub.reader().horizon(&selection);
     // A disk that can't be read now may be readable when they come back.
-    let start = start::find(hub, asked, &selection)
+    let mut start = start::find(hub, asked, &selection)
         .await
         .map_err(|_| SoftRefusal::Storage)?;
+    if voice == Voice::Mercure {
+        start = pass_gaps(hub, &selection, start).await;
+    }
     Ok(Box::new(Watch {
         selection,
         start,
         told,
         form,
+        voice,
         permit,
     }))
+}
+
+/// How many gaps in a row [`pass_gaps`] passes at most.
+const GAPS_IN_A_ROW: usize = 8;
+
+/// Moves a start over the gap that is right behind it, for a stream that could
+/// not tell of it once it has begun ([`Voice::Mercure`]).
+async fn pass_gaps(hub: &Arc<Hub>, selection: &Selection, mut start: Start) -> Start {
+    for _ in 0..GAPS_IN_A_ROW {
+        if start.cursor.after >= hub.live().tail().start() {
+            break;
+        }
+        let first = read_store(Arc::clone(hub), selection.clone(), start.cursor).await;
+        if !start.past_gap(&first) {
+            break;
+        }
+    }
+    start
 }
 
 /// Reads the store for a stream: not where others would have to wait for it.

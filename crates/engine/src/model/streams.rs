@@ -5,7 +5,7 @@ use super::world::{LOG, World, random_selection};
 use super::{Sabotage, Start};
 use crate::batch::{Form, Framing};
 use crate::control::GapReason;
-use crate::stream::{Ending, StoreRead, Terms};
+use crate::stream::{Ending, Opening, StoreRead, Terms, Voice};
 use crate::{
     Batch, Budget, Cursor, Frame, Next, Position, Selection, Selector, SlowPolicy, Stream, WireId,
 };
@@ -32,7 +32,7 @@ impl World {
         let policy = policies[slow % policies.len()];
         let key = self.lanes[lane].insert(selection.clone(), cursor);
         let start = crate::Start { cursor, gap: None };
-        let stream = Stream::new((LOG, key), start, told, policy, 1_000);
+        let stream = Stream::new((LOG, key), opening(start, told), policy);
         let id = wire(cursor.after);
         let mut watcher = Watcher::new(lane, stream, selection, (policy, limit), id);
         watcher.excused = told;
@@ -170,7 +170,7 @@ impl World {
         let key = self.lanes[number].insert(selection, cursor);
         let start = crate::Start { cursor, gap };
         let watcher = &mut self.watchers[at];
-        watcher.come_back(Stream::new((LOG, key), start, told, policy, 1_000));
+        watcher.come_back(Stream::new((LOG, key), opening(start, told), policy));
         watcher.excused = watcher.excused.max(told);
         watcher.waiting = Waiting::new(self.lanes[number].is_behind(key));
     }
@@ -314,6 +314,15 @@ impl World {
         if !self.lanes[watcher.lane].is_behind(watcher.stream.key()) {
             watcher.waiting.caught_up();
         }
+    }
+}
+
+fn opening(start: crate::Start, told: Position) -> Opening {
+    Opening {
+        start,
+        told,
+        retry_ms: 1_000,
+        voice: Voice::default(),
     }
 }
 

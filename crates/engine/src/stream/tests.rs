@@ -4,6 +4,7 @@ use super::*;
 use crate::{Event, Gap, Selection, Selector, Timestamp, Topic};
 use tidings_codec::{Decoder, Item};
 
+mod mercure;
 mod slow;
 
 const LOG: LogId = LogId(1);
@@ -19,12 +20,22 @@ struct Bench {
 
 /// A stream of `**` behind position 5, in a lane and a tail that end at `end`.
 fn bench(end: u64, start: Start, told: u64, slow: SlowPolicy) -> Bench {
+    voiced(end, start, told, (slow, Voice::default()))
+}
+
+fn voiced(end: u64, start: Start, told: u64, (slow, voice): (SlowPolicy, Voice)) -> Bench {
     let mut lane = Subscriptions::new(Position(end));
     let key = lane.insert(Selection::everything(), start.cursor);
+    let opening = Opening {
+        start,
+        told: Position(told),
+        retry_ms: 1_000,
+        voice,
+    };
     Bench {
         tail: Tail::new(1 << 20, Position(end)),
         lane,
-        stream: Stream::new((LOG, key), start, Position(told), slow, 1_000),
+        stream: Stream::new((LOG, key), opening, slow),
         terms: Terms {
             budget: Budget::ALL,
             lag_bytes: 2 * EVENT,

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidings_codec::{Decoder, Item};
 use tidings_engine::start::Start;
-use tidings_engine::{Cursor, Form, Limits, Position, Selection, Selector, SlowPolicy, WireId};
+use tidings_engine::{
+    Cursor, Form, Limits, Position, Selection, Selector, SlowPolicy, Voice, WireId,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -47,6 +49,7 @@ impl Peer {
             },
             told: Position::START,
             form: Form::Plain,
+            voice: Voice::default(),
             permit: hub.places().watch(Some(&place)).unwrap(),
         };
         hub.live().lanes().take(Taken {

@@ -11,7 +11,7 @@ use crate::watch::{self, Wish};
 use http::header::{self, HeaderName};
 use http::{Method, Response, Version, request};
 use std::sync::Arc;
-use tidings_engine::{Form, InvalidSelector, Selection, Selector};
+use tidings_engine::{Form, InvalidSelector, Selection, Selector, Voice};
 
 /// `GET /t/{topic}`: one topic, or one pattern.
 ///
@@ -94,6 +94,7 @@ async fn stream(
         selection,
         asked,
         form,
+        voice: Voice::default(),
     };
     match watch::grant(hub, head.extensions.get::<Place>(), wish).await {
         Ok(watch) => {

@@ -5,7 +5,7 @@
 use super::hub::Hub;
 use bytes::Bytes;
 use tidings_engine::start::Start;
-use tidings_engine::stream::{Ending, StoreRead, Terms};
+use tidings_engine::stream::{Ending, Opening, StoreRead, Terms, Voice};
 use tidings_engine::{
     Cursor, Form, Framing, Next, Position, Selection, SlowPolicy, Stream as Core, SubscriptionKey,
     Subscriptions, control,
@@ -49,10 +49,16 @@ impl Stream {
     ) -> Self {
         let (lane, key) = hub.subscribe(&selection, start.cursor);
         let log = hub.reader.log_id();
+        let opening = Opening {
+            start,
+            told,
+            retry_ms,
+            voice: Voice::default(),
+        };
         Self {
             lane,
             awake: true,
-            core: Core::new((log, key), start, told, slow, retry_ms),
+            core: Core::new((log, key), opening, slow),
             form,
             terms,
             rest: Bytes::new(),
