@@ -198,6 +198,19 @@ impl Exchange {
         let _ = self.stream.get_mut().write_all(bytes.as_ref());
     }
 
+    /// Whether the other side has closed the connection, as far as is known now.
+    pub fn is_gone(&self) -> bool {
+        let stream = self.stream.get_ref();
+        let peeked = stream
+            .set_nonblocking(true)
+            .and_then(|()| stream.peek(&mut [0]));
+        let is_open = match &peeked {
+            Ok(read) => *read > 0,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        };
+        stream.set_nonblocking(false).is_err() || !is_open
+    }
+
     /// Ends the answer: nothing more will be sent (FIN).
     pub fn end(self) {
         let _ = self.stream.get_ref().shutdown(Shutdown::Both);

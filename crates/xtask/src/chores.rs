@@ -6,7 +6,7 @@ use crate::install;
 use crate::report::{Outcome, Report, Step};
 use crate::run::{cargo, missing, root, step, succeeds, test_step};
 use std::ffi::OsStr;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Everything that must pass. A step that fails doesn't keep the next ones from
@@ -84,6 +84,21 @@ pub fn bench(report: &mut Report) {
         "benchmarks",
         &mut cargo(&["bench", "--workspace", "--bench", "*"]),
     );
+}
+
+/// Holds any hub against the rules of Mercure; ends as that does.
+pub fn mercure_conformance(options: &[&str]) -> ExitCode {
+    let mut command = cargo(&["run", "--quiet", "--package", "tidings-conformance", "--"]);
+    match command.args(options).status() {
+        Ok(status) => {
+            let code = status.code().and_then(|code| u8::try_from(code).ok());
+            code.map_or(ExitCode::FAILURE, ExitCode::from)
+        }
+        Err(error) => {
+            eprintln!("cargo can't be run: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Every fuzz target, for so many seconds each.

@@ -22,6 +22,9 @@ usage: cargo xtask <chore>
                        seeds, for N minutes (10)
   bench                the benchmarks
   fuzz [--seconds N]   every fuzz target for N seconds (60)
+  mercure-conformance --url HUB …
+                       whether a hub does what Mercure asks for; without more,
+                       how it is told
   compare              the hub beside a bare sender and other servers, in turn
     --quick            everything once and small, in debug builds: does it work?
     --connections N,…  how many subscribers (2000,5000,15000)
@@ -51,6 +54,8 @@ fn main() -> ExitCode {
             Some(n) => chores::fuzz(&mut report, n),
             None => return usage(),
         },
+        // Its lines are for whoever reads them, or a program that does.
+        ["mercure-conformance", ref options @ ..] => return chores::mercure_conformance(options),
         ["compare", ref options @ ..] => match compare::Options::parse(options) {
             Ok(options) => compare::run(&mut report, &options),
             Err(error) => {

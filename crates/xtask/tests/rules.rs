@@ -72,6 +72,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["auth", "codec", "server", "eventsource"]),
     ("sim", &["codec", "engine", "store", "server"]),
     ("testkit", &["auth", "codec"]),
+    ("conformance", &["codec", "testkit"]),
     ("jsshell", &["codec", "eventsource"]),
     ("xtask", &[]),
 ];

@@ -1,0 +1,92 @@
+//! The checks, held against a small hub: they pass when it does all it should,
+//! and each fails when it breaks the rule.
+
+mod fake;
+
+use fake::faults::{Change, FAULTS};
+use fake::{Fake, ISSUER, ORIGIN, SECRET};
+use std::time::Duration;
+use tidings_conformance::{Options, Outcome, rules, run};
+
+fn options(fake: &Fake) -> Options {
+    let mut options = Options::new(fake.url());
+    options.credentials.publisher_key = Some(SECRET.into());
+    options.credentials.subscriber_key = Some(SECRET.into());
+    options.credentials.issuer = Some(ISSUER.into());
+    options.credentials.audience = Some(fake.url());
+    options.origin = Some(ORIGIN.into());
+    options.heartbeat = Duration::from_secs(10);
+    options
+}
+
+/// What a hub that does all it should is not asked.
+const SKIPPED: [&str; 4] = ["auth-29", "discovery-3", "stream-8", "subscribe-17"];
+
+#[track_caller]
+fn check_passes(open: bool, more_skipped: &[&str]) {
+    let fake = Fake::start(open, None);
+    let report = run(&options(&fake), |_| {}).unwrap();
+    let failed: Vec<String> = report.failures().map(ToString::to_string).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    let mut skipped: Vec<&str> = report.skipped().map(|line| &*line.id).collect();
+    skipped.dedup();
+    let mut expected = [&SKIPPED[..], more_skipped].concat();
+    skipped.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(skipped, expected);
+}
+
+#[test]
+fn a_hub_that_does_all_it_should_passes() {
+    check_passes(true, &["auth-24"]);
+}
+
+#[test]
+fn one_that_asks_for_a_token_passes() {
+    let rows: Vec<String> = (1..=11).map(|row| format!("row-{row}")).collect();
+    check_passes(false, &rows.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Every check of the rule fails, in every dialect that the rule is of.
+#[track_caller]
+fn check_notices((id, what, change): (&str, &str, Change)) {
+    // Where a hub that is open is not asked.
+    let open = id != "auth-24";
+    let fake = Fake::start(open, Some(change));
+    let mut options = options(&fake);
+    options.patience = Duration::from_secs(1);
+    options.heartbeat = Duration::from_secs(1);
+    options.only = vec![id.to_owned()];
+    let report = run(&options, |_| {}).unwrap();
+    assert!(!report.0.is_empty(), "{id} is no rule");
+    for line in &report.0 {
+        assert!(
+            matches!(line.outcome, Outcome::Fail(_)),
+            "{what}, and this was found: {line}"
+        );
+    }
+}
+
+#[test]
+fn every_fault_is_noticed() {
+    // Most of the time is spent waiting for what doesn't come.
+    const AT_ONCE: usize = 8;
+    std::thread::scope(|scope| {
+        let all = FAULTS.concat();
+        for share in all.chunks(all.len().div_ceil(AT_ONCE)) {
+            let share = share.to_vec();
+            scope.spawn(move || share.into_iter().for_each(check_notices));
+        }
+    });
+}
+
+#[test]
+fn every_check_has_a_fault_that_it_notices() {
+    // What no test sees within its time, it can't see broken either.
+    const NONE: [&str; 1] = ["stream-8"];
+    for rule in rules() {
+        let mut faults = FAULTS.into_iter().flatten();
+        let has_one = faults.any(|(id, ..)| *id == rule.id);
+        assert_eq!(has_one, !NONE.contains(&&*rule.id), "{}", rule.id);
+    }
+}
