@@ -133,6 +133,16 @@ pub fn administer(caller: Caller<'_>, policy: &Policy<'_>, now: Timestamp) -> De
     }
 }
 
+/// Whether somebody holds a token that counts at this moment, whatever it
+/// grants.
+///
+/// # Errors
+/// A missing token, or one that doesn't count any more.
+pub fn identify(caller: Caller<'_>, policy: &Policy<'_>, now: Timestamp) -> Decision {
+    let token = standing(caller, policy, now)?;
+    token.map(drop).ok_or(Refusal::Anonymous)
+}
+
 /// The rights of a token that counts at this moment. One that doesn't any more
 /// is refused, also for what nobody would need a token for.
 fn standing<'a>(

@@ -32,7 +32,9 @@ pub mod ticket;
 pub mod token;
 mod verifier;
 
-pub use authorize::{Action, Admission, Caller, Decision, Face, Policy, administer, authorize};
+pub use authorize::{
+    Action, Admission, Caller, Decision, Face, Policy, administer, authorize, identify,
+};
 pub use jsonwebtoken::Algorithm;
 pub use key::cache::{Fetch, KeyCache, KeySource, SourceId};
 pub use key::{Key, KeyError, Roles, Strictness, Weakness};
@@ -43,4 +45,4 @@ pub use rights::Rights;
 pub use rights::grants::Grants;
 pub use tidings_engine::{Selection, Selector, Timestamp, Topic, Visibility};
 pub use tidings_mercure::Base;
-pub use verifier::{Verdict, Verifier};
+pub use verifier::{MAX_LEEWAY_MS, Verdict, Verifier};

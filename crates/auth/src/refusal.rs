@@ -199,6 +199,13 @@ refusals! {
     /// A ticket that has opened its stream already.
     TicketUsed => Answer::InvalidToken, "ticket-used",
         "the ticket has opened its stream already, and a request without Last-Event-ID doesn't resume it";
+    /// A ticket that two hold.
+    TicketContested => Answer::InvalidToken, "ticket-contested",
+        "the ticket's stream was resumed by two in turns, as if its URL had been copied: it is good \
+         for nothing more, and a new one is needed";
+    /// A ticket where none is taken.
+    TicketElsewhere => Answer::InvalidToken, "ticket-elsewhere",
+        "a ticket is for event streams, by GET, and for nothing else";
     /// Too many tickets are in use.
     TicketsFull => Answer::Later, "tickets-full",
         "too many tickets were opened within a minute";
@@ -215,6 +222,10 @@ refusals! {
     NotAdmin => Answer::Forbidden(Scope::Admin), "not-admin",
         "this is the operator's: the token needs the claim \"tidings\": {\"admin\": true}, signed by a \
          key for both roles";
+    /// A renewal by somebody else.
+    OtherHolder => Answer::Forbidden(Scope::Subscribe), "other-holder",
+        "a stream is renewed with a token of the same iss and sub as the one that opened it; without \
+         a sub it can't be";
     /// A topic that only the hub publishes to.
     Reserved => Answer::Never, "reserved",
         "only the hub itself publishes to that topic";

@@ -95,29 +95,38 @@ impl Revocations {
     /// # Errors
     /// [`InvalidRevocation`]; then the list is as before.
     pub fn add(&mut self, entry: Entry, now: Timestamp) -> Result<(), InvalidRevocation> {
-        let name = match &entry.revoked {
-            Revoked::TokenId(name) | Revoked::Subject(name) | Revoked::Topics(name) => name,
-        };
-        if let Revoked::Topics(selector) = &entry.revoked {
-            Selector::new(selector).map_err(|_| InvalidRevocation::Selector)?;
-        } else if name.is_empty() || name.len() > MAX_NAME_BYTES {
-            return Err(InvalidRevocation::Name);
-        }
+        self.add_all(&[entry], now)
+    }
+
+    /// As [`Self::add`], for several: all or none.
+    ///
+    /// # Errors
+    /// [`InvalidRevocation`]; then the list is as before.
+    pub fn add_all(&mut self, entries: &[Entry], now: Timestamp) -> Result<(), InvalidRevocation> {
+        entries.iter().try_for_each(Entry::check)?;
         self.expire(now);
-        match self.find(&entry.revoked, entry.issuer.as_deref()) {
-            Ok(index) => {
-                let standing = &mut self.entries[index];
-                standing.at = standing.at.max(entry.at);
-                standing.until = match (standing.until, entry.until) {
-                    (Some(a), Some(b)) => Some(a.max(b)),
-                    _ => None,
-                };
+        let is_new = |entry: &&Entry| self.find(&entry.revoked, entry.issuer.as_deref()).is_err();
+        if self.entries.len() + entries.iter().filter(is_new).count() > MAX_ENTRIES {
+            return Err(InvalidRevocation::Full);
+        }
+        for entry in entries {
+            match self.find(&entry.revoked, entry.issuer.as_deref()) {
+                Ok(index) => self.entries[index].last_as(entry),
+                Err(index) => self.entries.insert(index, entry.clone()),
             }
-            Err(_) if self.entries.len() >= MAX_ENTRIES => return Err(InvalidRevocation::Full),
-            Err(index) => self.entries.insert(index, entry),
         }
         self.index();
         Ok(())
+    }
+
+    /// Takes an entry back. Answers whether it stood there.
+    pub fn remove(&mut self, revoked: &Revoked, issuer: Option<&str>) -> bool {
+        let Ok(index) = self.find(revoked, issuer) else {
+            return false;
+        };
+        self.entries.remove(index);
+        self.index();
+        true
     }
 
     /// Drops what would have expired by now.
@@ -246,7 +255,32 @@ impl Revocations {
 }
 
 impl Entry {
-    fn stands(&self, now: Timestamp) -> bool {
+    fn check(&self) -> Result<(), InvalidRevocation> {
+        match &self.revoked {
+            Revoked::Topics(selector) => match Selector::new(selector) {
+                Ok(_) => Ok(()),
+                Err(_) => Err(InvalidRevocation::Selector),
+            },
+            Revoked::TokenId(name) | Revoked::Subject(name) => {
+                match (1..=MAX_NAME_BYTES).contains(&name.len()) {
+                    true => Ok(()),
+                    false => Err(InvalidRevocation::Name),
+                }
+            }
+        }
+    }
+
+    /// Makes it last as long as another of the same, too.
+    fn last_as(&mut self, other: &Self) {
+        self.at = self.at.max(other.at);
+        self.until = match (self.until, other.until) {
+            (Some(own), Some(others)) => Some(own.max(others)),
+            _ => None,
+        };
+    }
+
+    /// Whether it still stands.
+    pub fn stands(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| until > now.0)
     }
 

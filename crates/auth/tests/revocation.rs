@@ -206,3 +206,24 @@ fn what_is_no_entry_is_refused_and_nothing_is_forgotten_for_room() {
     assert_eq!(list.add(more, Timestamp(NOW.0 + 5)), Ok(()));
     assert_eq!(list.entries().len(), 2);
 }
+
+#[test]
+fn an_entry_can_be_taken_back() {
+    let of_issuer = entry(id("7"), Some("a"), None);
+    let mut list = list(&[
+        entry(id("7"), None, None),
+        of_issuer,
+        entry(topics("news/*"), None, None),
+    ]);
+    let held = holder(json!({"jti": "7", "iss": "b"}));
+    assert!(list.revoke(&held, NOW));
+    assert!(!list.remove(&id("8"), None));
+    assert!(!list.remove(&id("7"), Some("b")));
+    assert!(list.remove(&id("7"), None));
+    assert!(!list.revoke(&held, NOW));
+    assert!(list.revoke(&holder(json!({"jti": "7", "iss": "a"})), NOW));
+    assert!(list.withdraw(&held, &native("news/1"), NOW));
+    assert!(list.remove(&topics("news/*"), None));
+    assert!(!list.withdraw(&held, &native("news/1"), NOW));
+    assert_eq!(list.entries().len(), 1);
+}

@@ -5,7 +5,9 @@ mod common;
 use common::*;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tidings_auth::ticket::{LONGEST_MS, StreamId, Ticket, TicketId, TicketKey, UsedTickets};
+use tidings_auth::ticket::{
+    CALM_MS, LONGEST_MS, StreamId, Ticket, TicketId, TicketKey, UsedTickets,
+};
 use tidings_auth::{Refusal, Rights, Strictness};
 use tidings_engine::Timestamp;
 
@@ -126,7 +128,9 @@ type Use = (u64, u8, u64, bool, Result<Option<u64>, Refusal>);
 fn check_uses(table: &mut UsedTickets, uses: &[Use]) {
     for (at, id, issued, resumes, expected) in uses {
         let stream = StreamId(*at);
-        let used = table.present(&ticket(*id, *issued), *resumes, stream, later(*at));
+        let used = table.present(&ticket(*id, *issued), *resumes, stream, later(*at), |_| {
+            false
+        });
         let replaced = used.map(|replaced| replaced.map(|stream| stream.0));
         assert_eq!(replaced, *expected, "ticket {id} at {at}");
     }
@@ -161,6 +165,74 @@ fn a_ticket_opens_one_stream_and_resumes_it() {
 }
 
 #[test]
+fn a_stream_of_which_nothing_was_given_hasn_t_been_opened() {
+    let mut table = UsedTickets::new(100, NOW);
+    let (first, id) = (ticket(1, 0), TicketId([1; 16]));
+    check_uses(&mut table, &[(10, 1, 0, false, Ok(None))]);
+    // Another's, or none.
+    table.take_back(id, StreamId(9));
+    table.take_back(TicketId([2; 16]), StreamId(10));
+    check_uses(&mut table, &[(20, 1, 0, false, Err(Refusal::TicketUsed))]);
+    table.take_back(id, StreamId(10));
+    check_uses(
+        &mut table,
+        &[(30, 1, 0, false, Ok(None)), (40, 1, 0, true, Ok(Some(30)))],
+    );
+    // Of what it resumes, something was given before.
+    table.take_back(id, StreamId(40));
+    check_uses(&mut table, &[(50, 1, 0, false, Err(Refusal::TicketUsed))]);
+    assert_eq!(table.stream(first.id), Some(StreamId(40)));
+}
+
+/// Resumes a ticket again and again, each time `apart` milliseconds after the
+/// last; answers after how many it was refused.
+fn contested(table: &mut UsedTickets, apart: u64, carried: bool) -> Option<u64> {
+    let ticket = ticket(1, 0);
+    let present = |table: &mut UsedTickets, n: u64| {
+        let (stream, at) = (StreamId(n), later(n * apart));
+        table.present(&ticket, n > 0, stream, at, |_| carried)
+    };
+    assert_eq!(present(table, 0), Ok(None));
+    for n in 1..100 {
+        match present(table, n) {
+            Ok(replaced) => assert_eq!(replaced, Some(StreamId(n - 1))),
+            Err(refusal) => {
+                assert_eq!(refusal, Refusal::TicketContested);
+                assert_eq!(table.stream(ticket.id), Some(StreamId(n - 1)));
+                return Some(n);
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn a_ticket_that_two_take_from_each_other_is_good_for_nothing_more() {
+    let mut table = UsedTickets::new(100, NOW);
+    // As fast as those come back who were told to.
+    assert_eq!(contested(&mut table, 7_000, true), Some(11));
+    let spoilt = |table: &mut UsedTickets| {
+        for (resumes, expected) in [
+            (true, Refusal::TicketContested),
+            (false, Refusal::TicketUsed),
+        ] {
+            let (stream, at) = (StreamId(200), later(3_599_999));
+            let used = table.present(&ticket(1, 0), resumes, stream, at, |_| false);
+            assert_eq!(used, Err(expected));
+        }
+    };
+    spoilt(&mut table);
+    let kept = table.encode();
+    spoilt(&mut UsedTickets::decode(&kept, 100, NOW).expect("a table"));
+    // Who comes back because nothing was left of the stream can do so for ever;
+    // so can one whose cut connections the hub is slow to notice.
+    for (apart, carried) in [(7_000, false), (1, false), (CALM_MS, true)] {
+        let mut table = UsedTickets::new(100, NOW);
+        assert_eq!(contested(&mut table, apart, carried), None, "{apart}");
+    }
+}
+
+#[test]
 fn after_a_restart_tickets_resume_but_open_no_second_stream() {
     let mut before = UsedTickets::new(100, NOW);
     check_uses(&mut before, &[(10, 1, 0, false, Ok(None))]);
@@ -189,7 +261,7 @@ fn after_a_restart_tickets_resume_but_open_no_second_stream() {
             (OPENS_WITHIN_MS, 9, 0, true, Err(Refusal::TicketExpired)),
         ],
     );
-    for length in (0..kept.len()).filter(|length| (length + 32 - 8) % 32 != 0) {
+    for length in (0..kept.len()).filter(|length| (length + 33 - 8) % 33 != 0) {
         assert!(UsedTickets::decode(&kept[..length], 100, NOW).is_none());
     }
     let expired = UsedTickets::decode(&kept, 100, later(3_600_000)).expect("a table");

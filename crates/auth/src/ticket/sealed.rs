@@ -70,8 +70,7 @@ impl TicketKey {
         if rights.has_expired(now) {
             return Err(Refusal::Expired);
         }
-        let longest = Timestamp(now.0.saturating_add(LONGEST_MS));
-        let expires = rights.expires.unwrap_or(longest);
+        let expires = Self::expiry(rights, now);
         let mut sealed = Vec::with_capacity(HEAD_LEN + 512);
         sealed.extend_from_slice(&id.0);
         sealed.extend_from_slice(&now.0.to_be_bytes());
@@ -83,6 +82,12 @@ impl TicketKey {
             .seal_in_place_append_tag(unique, Aad::from(PURPOSE), &mut sealed);
         done.map_err(|_| Refusal::Ticket)?;
         Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
+    }
+
+    /// Until when a ticket that is made now is good.
+    pub fn expiry(rights: &Rights, now: Timestamp) -> Timestamp {
+        let longest = Timestamp(now.0.saturating_add(LONGEST_MS));
+        rights.expires.unwrap_or(longest)
     }
 
     /// Opens a ticket.

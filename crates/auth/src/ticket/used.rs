@@ -1,6 +1,7 @@
 //! Which tickets have opened their stream, and which stream that is.
 
 use super::sealed::{Ticket, TicketId};
+use super::{CALM_MS, CONTESTS};
 use crate::Refusal;
 use std::collections::BTreeMap;
 use tidings_engine::Timestamp;
@@ -25,9 +26,21 @@ struct Used {
     issued: Timestamp,
     expires: Timestamp,
     stream: Option<StreamId>,
+    /// It has opened this stream, and resumed none.
+    opened: bool,
+    standing: Standing,
 }
 
-const ENTRY_LEN: usize = 16 + 8 + 8;
+/// Whether a ticket is still good for anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Its contests are forgiven at that moment.
+    CalmFrom(Timestamp),
+    /// Two hold it: it is good for nothing more.
+    Spoilt,
+}
+
+const ENTRY_LEN: usize = 16 + 8 + 8 + 1;
 
 impl UsedTickets {
     /// A table for at most `capacity` tickets, of a hub that starts at `now`
@@ -42,17 +55,21 @@ impl UsedTickets {
 
     /// Uses a ticket for a stream: the first time within a minute of its making
     /// and without a cursor, or to resume, with a `Last-Event-ID`. Answers the
-    /// stream that it replaces, which has to end.
+    /// stream that it replaces, which has to end. `is_carried` says of that one
+    /// whether it is still there.
     ///
     /// # Errors
     /// If the time to open has passed, if it has opened its stream and this is
-    /// no resume, or if too many tickets were opened within a minute.
+    /// no resume, or if too many tickets were opened within a minute. After
+    /// [`Refusal::TicketContested`] its present stream ([`Self::stream`]) has to
+    /// end too: nobody knows whose it is.
     pub fn present(
         &mut self,
         ticket: &Ticket,
         resumes: bool,
         stream: StreamId,
         now: Timestamp,
+        is_carried: impl Fn(StreamId) -> bool,
     ) -> Result<Option<StreamId>, Refusal> {
         if ticket.expires <= now {
             return Err(Refusal::TicketExpired);
@@ -61,6 +78,9 @@ impl UsedTickets {
             if !resumes {
                 return Err(Refusal::TicketUsed);
             }
+            let contested = used.stream.is_some_and(is_carried);
+            used.standing.resume(contested, now)?;
+            used.opened = false;
             return Ok(used.stream.replace(stream));
         }
         let unknown = ticket.issued < self.known_since;
@@ -75,9 +95,25 @@ impl UsedTickets {
             issued: ticket.issued,
             expires: ticket.expires,
             stream: Some(stream),
+            opened: !resumes,
+            standing: Standing::CalmFrom(now),
         };
         self.used.insert(ticket.id, used);
         Ok(None)
+    }
+
+    /// Nobody was given anything of `stream`: if the ticket has opened it, it
+    /// hasn't opened any.
+    pub fn take_back(&mut self, ticket: TicketId, stream: StreamId) {
+        let used = self.used.get(&ticket);
+        if used.is_some_and(|used| used.opened && used.stream == Some(stream)) {
+            self.used.remove(&ticket);
+        }
+    }
+
+    /// The stream that a ticket was last used for.
+    pub fn stream(&self, ticket: TicketId) -> Option<StreamId> {
+        self.used.get(&ticket)?.stream
     }
 
     /// Drops the tickets that have expired.
@@ -102,6 +138,7 @@ impl UsedTickets {
             bytes.extend_from_slice(&id.0);
             bytes.extend_from_slice(&used.issued.0.to_be_bytes());
             bytes.extend_from_slice(&used.expires.0.to_be_bytes());
+            bytes.push(u8::from(used.standing == Standing::Spoilt));
         }
         bytes
     }
@@ -116,11 +153,18 @@ impl UsedTickets {
         let mut table = Self::new(capacity, Timestamp(u64::from_be_bytes(*since)));
         for entry in entries.chunks_exact(ENTRY_LEN) {
             let (id, rest) = entry.split_first_chunk()?;
-            let (issued, expires) = rest.split_first_chunk()?;
+            let (issued, rest) = rest.split_first_chunk()?;
+            let (expires, rest) = rest.split_first_chunk()?;
             let used = Used {
                 issued: Timestamp(u64::from_be_bytes(*issued)),
-                expires: Timestamp(u64::from_be_bytes(expires.try_into().ok()?)),
+                expires: Timestamp(u64::from_be_bytes(*expires)),
                 stream: None,
+                opened: false,
+                standing: match rest {
+                    [0] => Standing::CalmFrom(now),
+                    [1] => Standing::Spoilt,
+                    _ => return None,
+                },
             };
             if used.expires > now {
                 table.used.insert(TicketId(*id), used);
@@ -158,5 +202,24 @@ impl UsedTickets {
         };
         self.used.remove(&id);
         self.known_since = self.known_since.max(Timestamp(issued.0.saturating_add(1)));
+    }
+}
+
+impl Standing {
+    /// One more resume; `contested` if it takes the stream from somebody.
+    fn resume(&mut self, contested: bool, now: Timestamp) -> Result<(), Refusal> {
+        let Self::CalmFrom(calm) = *self else {
+            return Err(Refusal::TicketContested);
+        };
+        if !contested {
+            return Ok(());
+        }
+        let calm = calm.0.max(now.0).saturating_add(CALM_MS);
+        if calm > now.0.saturating_add(CONTESTS * CALM_MS) {
+            *self = Self::Spoilt;
+            return Err(Refusal::TicketContested);
+        }
+        *self = Self::CalmFrom(Timestamp(calm));
+        Ok(())
     }
 }
