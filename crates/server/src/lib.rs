@@ -24,6 +24,7 @@ mod start;
 mod testing;
 mod ticks;
 mod tls;
+mod tokens;
 mod watch;
 
 pub use auth::check as check_auth;

@@ -1,6 +1,6 @@
 //! A whole hub, from a configuration to its last connection.
 
-use crate::auth::{self, Auth, Keys};
+use crate::auth::{self, Auth, Kept, Keys, Vault};
 use crate::config::{Config, ConfigErrors, Machine, StoreKind};
 use crate::http::cors::Cors;
 use crate::http::guard::{Public, Rules};
@@ -118,7 +118,8 @@ async fn run(config: &Config, ready: impl FnOnce(&[Address])) -> Result<(), Serv
     let bound = bind(config, tls.as_ref())?;
     let store = open_store(config)?;
     let addresses: Vec<Address> = bound.iter().map(Bound::address).collect();
-    let auth = Auth::new(auth::Settings::new(config, keys, &addresses));
+    let kept = open_kept(config).map_err(ServeError::Data)?;
+    let auth = Auth::new(auth::Settings::new(config, keys, &addresses), kept);
     let hub = Hub::start(store, settings(config, limits), auth).map_err(ServeError::System)?;
     let cors = Arc::new(Cors::new(
         config.cors.origins.iter().map(ToString::to_string),
@@ -156,7 +157,10 @@ async fn run(config: &Config, ready: impl FnOnce(&[Address])) -> Result<(), Serv
 async fn close(hub: &Arc<Hub>, signals: &mut Signals) {
     let closing = {
         let hub = Arc::clone(hub);
-        tokio::task::spawn_blocking(move || hub.writer().shutdown())
+        tokio::task::spawn_blocking(move || {
+            hub.auth().close();
+            hub.writer().shutdown();
+        })
     };
     tokio::select! {
         _ = closing => {}
@@ -270,6 +274,17 @@ fn open_store(config: &Config) -> Result<Store, ServeError> {
         tracing::warn!(%finding, "the log was repaired");
     }
     Ok(store)
+}
+
+/// What is kept of authorization: nothing by a hub that has no keys, or keeps
+/// nothing.
+fn open_kept(config: &Config) -> io::Result<Kept> {
+    let keeps = config.has_keys() && config.store == StoreKind::Disk;
+    let vault = match keeps {
+        true => Some(Vault::open(&config.data)?),
+        false => None,
+    };
+    Kept::open(vault).map_err(io::Error::other)
 }
 
 /// Of a log that is begun: from the system, because nobody may guess it.

@@ -28,7 +28,10 @@ pub fn hub(limits: Limits, slow: SlowPolicy) -> Arc<Hub> {
         limits,
     };
     let base = Base::new("http://localhost:8080").expect("a URL");
-    let auth = Auth::new(auth::Settings::open(base));
+    let auth = Auth::new(
+        auth::Settings::open(base),
+        auth::Kept::open(None).expect("no files"),
+    );
     Hub::start(store, settings, auth).expect("threads")
 }
 

@@ -3,29 +3,35 @@
 //! what they need: keys, the clock, and what a request presents.
 
 mod fetch;
+mod kept;
 mod keyring;
 mod keys;
 mod refused;
+mod revoke;
 mod revoked;
 mod settings;
 mod standing;
 mod tickets;
+mod vault;
 mod view;
 mod who;
 
+pub use kept::Kept;
 pub use keyring::Keyring;
 pub use keys::{Keys, check};
 pub use refused::Refused;
+pub use revoke::RevokeError;
 pub use settings::{Mercure, Settings};
 pub use standing::{Admitted, ConnectionId, Over, Standing, Standings, Wish};
+pub use tickets::Random as TicketRandom;
+pub use vault::{Vault, VaultError};
 pub use view::View;
-pub use who::Who;
+pub use who::{Use, Who};
 
 use crate::config::ConfigErrors;
 use crate::hub::now;
 use http::{HeaderMap, HeaderName, Method, Uri, header, request};
 use refused::{Lines, Refusals};
-use revoked::Revoked;
 use standing::Strangers;
 use std::sync::Arc;
 use tidings_auth::presented::{Options, Parts, Presented, QUERY_PARAMETER, TICKET_PARAMETER};
@@ -43,7 +49,7 @@ pub struct Auth {
     own_origin: String,
     /// Where the metadata of the protected resource stand.
     metadata: Arc<str>,
-    revoked: Revoked,
+    kept: Kept,
     rules: Arc<Rules>,
     strangers: Strangers,
     standings: Arc<Standings>,
@@ -51,8 +57,8 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Nothing is revoked yet.
-    pub fn new(settings: Settings) -> Self {
+    /// With what is kept from before.
+    pub fn new(settings: Settings, kept: Kept) -> Self {
         let rules = Arc::new(Rules {
             base: Arc::clone(&settings.base),
             open: settings.keyring.is_none(),
@@ -62,7 +68,7 @@ impl Auth {
         Self {
             own_origin: settings.base.hub().origin().ascii_serialization(),
             metadata: Metadata::url(&settings.base).into(),
-            revoked: Revoked::default(),
+            kept,
             strangers: Strangers::new(&rules),
             rules,
             standings: Arc::default(),
@@ -100,12 +106,12 @@ impl Auth {
     /// What is revoked at this moment. What stands for longer than a decision
     /// keeps the snapshot it began with.
     pub fn revocations(&self) -> Arc<Revocations> {
-        self.revoked.snapshot()
+        self.kept.revoked.snapshot()
     }
 
     /// Counts the changes of [`Self::revocations`].
     pub fn generation(&self) -> u64 {
-        self.revoked.generation()
+        self.kept.revoked.generation()
     }
 
     /// What [`tidings_auth::authorize`] is to decide by.
@@ -122,6 +128,11 @@ impl Auth {
     pub async fn caller(&self, head: &request::Parts, face: Face) -> Result<Who, Refused> {
         let who = self.verified(head, face).await;
         who.map_err(|refusal| self.refuse(refusal))
+    }
+
+    /// Writes down what has to be for a hub that starts again.
+    pub fn close(&self) {
+        self.kept.close();
     }
 
     /// Reads the files of the keys again; `None` if there are no keys. Answers
@@ -173,7 +184,7 @@ impl Auth {
         let presented = self.presented(head, face)?;
         let token = match &presented {
             Presented::Nothing => return Ok(Who::Anonymous),
-            Presented::Ticket(ticket) => return tickets::open(self, ticket, head),
+            Presented::Ticket(ticket) => return tickets::open(self, ticket, head, face),
             Presented::Cookie(token) => {
                 self.check_origin(head)?;
                 token

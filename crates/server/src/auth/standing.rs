@@ -2,6 +2,7 @@
 //! when. Renewal, revocation and the replacement of a ticket's stream find it
 //! here; whoever carries the stream asks it before anything is read.
 
+use super::tickets::Opened;
 use super::view::{Rules, View};
 use super::{Auth, Refused, Who};
 use crate::hub::now;
@@ -89,6 +90,8 @@ pub struct Standing {
     /// Tells whoever carries the stream that something here has changed.
     carrier: OnceLock<Box<dyn Fn() + Send + Sync>>,
     registry: Weak<Standings>,
+    /// The ticket that it was opened with.
+    ticket: OnceLock<Opened>,
 }
 
 impl Standing {
@@ -207,6 +210,9 @@ impl Drop for Standing {
         if let Some(registry) = self.registry.upgrade() {
             registry.forget(self.id, self.connection);
         }
+        if let (None, Some(opened)) = (self.carrier.get(), self.ticket.get()) {
+            opened.take_back();
+        }
     }
 }
 
@@ -289,6 +295,7 @@ impl Standings {
             ended: AtomicBool::new(false),
             carrier: OnceLock::new(),
             registry: Arc::downgrade(self),
+            ticket: OnceLock::new(),
         });
         known.by_id.insert(id, Arc::downgrade(&standing));
         if let Some(connection) = wish.connection {
@@ -335,6 +342,12 @@ impl Auth {
         let view = self.view(who.rights().cloned(), wish.face);
         admit(&view, &wish.selection).map_err(|refusal| self.refuse(refusal))?;
         let standing = self.standings.add(&wish, view, now());
+        if let Who::Ticket(ticket, what_for) = who {
+            let opened = self.present(ticket, *what_for, standing.id());
+            let opened = opened.map_err(|refusal| self.refuse(refusal))?;
+            // It is the only one there is of a stream that begins.
+            let _ = standing.ticket.set(opened);
+        }
         standing.recheck(self);
         let selection = match self.is_open() {
             true => wish.selection,

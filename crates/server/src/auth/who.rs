@@ -13,7 +13,18 @@ pub enum Who {
     Holder(Arc<Rights>),
     /// Who holds a ticket: it opens or resumes one stream, with the rights of
     /// the token it was given for.
-    Ticket(Arc<Ticket>),
+    Ticket(Arc<Ticket>, Use),
+}
+
+/// What a ticket is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// To open its stream.
+    Opens,
+    /// To go on with it: the request has a `Last-Event-ID`, as an EventSource
+    /// sends it when it comes back. Nothing in the URL makes it so, which a page
+    /// may have copied.
+    Resumes,
 }
 
 impl Who {
@@ -22,7 +33,7 @@ impl Who {
         match self {
             Self::Anonymous => None,
             Self::Holder(rights) => Some(rights),
-            Self::Ticket(ticket) => Some(&ticket.rights),
+            Self::Ticket(ticket, _) => Some(&ticket.rights),
         }
     }
 

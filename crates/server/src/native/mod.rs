@@ -17,7 +17,7 @@ use crate::http::accept;
 use crate::http::body::RequestBody;
 use crate::http::{Code, Problem, Reply, query, respond};
 use crate::hub::Hub;
-use crate::{health, metrics};
+use crate::{health, metrics, tokens};
 use http::{Method, Request, StatusCode, request};
 use http_body::Body;
 use std::sync::Arc;
@@ -93,6 +93,10 @@ impl Begun {
 /// # Errors
 /// The problem to answer with.
 pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begun, Problem> {
+    if let Some(route) = tokens::Route::of(request.uri().path()) {
+        let answered = tokens::answer(hub, route, request).await;
+        return answered.map(Begun::Answered);
+    }
     let route = route(request.uri().path())?;
     let (head, body) = request.into_parts();
     let read_only = matches!(head.method, Method::GET | Method::HEAD);
