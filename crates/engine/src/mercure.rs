@@ -79,6 +79,48 @@ pub fn to_mercure(topic: &Topic, base: &Base) -> Option<String> {
     (from_mercure(&topic, base)?.as_str() == text).then_some(topic)
 }
 
+/// What the native topics begin with whose Mercure names begin with `literal`:
+/// each with one of these texts, any of which may end inside a segment.
+pub(crate) fn beginnings(literal: &str, base: &Base) -> Vec<String> {
+    let topics = base.topics().as_str();
+    if topics.starts_with(literal) {
+        return vec![String::new()];
+    }
+    let mut found = vec![own_beginning(literal)];
+    if let Some(path) = literal.strip_prefix(topics) {
+        found.push(decoded_beginning(path));
+    }
+    found
+}
+
+/// The same of those below [`OWN`].
+fn own_beginning(literal: &str) -> String {
+    let (whole, last) = literal.rsplit_once('/').unzip();
+    let mut text = format!("{OWN}/");
+    for segment in whole.iter().flat_map(|whole| whole.split('/')) {
+        text += &escape(segment);
+        text.push('/');
+    }
+    match last.unwrap_or(literal) {
+        // As whole segments these are written otherwise than as beginnings.
+        "" | "." | ".." => {}
+        last => text += &escape(last),
+    }
+    text
+}
+
+/// What a text begins with whose percent-encoding begins with `path`, as far as
+/// that is certain: the end may cut an escape, or the bytes of a character.
+fn decoded_beginning(path: &str) -> String {
+    let cut = path.rfind('%').filter(|at| path.len() - at < 3);
+    let bytes: Vec<u8> = percent_decode_str(&path[..cut.unwrap_or(path.len())]).collect();
+    let valid = match std::str::from_utf8(&bytes) {
+        Ok(text) => return text.into(),
+        Err(error) => error.valid_up_to(),
+    };
+    String::from_utf8_lossy(&bytes[..valid]).into_owned()
+}
+
 /// A segment as native topics allow it.
 fn escape(segment: &str) -> String {
     match segment {
@@ -190,7 +232,59 @@ mod tests {
         assert!(from_mercure(&"x".repeat(4_087), &base).is_some());
     }
 
+    fn check_beginnings(literal: &str, expected: &[&str]) {
+        assert_eq!(beginnings(literal, &base()), expected, "{literal:?}");
+    }
+
+    #[test]
+    fn what_native_topics_begin_with() {
+        check_beginnings("", &[""]);
+        check_beginnings("https://hub", &[""]);
+        check_beginnings("https://hub.example/t/", &[""]);
+        let below = "$mercure/https:/%/hub.example/t/";
+        check_beginnings(
+            "https://hub.example/t/a/b",
+            &[&format!("{below}a/b"), "a/b"],
+        );
+        check_beginnings("https://hub.example/t/a/", &[&format!("{below}a/"), "a/"]);
+        check_beginnings("https://hub.example/t/a%", &[&format!("{below}a%25"), "a"]);
+        check_beginnings(
+            "https://hub.example/t/a%2",
+            &[&format!("{below}a%252"), "a"],
+        );
+        check_beginnings(
+            "https://hub.example/t/a%20",
+            &[&format!("{below}a%2520"), "a "],
+        );
+        check_beginnings(
+            "https://hub.example/t/a%C3",
+            &[&format!("{below}a%25C3"), "a"],
+        );
+        check_beginnings("https://hub.example/t/.", &[below, "."]);
+        check_beginnings("https://a.example/x", &["$mercure/https:/%/a.example/x"]);
+        check_beginnings("https://a.example/", &["$mercure/https:/%/a.example/"]);
+        check_beginnings("urn:", &["$mercure/urn:"]);
+        check_beginnings("/", &["$mercure/%/"]);
+        check_beginnings("a/..", &["$mercure/a/"]);
+        check_beginnings("a/...", &["$mercure/a/..."]);
+    }
+
     proptest! {
+        #[test]
+        fn every_topic_has_one_of_the_beginnings_of_its_name(
+            text in "(https://hub\\.example/t/)?([a/.*%$é ]|%2F|%25|%61|%C3%A9|\\$mercure/|\\PC){1,12}",
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+            let topic = from_mercure(&text, &base()).unwrap();
+            let literal = &text[..ends[cut.index(ends.len())]];
+            let found = beginnings(literal, &base());
+            prop_assert!(
+                found.iter().any(|beginning| topic.as_str().starts_with(beginning)),
+                "{} of {:?}: {:?}", topic, literal, found
+            );
+        }
+
         #[test]
         fn every_mercure_topic_comes_back(
             text in "(https://hub\\.example/t/)?([a/.*%$é ]|%2F|%25|%61|\\$mercure/|\\PC){1,12}"

@@ -1,7 +1,8 @@
 //! Selectors: which topics a subscription watches.
 
-use crate::mercure::{EVERYTHING, from_mercure, to_mercure};
+use crate::mercure::{EVERYTHING, beginnings, from_mercure, to_mercure};
 use crate::topic::{InvalidTopic, Topic, check_path};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -103,13 +104,27 @@ impl Selector {
         }
     }
 
-    /// Whether some topic is watched by both selectors. Of a rule of Mercure's
-    /// that isn't known, so it may be told of one that there is none.
+    /// What each topic that it may watch begins with: one of these texts, any of
+    /// which may end inside a segment.
+    pub fn beginnings(&self) -> Vec<Cow<'_, str>> {
+        match self {
+            Self::Exact(topic) => vec![topic.as_str().into()],
+            Self::Pattern(pattern) => vec![pattern.literal().into()],
+            Self::Mercure(own) => {
+                let found = beginnings(own.matcher.prefix(), &own.base);
+                found.into_iter().map(Cow::from).collect()
+            }
+        }
+    }
+
+    /// Whether some topic is watched by both selectors. Of a rule of Mercure's no
+    /// more is known than what topics begin with, so it may be told of one that
+    /// there is none.
     pub fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Mercure(_), Self::Exact(topic)) => return self.matches(topic),
             (Self::Exact(topic), Self::Mercure(_)) => return other.matches(topic),
-            (Self::Mercure(_), _) | (_, Self::Mercure(_)) => return true,
+            (Self::Mercure(_), _) | (_, Self::Mercure(_)) => return self.may_overlap(other),
             _ => {}
         }
         let (a, b) = (self.as_str(), other.as_str());
@@ -128,11 +143,29 @@ impl Selector {
         }
     }
 
+    /// Whether topics of both can begin alike.
+    fn may_overlap(&self, other: &Self) -> bool {
+        let (own, others) = (self.beginnings(), other.beginnings());
+        let shuns = |selector: &Self, beginning: &str| match selector {
+            Self::Mercure(_) => false,
+            _ => shuns_reserved(selector.as_str(), beginning),
+        };
+        own.iter().any(|a| {
+            let alike = |b: &Cow<'_, str>| a.starts_with(&**b) || b.starts_with(&**a);
+            !shuns(other, a) && others.iter().any(|b| alike(b) && !shuns(self, b))
+        })
+    }
+
     /// Whether every topic that `other` watches is watched by this selector too.
-    /// A rule of Mercure's covers no pattern, and is covered by none.
+    /// A rule of Mercure's covers no pattern; patterns that end with `**` cover
+    /// those whose topics all begin accordingly.
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (_, Self::Exact(topic)) => return self.matches(topic),
+            (Self::Pattern(own), Self::Mercure(_)) => {
+                let beginnings = other.beginnings();
+                return beginnings.iter().all(|text| own.covers_all_of(text));
+            }
             (Self::Mercure(_), _) | (_, Self::Mercure(_)) => return self == other,
             _ => {}
         }
@@ -224,6 +257,21 @@ impl Pattern {
     /// The pattern as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What comes before its first `*`.
+    fn literal(&self) -> &str {
+        self.0.split('*').next().unwrap_or_default()
+    }
+
+    /// Whether it matches every topic that begins with `text`.
+    fn covers_all_of(&self, text: &str) -> bool {
+        let literal = self.literal();
+        let all_below = self.0.strip_prefix(literal) == Some("**") && text.starts_with(literal);
+        match literal {
+            "" => all_below && !text.is_empty() && !text.starts_with('$'),
+            _ => all_below,
+        }
     }
 
     fn matches(&self, topic: &Topic) -> bool {

@@ -1,5 +1,6 @@
 //! Topics: paths such as `news` or `orders/42`.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -94,6 +95,13 @@ impl Topic {
     /// Whether only the hub may publish it: its first segment begins with `$`.
     pub fn is_reserved(&self) -> bool {
         self.0.starts_with('$')
+    }
+}
+
+/// It is compared and hashed as its text is.
+impl Borrow<str> for Topic {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 use tidings_engine::{
-    InvalidSelector, InvalidTopic, LogId, Position, Selection, Selector, Topic, WireId,
+    InvalidSelector, InvalidTopic, LogId, MercureSelector, Position, Selection, Selector, Topic,
+    WireId,
 };
+use tidings_matcher::{Base, Matcher};
 
 fn check_topic(text: &str, expected: Result<(), InvalidTopic>) {
     assert_eq!(Topic::new(text).map(|_| ()), expected, "{text:?}");
@@ -225,6 +227,68 @@ fn naive(selector: &Selector, topic: &Topic) -> bool {
     let segments: Vec<&str> = topic.as_str().split('/').collect();
     let spelled = wanted[0] == segments[0] || !segments[0].starts_with('$');
     spelled && oracle(&wanted, &segments)
+}
+
+/// What rules of Mercure's are known to begin with agrees with what they match,
+/// and so does what they are told to share with other selectors.
+#[test]
+fn beginnings_overlaps_and_covers_of_mercures_rules() {
+    let base = std::sync::Arc::new(Base::new("https://hub.example").unwrap());
+    let templates = ["a/{x}", "a/{x}/b", "{x}", "%24{x}", "/{x}"];
+    let heads = ["https://hub.example/t/", "https://o.example/", ""];
+    let texts = heads
+        .iter()
+        .flat_map(|head| templates.map(|tail| format!("{head}{tail}")));
+    let mut rules: Vec<Matcher> = texts.map(|t| Matcher::selector(&t).unwrap()).collect();
+    for text in ["https://hub.example/t/a/:x", "https://*/a/:x"] {
+        rules.push(Matcher::url_pattern(text, &base).unwrap());
+    }
+    let selectors = |rule| MercureSelector::selectors(rule, &base);
+    let rules: Vec<Selector> = rules.iter().flat_map(selectors).collect();
+    let patterns = [
+        "**",
+        "*",
+        "a/**",
+        "a/*",
+        "*/b",
+        "$mercure/**",
+        "$mercure/https:/%/**",
+        "$mercure/https:/%/o.example/a/**",
+        "$r/**",
+        "a/b",
+    ];
+    let patterns = patterns.map(|text| Selector::new(text).unwrap());
+    let names = ["a/1", "a/1/b", "b", "%2524x", "$r/1", "a", "/a", "a/", ""];
+    let names = heads
+        .iter()
+        .flat_map(|head| names.map(|tail| format!("{head}{tail}")));
+    let named = names.filter_map(|name| tidings_engine::mercure::from_mercure(&name, &base));
+    let all: Vec<Topic> = named.chain(topics()).collect();
+    let (mut met, mut apart, mut covered) = (0, 0, 0);
+    for rule in &rules {
+        for topic in all.iter().filter(|topic| rule.matches(topic)) {
+            let mut beginnings = rule.beginnings().into_iter();
+            assert!(
+                beginnings.any(|text| topic.as_str().starts_with(&*text)),
+                "{topic} of {rule:?}"
+            );
+        }
+        for pattern in patterns.iter().chain(&rules) {
+            let both = all.iter().any(|t| rule.matches(t) && pattern.matches(t));
+            let overlaps = rule.overlaps(pattern);
+            assert!(overlaps || !both, "{rule:?} and {pattern:?}");
+            assert_eq!(pattern.overlaps(rule), overlaps);
+            let holds = all.iter().all(|t| pattern.matches(t) || !rule.matches(t));
+            assert!(holds || !pattern.covers(rule), "{pattern:?} over {rule:?}");
+            met += usize::from(overlaps);
+            apart += usize::from(!overlaps);
+            covered += usize::from(pattern != rule && pattern.covers(rule));
+        }
+    }
+    assert!(
+        met > 50 && apart > 50 && covered > 5,
+        "{met} {apart} {covered}"
+    );
 }
 
 proptest! {

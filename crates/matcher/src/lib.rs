@@ -105,6 +105,16 @@ impl Matcher {
         }
     }
 
+    /// What every topic that it matches begins with, byte for byte. Of a URL
+    /// pattern nothing is known: a URL has many spellings.
+    pub fn prefix(&self) -> &str {
+        match self {
+            Self::Any | Self::UrlPattern(_) => "",
+            Self::Exact(text) => text,
+            Self::Template(template) => template.prefix(),
+        }
+    }
+
     /// Whether it matches `topic`.
     pub fn matches(&self, topic: &Subject<'_>) -> bool {
         match self {
