@@ -8,6 +8,7 @@ use crate::format::{Identity, Salt, segment_name};
 use crate::index::{Hole, IndexFile, LiveIndex};
 use crate::options::{Class, Horizons, Retention};
 use crate::storage::{Storage, StorageFile};
+use crate::totals::Total;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -20,13 +21,6 @@ pub(crate) enum Before {
     Void,
     /// Positions that are declared lost.
     Lost,
-}
-
-/// Events and bytes of one class in one segment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Total {
-    pub events: u64,
-    pub bytes: u64,
 }
 
 /// A segment that is complete.
@@ -44,6 +38,7 @@ pub(crate) struct Sealed {
     pub first_time: Timestamp,
     pub max_time: u64,
     pub last_tick: u64,
+    pub records: u64,
     /// Per class.
     pub totals: Vec<Total>,
     pub index: RwLock<Option<Arc<IndexFile>>>,
@@ -149,6 +144,7 @@ impl Sealed {
             first_time: Timestamp(live.first_time),
             max_time: live.max_time,
             last_tick: live.last_tick,
+            records: live.records,
             totals,
             index: RwLock::new(None),
             damage: Mutex::default(),
@@ -174,6 +170,7 @@ impl Sealed {
             first_time: Timestamp(head.first_time),
             max_time: head.max_time,
             last_tick: head.last_tick,
+            records: head.records,
             totals,
             index: RwLock::new(Some(index)),
             damage: Mutex::default(),
@@ -258,13 +255,15 @@ impl Catalog {
         at.ok().map(|at| &self.sealed[at])
     }
 
-    /// Nothing at or below this is served to who may see these classes.
+    /// Nothing at or below this is served to who watches topics of these
+    /// classes, whatever other topics it has.
     pub fn earliest(&self, classes: &[Class]) -> Position {
         let horizons = classes.iter().map(|class| self.horizons.0[*class]);
         horizons.min().unwrap_or(Position::START).max(self.base())
     }
 
-    /// Something at or below this may be served no more.
+    /// Something at or below this may be served no more to who watches topics of
+    /// these classes; all above it is.
     pub fn horizon(&self, classes: &[Class]) -> Position {
         let horizons = classes.iter().map(|class| self.horizons.0[*class]);
         horizons.max().unwrap_or(Position::START).max(self.base())

@@ -2,6 +2,7 @@
 
 use crate::error::AppendError;
 use crate::format::record;
+use crate::index::LiveIndex;
 use crate::store::{Answer, Appended, Request, wire_id};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub(crate) struct Group {
     requests: Vec<(usize, Request, Vec<Verdict>)>,
     new: usize,
     bytes: u64,
+    memory: usize,
     by_key: HashMap<u128, (u64, usize)>,
     by_id: HashMap<(Topic, EventId), (usize, usize, usize)>,
 }
@@ -53,6 +55,11 @@ impl Group {
     /// How many bytes of records it takes.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// How much of the index's memory its alternates take at most, in bytes.
+    pub fn memory(&self) -> usize {
+        self.memory
     }
 
     /// Whether `entry` repeats a new one of the group, or of its own
@@ -73,10 +80,10 @@ impl Group {
                 Err(Conflict::Key)
             });
         }
-        if let Some(id) = &entry.id
+        if let Some(id) = own_id(entry)
             && let Some((at, index, number)) = self.by_id.get(&(entry.topic.clone(), id.clone()))
         {
-            let same = self.requests[*at].1[*index].fields == entry.fields;
+            let same = says_the_same(&self.requests[*at].1[*index], entry);
             return Some(if same {
                 Ok(Verdict::Staged(*number))
             } else {
@@ -104,12 +111,13 @@ impl Group {
             if let Some(key) = &entry.key {
                 self.by_key.insert(key.key, (key.request, self.new));
             }
-            if let Some(id) = &entry.id {
+            if let Some(id) = own_id(entry) {
                 let place = (self.requests.len(), index, self.new);
                 self.by_id.insert((entry.topic.clone(), id.clone()), place);
             }
             self.new += 1;
             self.bytes += record::encoded_len(entry).unwrap_or(0);
+            self.memory += memory_of(entry);
         }
         self.requests.push((number, request, verdicts));
     }
@@ -171,9 +179,29 @@ fn compare(earlier: &Entry, entry: &Entry) -> Option<Result<(), Conflict>> {
             Err(Conflict::Key)
         });
     }
-    if earlier.id.is_some() && earlier.id == entry.id && earlier.topic == entry.topic {
-        let same = earlier.fields == entry.fields;
+    let id = own_id(entry);
+    if id.is_some() && own_id(earlier) == id && earlier.topic == entry.topic {
+        let same = says_the_same(earlier, entry);
         return Some(if same { Ok(()) } else { Err(Conflict::Id) });
     }
     None
+}
+
+/// The id that makes an entry one with others of its topic. By Mercure, an id may
+/// name any number of events, and never one that was published natively.
+pub(crate) fn own_id(entry: &Entry) -> Option<&EventId> {
+    entry
+        .id
+        .as_ref()
+        .filter(|_| !entry.visibility.is_of_mercure())
+}
+
+/// Whether two entries of one id are the same event.
+pub(crate) fn says_the_same(a: &Entry, b: &Entry) -> bool {
+    a.fields == b.fields && a.alternates == b.alternates
+}
+
+/// How much of the index's memory the alternates of an entry take at most, in bytes.
+pub(crate) fn memory_of(entry: &Entry) -> usize {
+    LiveIndex::memory_of(&entry.alternates)
 }

@@ -30,7 +30,9 @@ mod spare;
 pub mod storage;
 mod store;
 mod tail;
+mod totals;
 mod window;
+mod work;
 mod writer;
 
 pub use error::{AppendError, Finding, OpenError, StoreError, What};

@@ -8,15 +8,20 @@ use crate::index::{Candidates, LiveIndex, id_hashes};
 use crate::reader::Reader;
 use crate::scan::{Extent, Scan, Step, Window};
 use crate::storage::{StorageFile, is_damage};
-use bytes::Bytes;
+use crate::work::Work;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use tidings_codec::EventId;
-use tidings_engine::{Cursor, Position, Selection, Timestamp, Topic};
+use tidings_engine::{Cursor, Entry, Position, Selection, Timestamp, Topic, Visibility};
 
 /// How much of one record to read at a time, in bytes.
 const READ: usize = 4 * 1024;
+/// How much one search passes over at most, see [`Work`]: what isn't for the
+/// selection, under a common id or at the end of the log.
+const SEARCH: u64 = 64 << 20;
+/// How many of the last records to ask an index for at most.
+const CANDIDATES: usize = 16 * 1024;
 
 /// A segment to search. The one that is active when a search begins stays
 /// that same segment for it, also if it is sealed meanwhile.
@@ -51,8 +56,12 @@ impl Part {
 
 impl Reader {
     /// The position of a publisher's id: of the earliest kept event that has
-    /// it and that the selection watches. Asks a filter per segment, and
-    /// searches where that says perhaps.
+    /// it and that the selection watches and may see. Asks a filter per segment,
+    /// and searches where that says perhaps.
+    ///
+    /// An id that only others have is unknown, like any that nobody has. And so is
+    /// one that so many others have that looking further would take too long: who
+    /// resumes by it is told of a gap and misses nothing.
     ///
     /// # Errors
     /// Of the storage.
@@ -61,35 +70,50 @@ impl Reader {
         id: &EventId,
         selection: &Selection,
     ) -> Result<Option<Position>, StoreError> {
+        let mut work = Work::new(SEARCH, selection);
         for which in &self.segments() {
             let found = self.find_in(which, id, None, |record| {
-                selection_serves(self, selection, record)
+                if work.is_done() {
+                    return None;
+                }
+                let own = selection_serves(self, selection, record);
+                if !own {
+                    work.pass_alone(record.head.len, 1 + record.head.alternates);
+                }
+                Some(own)
             });
             if let Some(found) = self.checked(which, found)? {
                 return Ok(Some(found));
+            }
+            if work.is_done() {
+                break;
             }
         }
         Ok(None)
     }
 
-    /// The kept event of exactly this topic and id: its position and fields.
+    /// The kept event that was natively published with this topic and id.
     pub(crate) fn find_own(
         &self,
         topic: &Topic,
         id: &EventId,
-    ) -> Result<Option<(Position, Bytes)>, StoreError> {
+    ) -> Result<Option<(Position, Entry)>, StoreError> {
         // The newest segments first: repetitions are mostly of late.
         for which in self.segments().iter().rev() {
-            let mut fields = Bytes::new();
+            let mut entry = None;
             let found = self.find_in(which, id, Some(topic), |record| {
-                let own = record.topic == topic.as_str() && self.serves(record, topic);
+                let own = record.topic == topic.as_str()
+                    && record.head.visibility == Visibility::Native
+                    && self.serves(record, topic);
                 if own {
-                    fields = Bytes::copy_from_slice(record.fields);
+                    let publication = record.publication();
+                    entry = publication.and_then(|publication| record.to_entry(publication));
                 }
-                own
+                Some(own && entry.is_some())
             });
-            if let Some(position) = self.checked(which, found)? {
-                return Ok(Some((position, fields)));
+            let position = self.checked(which, found)?;
+            if let Some(found) = position.zip(entry) {
+                return Ok(Some(found));
             }
         }
         Ok(None)
@@ -119,7 +143,9 @@ impl Reader {
         })
     }
 
-    /// Where reading the last `n` kept events of the selection begins.
+    /// Where reading the last `n` kept events of the selection begins: those that
+    /// it may see. Where so much else stands between them that looking further
+    /// would take too long, it is where the earliest kept one is.
     ///
     /// # Errors
     /// Of the storage.
@@ -128,9 +154,13 @@ impl Reader {
             return Ok(Cursor { after: self.last() });
         }
         let mut wanted = n;
+        let mut work = Work::new(SEARCH, selection);
         for which in self.segments().iter().rev() {
-            let found = self.last_in(which, wanted, selection);
+            let found = self.last_in(which, wanted, selection, &mut work);
             let found = self.checked(which, found)?;
+            if work.is_done() {
+                break;
+            }
             if found.len() == wanted
                 && let Some(first) = found.front()
             {
@@ -210,34 +240,43 @@ impl Reader {
             .serves(class, record.head.position)
     }
 
-    /// The first record of a segment with this id that `accept` accepts.
+    /// The first record of a segment with this id that `accept` accepts; none if
+    /// it says `None`, after which it isn't asked again.
     fn find_in(
         &self,
         which: &Which,
         id: &EventId,
         topic: Option<&Topic>,
-        mut accept: impl FnMut(&Record<'_>) -> bool,
+        mut accept: impl FnMut(&Record<'_>) -> Option<bool>,
     ) -> io::Result<Option<Position>> {
         let Some((part, offsets)) = self.id_offsets(which, id, topic)? else {
             return Ok(None);
         };
         let mut window = Window::new(&*part.file, READ);
+        // What to answer, if it is known.
         let mut check = |record: &Record<'_>| {
-            let own = record.id == Some(id.as_str()) && accept(record);
-            own.then_some(record.head.position)
+            if record.id != Some(id.as_str()) {
+                return None;
+            }
+            match accept(record) {
+                Some(true) => Some(Some(record.head.position)),
+                Some(false) => None,
+                None => Some(None),
+            }
         };
         if let Some(offsets) = offsets {
             for at in offsets {
                 let head = window.record(part.salt, at, part.end)?;
                 let record = head.as_ref().and_then(|head| window.view(at, head));
                 if let Some(found) = record.as_ref().and_then(&mut check) {
-                    return Ok(Some(found));
+                    return Ok(found);
                 }
             }
             return Ok(None);
         }
         let mut scan = part.scan(part.start());
-        each_record(&mut scan, |record, _| check(record))
+        let found = each_record(&mut scan, |record, _| check(record))?;
+        Ok(found.flatten())
     }
 
     /// Where in a segment the id may be: `None` if nowhere, no list if
@@ -292,51 +331,64 @@ impl Reader {
     }
 
     /// The positions of the last `wanted` records of the selection in a
-    /// segment.
+    /// segment; of no use once `work` is done.
     fn last_in(
         &self,
         which: &Which,
         wanted: usize,
         selection: &Selection,
+        work: &mut Work,
     ) -> io::Result<VecDeque<Position>> {
         let part = self.part(which)?;
-        // Those that are expired stand before those that are not, so asking
-        // for as many as are wanted is enough, unless classes differ.
-        let candidates = match &which.sealed {
-            None => self.ask_active(which, |index| index.last_candidates(selection, wanted)),
-            Some(sealed) => sealed
-                .index()
-                .and_then(|index| index.last_candidates(selection, wanted).ok()),
-        };
-        let candidates = candidates.unwrap_or(Candidates::All);
         let mut found = VecDeque::new();
-        let take = |found: &mut VecDeque<Position>, record: &Record<'_>| {
+        let mut take = |found: &mut VecDeque<Position>, record: &Record<'_>| {
             if selection_serves(self, selection, record) {
                 if found.len() == wanted {
                     found.pop_front();
                 }
                 found.push_back(record.head.position);
+            } else {
+                work.pass(record.head.len, 1 + record.head.alternates);
             }
+            work.is_done()
         };
-        if let Candidates::At { offsets, .. } = &candidates {
+        // As many as are wanted, and more if that isn't enough because some
+        // aren't shown, or have expired and their class isn't the others'.
+        let mut limit = wanted;
+        while let Candidates::At { offsets, more } = self.last_candidates(which, selection, limit) {
+            found.clear();
             let mut window = Window::new(&*part.file, READ);
             for at in offsets.iter().filter(|at| **at < part.end) {
                 let head = window.record(part.salt, *at, part.end)?;
-                if let Some(record) = head.as_ref().and_then(|head| window.view(*at, head)) {
-                    take(&mut found, &record);
+                let record = head.as_ref().and_then(|head| window.view(*at, head));
+                if record.is_some_and(|record| take(&mut found, &record)) {
+                    return Ok(found);
                 }
             }
+            if found.len() == wanted || !more {
+                return Ok(found);
+            }
+            if limit >= CANDIDATES {
+                break;
+            }
+            limit = limit.saturating_mul(4).min(CANDIDATES);
         }
-        let cut = matches!(candidates, Candidates::At { more: true, .. });
-        if candidates == Candidates::All || (cut && found.len() < wanted) {
-            found.clear();
-            let mut scan = part.scan(part.start());
-            each_record(&mut scan, |record, _| -> Option<()> {
-                take(&mut found, record);
-                None
-            })?;
-        }
+        found.clear();
+        let mut scan = part.scan(part.start());
+        each_record(&mut scan, |record, _| {
+            take(&mut found, record).then_some(())
+        })?;
         Ok(found)
+    }
+
+    fn last_candidates(&self, which: &Which, selection: &Selection, limit: usize) -> Candidates {
+        let candidates = match &which.sealed {
+            None => self.ask_active(which, |index| index.last_candidates(selection, limit)),
+            Some(sealed) => sealed
+                .index()
+                .and_then(|index| index.last_candidates(selection, limit).ok()),
+        };
+        candidates.unwrap_or(Candidates::All)
     }
 }
 
@@ -371,7 +423,7 @@ mod tests {
     use super::*;
     use crate::{Limits, MemoryStorage, Options, Retention, Store};
     use bytes::Bytes;
-    use tidings_engine::{Entry, Selector};
+    use tidings_engine::Selector;
 
     /// A store with small segments, in which nothing expires.
     fn store() -> Store {
@@ -401,7 +453,7 @@ mod tests {
         for n in numbers {
             let entry = Entry {
                 alternates: Box::default(),
-                visibility: tidings_engine::Visibility::Native,
+                visibility: Visibility::Native,
                 topic: Topic::new("a").unwrap(),
                 time: Timestamp(n),
                 id: Some(EventId::new(n.to_string()).unwrap()),
@@ -428,12 +480,13 @@ mod tests {
         let id = EventId::new("3").unwrap();
         let selection = Selection::new(vec![Selector::new("a").unwrap()]);
         for topic in [None, Some(&Topic::new("a").unwrap())] {
-            let found = reader.find_in(which, &id, topic, |_| true);
+            let found = reader.find_in(which, &id, topic, |_| Some(true));
             assert_eq!(found.unwrap(), Some(Position(3)));
         }
         let found = reader.first_at(which, Timestamp(4));
         assert_eq!(found.unwrap(), Some(Position(4)));
-        let found = reader.last_in(which, 1, &selection).unwrap();
+        let mut work = Work::new(SEARCH, &selection);
+        let found = reader.last_in(which, 1, &selection, &mut work).unwrap();
         let sealed_at = reader.shared.catalog().sealed[0].last;
         assert_eq!(found, [sealed_at]);
     }

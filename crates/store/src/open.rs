@@ -1,7 +1,7 @@
 //! Opening a store: what a crash left is brought into order, made durable,
 //! and only then shown.
 
-use crate::catalog::{Active, Before, Catalog, Findings, Sealed, Shared, Total};
+use crate::catalog::{Active, Before, Catalog, Findings, Sealed, Shared};
 use crate::clock::{self, AgeClock};
 use crate::error::{Finding, OpenError, What};
 use crate::files::Files;
@@ -13,12 +13,13 @@ use crate::format::{
 };
 use crate::index::{IndexFile, LiveIndex};
 use crate::inventory::{Found, Inventory};
-use crate::options::{Horizons, Options, Retention};
+use crate::options::{Horizons, Options};
 use crate::roll::{begin_segment, index_extent, make_spare, write_index};
 use crate::spare::Spare;
 use crate::storage::Storage;
 use crate::store::{Health, Store};
 use crate::tail::{self, Tail};
+use crate::totals;
 use crate::window::KeyWindow;
 use std::collections::VecDeque;
 use std::io;
@@ -284,7 +285,7 @@ impl Opening {
         let tick = least_tick(&segment.header, before);
         let fits = |index: &IndexFile| index.head().last == last && index.head().end == end;
         if let Some(index) = index.filter(fits)
-            && let Ok(totals) = totals_of(&index, &self.options.retention)
+            && let Ok(totals) = totals::of_index(&index, &self.options.retention)
         {
             let mut sealed = Sealed::from_index(Arc::new(index), disk, link, totals);
             sealed.last_tick = sealed.last_tick.max(tick);
@@ -299,7 +300,7 @@ impl Opening {
     }
 
     fn seal(&mut self, live: &LiveIndex, disk: u64, before: Before) -> Arc<Sealed> {
-        let totals = totals_of_live(live, &self.options.retention);
+        let totals = totals::of_live(live, &self.options.retention);
         let sealed = Sealed::new(live, disk, before, totals);
         let written = write_index(&*self.storage, &self.files, self.identity, live);
         if let Ok((index, _)) = written {
@@ -378,7 +379,7 @@ impl Opening {
                 file: found.file.clone(),
                 capacity: header.capacity,
                 previous,
-                totals: totals_of_live(&live, &self.options.retention),
+                totals: totals::of_live(&live, &self.options.retention),
                 index: live,
             });
         }
@@ -576,33 +577,4 @@ impl Opening {
 /// gone, but clocks never fall along the log.
 fn least_tick(header: &Header, before: Option<&Arc<Sealed>>) -> u64 {
     before.map_or(0, |b| b.last_tick).max(header.tick)
-}
-
-fn totals_of(index: &IndexFile, retention: &Retention) -> io::Result<Vec<Total>> {
-    let mut totals = vec![Total::default(); retention.classes()];
-    if retention.rules.is_empty() {
-        totals[0] = Total {
-            events: index.head().records,
-            bytes: index.head().end,
-        };
-        return Ok(totals);
-    }
-    index.each_topic(|entry| {
-        if let Ok(topic) = tidings_engine::Topic::new(&entry.name) {
-            let total = &mut totals[retention.class(&topic)];
-            total.events += entry.postings;
-            total.bytes += entry.bytes;
-        }
-    })?;
-    Ok(totals)
-}
-
-pub(crate) fn totals_of_live(live: &LiveIndex, retention: &Retention) -> Vec<Total> {
-    let mut totals = vec![Total::default(); retention.classes()];
-    for (topic, postings) in &live.topics {
-        let total = &mut totals[retention.class(topic)];
-        total.events += postings.offsets.len() as u64;
-        total.bytes += postings.bytes;
-    }
-    totals
 }

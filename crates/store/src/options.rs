@@ -36,6 +36,10 @@ pub struct Idempotency {
 /// What is kept. The first rule whose selector watches a topic covers it;
 /// the default covers what no rule does.
 ///
+/// An event with several topics counts under the limits of each of them, and
+/// expires from each by itself: it is there for who watches `a` as long as the
+/// rule of `a` keeps it, whatever becomes of it under `b`.
+///
 /// Whole segments are dropped from the old end of the log, so events of a
 /// rule that keeps longer than the default occupy the segments they share
 /// with others until both may go; and the bytes of all limits together bound
@@ -138,6 +142,29 @@ impl Retention {
             .iter()
             .position(|(selector, _)| selector.matches(topic));
         rule.unwrap_or(self.rules.len())
+    }
+
+    /// Calls `f` with each class that one of an event's topics has, once.
+    pub(crate) fn each_class<'t>(
+        &self,
+        mut topics: impl Iterator<Item = &'t Topic>,
+        mut f: impl FnMut(Class),
+    ) {
+        let Some(canonical) = topics.next().filter(|_| !self.rules.is_empty()) else {
+            return f(self.rules.len());
+        };
+        let alternates: Vec<Class> = topics.map(|topic| self.class(topic)).collect();
+        let first = self.class(canonical);
+        f(first);
+        if alternates.iter().any(|class| *class != first) {
+            let mut is_counted = vec![false; self.classes()];
+            is_counted[first] = true;
+            for class in alternates {
+                if !std::mem::replace(&mut is_counted[class], true) {
+                    f(class);
+                }
+            }
+        }
     }
 
     pub(crate) fn classes(&self) -> usize {

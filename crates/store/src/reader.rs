@@ -74,11 +74,7 @@ impl Reader {
             .map(|s| (s.last >= s.first, s.first_time));
         let newest = (active.index.records > 0, Timestamp(active.index.first_time));
         let mut times = oldest.chain([newest]).filter(|(any, _)| *any);
-        let totals = catalog
-            .sealed
-            .iter()
-            .flat_map(|s| &s.totals)
-            .chain(&active.totals);
+        let sealed = catalog.sealed.iter().map(|s| s.records);
         Stats {
             bytes: catalog
                 .sealed
@@ -87,7 +83,7 @@ impl Reader {
                 .sum::<u64>()
                 + active.capacity,
             segments: catalog.sealed.len() + 1,
-            events: totals.map(|t| t.events).sum(),
+            events: sealed.sum::<u64>() + active.index.records,
             oldest: times.next().map(|(_, time)| time),
         }
     }
@@ -100,8 +96,9 @@ impl Reader {
 
     /// Appends to `out` what the selection has behind the cursor, in order,
     /// and moves the cursor. [`Read::Gap`] if events there are gone: expired,
-    /// damaged or missing. One read passes over a bounded number of bytes
-    /// that aren't selected and then answers [`Read::Frames`] with none given.
+    /// damaged or missing. One read passes over a bounded part of the log that
+    /// isn't selected, or isn't shown, and then answers [`Read::Frames`] with
+    /// none given.
     ///
     /// # Errors
     /// Of the storage. The cursor then stands behind what was given.

@@ -8,6 +8,7 @@ use crate::index::{Candidates, Hole};
 use crate::options::{Class, Horizons};
 use crate::scan::{Damage, Extent, Scan, Step, Window};
 use crate::storage::{StorageFile, is_damage};
+use crate::work::Work;
 use std::io;
 use std::sync::Arc;
 use tidings_engine::{Budget, Cursor, Frame, Gap, Position, Read, Selection};
@@ -49,6 +50,8 @@ pub(crate) struct Reading<'r> {
     horizons: Arc<Horizons>,
     budget: Budget,
     bytes: usize,
+    /// What may be passed over without giving it out.
+    work: Work,
     begin: usize,
     out: &'r mut Vec<Arc<Frame>>,
 }
@@ -79,6 +82,7 @@ impl<'r> Reading<'r> {
             horizons: shared.catalog().horizons.clone(),
             budget,
             bytes: 0,
+            work: Work::new(AT_ONCE, selection),
             begin: out.len(),
             out,
         }
@@ -117,6 +121,10 @@ impl<'r> Reading<'r> {
                 }
                 Outcome::Again => debug_assert!(before < *cursor),
                 Outcome::Done | Outcome::Damaged(_) => {}
+            }
+            // Not before something was passed: each read gets on.
+            if self.work.is_done() && before < *cursor {
+                return Ok(Read::Frames);
             }
         }
     }
@@ -221,7 +229,7 @@ impl<'r> Reading<'r> {
         self.read_through(s, &view, cursor)
     }
 
-    fn view(&self, s: &Segment, after: Position) -> io::Result<View> {
+    fn view(&mut self, s: &Segment, after: Position) -> io::Result<View> {
         let Some(sealed) = &s.sealed else {
             let start = self.shared.catalog().active.index.seek(after);
             return self.view_of_active(s, after, start);
@@ -231,10 +239,11 @@ impl<'r> Reading<'r> {
         };
         let view = (|| {
             let (at, behind) = exact_start(s, after, index.seek(after)?)?;
-            let candidates = index.candidates(self.selection, at, CANDIDATES)?;
+            let (candidates, looked) = index.candidates(self.selection, at, CANDIDATES)?;
             let mut holes = index.holes()?;
             holes.extend(sealed.damage());
             holes.sort_unstable_by_key(|h| h.to);
+            self.work.ask(looked);
             Ok(View {
                 at,
                 behind,
@@ -251,7 +260,7 @@ impl<'r> Reading<'r> {
     }
 
     fn view_of_active(
-        &self,
+        &mut self,
         s: &Segment,
         after: Position,
         start: (u64, Position),
@@ -262,7 +271,8 @@ impl<'r> Reading<'r> {
         if index.first != s.first {
             return Ok(self.view_through(s));
         }
-        let mut candidates = index.candidates(self.selection, at, CANDIDATES);
+        let (mut candidates, looked) = index.candidates(self.selection, at, CANDIDATES);
+        self.work.ask(looked);
         if let Candidates::At { offsets, more } = &mut candidates {
             let appended_since = offsets.partition_point(|o| *o < s.end);
             *more &= appended_since == offsets.len();
@@ -293,22 +303,25 @@ impl<'r> Reading<'r> {
     ) -> io::Result<Outcome> {
         let ahead = self.budget.bytes.max(READ_NEAR as usize);
         let mut scan = Scan::new(&*s.file, s.extent(), view.at, view.behind).reading(ahead);
-        // Where the first record behind the cursor stands: what is before it
-        // is passed over at every read, so counting it would leave a cursor
-        // that is far into the segment where it is for ever.
-        let mut begin = None;
+        // What is before the cursor is passed over at every read, so counting it
+        // would leave a cursor that is far into the segment where it is for ever.
+        let mut is_first = true;
         loop {
             match scan.step()? {
                 Step::Record { at, head } => {
                     if head.position <= cursor.after {
                         continue;
                     }
-                    let begin = *begin.get_or_insert(at);
-                    if self.is_enough() || at - begin > SCAN_AT_ONCE {
+                    let may_stop = !std::mem::take(&mut is_first) && self.work.is_done();
+                    if may_stop || self.is_enough() {
                         return Ok(Outcome::Enough);
                     }
                     let record = scan.view(at, &head);
-                    if record.is_none_or(|record| !self.take(&record)) {
+                    let taken = record.and_then(|record| self.take(&record));
+                    if taken == Some(false) {
+                        self.work.pass(head.len, 1 + head.alternates);
+                    }
+                    if taken.is_none() {
                         let here = Damage {
                             at,
                             to: at + head.len,
@@ -344,7 +357,7 @@ impl<'r> Reading<'r> {
     ) -> io::Result<Option<Outcome>> {
         let mut window = Window::new(&*s.file, READ_ONE);
         let mut before = 0;
-        for at in offsets {
+        for (n, at) in offsets.iter().enumerate() {
             // Records near each other are worth reading together.
             window.read_ahead(if at - before < READ_NEAR {
                 READ_MANY
@@ -361,12 +374,14 @@ impl<'r> Reading<'r> {
             if let Some(hole) = hole_before(&view.holes, cursor.after, head.position) {
                 return Ok(Some(Outcome::Damaged(hole)));
             }
-            if self.is_enough() {
+            if self.is_enough() || (n > 0 && self.work.is_done()) {
                 return Ok(Some(Outcome::Enough));
             }
             let record = window.view(*at, &head);
-            if record.is_none_or(|record| !self.take(&record)) {
-                return Ok(None);
+            match record.and_then(|record| self.take(&record)) {
+                None => return Ok(None),
+                Some(false) => self.work.pass_alone(head.len, 1 + head.alternates),
+                Some(true) => {}
             }
             cursor.after = head.position;
         }
@@ -386,11 +401,16 @@ impl<'r> Reading<'r> {
         given > 0 && (given >= self.budget.frames || self.bytes >= self.budget.bytes)
     }
 
-    /// Gives the event out if it is selected and served. False if it is none.
-    fn take(&mut self, record: &Record<'_>) -> bool {
-        let Some(publication) = record.publication() else {
-            return false;
-        };
+    /// Gives the event out if it is watched and served; whether it did. `None` if
+    /// it is none.
+    ///
+    /// A topic that the selection matches counts only if its own class serves the
+    /// event: what has expired from `a` isn't given to who watches `a` because it
+    /// has an alternate that is kept longer, and is given to who watches that. So
+    /// the classes of the selection's own topics say all about what it may miss
+    /// ([`crate::catalog::Catalog::horizon`]), whatever topics events have.
+    fn take(&mut self, record: &Record<'_>) -> Option<bool> {
+        let publication = record.publication()?;
         let (retention, horizons) = (&self.shared.retention, &self.horizons);
         let position = record.head.position;
         let is_watched = self
@@ -399,15 +419,13 @@ impl<'r> Reading<'r> {
                 horizons.serves(retention.class(topic), position)
             });
         if !is_watched {
-            return true;
+            return Some(false);
         }
-        let Some(entry) = record.to_entry(publication) else {
-            return false;
-        };
+        let entry = record.to_entry(publication)?;
         let frame = Frame::new(self.shared.identity.log, position, entry);
         self.bytes += frame.payload().len();
         self.out.push(Arc::new(frame));
-        true
+        Some(true)
     }
 
     /// Notes that the file of a segment is gone.
@@ -447,8 +465,8 @@ impl<'r> Reading<'r> {
 
 /// How many records are looked up in an index at a time.
 const CANDIDATES: usize = 1024;
-/// How many bytes one read passes over at most where it can't use an index.
-const SCAN_AT_ONCE: u64 = 8 << 20;
+/// How much one read passes over at most: see [`Work`].
+const AT_ONCE: u64 = 8 << 20;
 const READ_ONE: usize = 4 * 1024;
 const READ_MANY: usize = 64 * 1024;
 const READ_NEAR: u64 = 16 * 1024;

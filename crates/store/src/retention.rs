@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, Sealed};
 use crate::clock;
+use crate::format::record::{Head, Record};
 use crate::format::{SPARE_UNFINISHED, Salt, index_name, segment_name};
 use crate::options::{Class, Horizons, Limits};
 use crate::scan::{Extent, Scan, Step};
@@ -186,9 +187,10 @@ impl Store {
         } else {
             l.last
         };
-        span.each(l.at, start, |at, head, topic| {
+        span.each(l.at, start, |at, head, record| {
+            let mut topics = record.iter().flat_map(Record::topics);
             let own = retention.rules.is_empty()
-                || Topic::new(topic).is_ok_and(|topic| retention.class(&topic) == class);
+                || topics.any(|t| Topic::new(t).is_ok_and(|t| retention.class(&t) == class));
             (next, last) = (at + head.len, head.position);
             if own {
                 events += 1;
@@ -346,7 +348,7 @@ impl Span {
         &self,
         at: u64,
         last: Position,
-        mut f: impl FnMut(u64, &crate::format::record::Head, &str) -> bool,
+        mut f: impl FnMut(u64, &Head, Option<Record<'_>>) -> bool,
     ) -> io::Result<()> {
         let extent = Extent {
             salt: self.salt,
@@ -360,8 +362,7 @@ impl Span {
         loop {
             match scan.step()? {
                 Step::Record { at, head } => {
-                    let topic = scan.view(at, &head).map_or("", |record| record.topic);
-                    if !f(at, &head, topic) {
+                    if !f(at, &head, scan.view(at, &head)) {
                         return Ok(());
                     }
                 }

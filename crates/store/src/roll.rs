@@ -3,6 +3,7 @@
 use crate::catalog::{Active, Sealed};
 use crate::error::What;
 use crate::files::Files;
+use crate::format::record::Record;
 use crate::format::segment::{Header, Previous};
 use crate::format::{
     DATA_START, Identity, SPARE, SPARE_UNFINISHED, Salt, VERSION, index_name, segment_name,
@@ -14,7 +15,7 @@ use crate::storage::{Storage, StorageFile};
 use crate::store::{Health, Store};
 use std::io;
 use std::sync::Arc;
-use tidings_engine::{Position, Topic};
+use tidings_engine::Position;
 
 /// Makes a file of `capacity` zeros under the name of the spare.
 pub(crate) fn make_spare(storage: &dyn Storage, capacity: u64) -> io::Result<()> {
@@ -89,8 +90,13 @@ pub(crate) fn index_extent(
     loop {
         match scan.step()? {
             Step::Record { at, head } => {
-                if let Some(record) = scan.view(at, &head) {
-                    live.add(&record, Topic::new(record.topic).ok().as_ref(), at);
+                let record = scan.view(at, &head);
+                let published = record.as_ref().and_then(Record::publication);
+                match (record, published) {
+                    (Some(record), Some(publication)) => {
+                        live.add(&record, publication.as_published().topics(), at);
+                    }
+                    _ => live.add_hole(head.position, at + head.len),
                 }
             }
             Step::Damage(damage) => {

@@ -4,18 +4,19 @@ use crate::catalog::{Active, Sealed, Shared};
 use crate::clock::AgeClock;
 use crate::error::{AppendError, Finding};
 use crate::format::record::{self, Head, Place};
-use crate::group::{Group, Verdict};
+use crate::group::{self, Group, Verdict};
 use crate::index::LiveIndex;
 use crate::options::Options;
 use crate::reader::Reader;
 use crate::retention::Ledger;
 use crate::spare::Spare;
+use crate::totals;
 use crate::window::{KeyUse, KeyWindow};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use tidings_codec::EventId;
-use tidings_engine::{Entry, Frame, LogId, Position, Timestamp, WireId};
+use tidings_engine::{Entry, Frame, LogId, Position, Timestamp, Topic, WireId, published};
 
 /// What is published together: all of it is appended, or nothing.
 pub type Request = Vec<Entry>;
@@ -125,17 +126,23 @@ impl Store {
     fn stage(
         &mut self,
         number: usize,
-        request: Request,
+        mut request: Request,
         group: &mut Group,
         answers: &mut [Answer],
     ) -> Result<(), AppendError> {
         let bytes = self.measure(&request)?;
+        request.iter_mut().for_each(without_doubles);
         let mut verdicts = self.admit(&request, group)?;
+        let memory: usize = request.iter().map(group::memory_of).sum();
         let fits = |store: &Self, group: &Group| {
             let catalog = store.shared.catalog();
-            let active = &catalog.active;
-            active.index.memory < LiveIndex::MAX_MEMORY
-                && active.index.end + group.bytes() + bytes <= active.capacity
+            let index = &catalog.active.index;
+            let memory = index.memory + group.memory() + memory;
+            // However many topics one request has, some segment must take it.
+            let is_alone = index.memory == 0 && group.is_empty();
+            index.memory < LiveIndex::MAX_MEMORY
+                && (memory <= LiveIndex::MAX_MEMORY || is_alone)
+                && index.end + group.bytes() + bytes <= catalog.active.capacity
         };
         if !fits(self, group) {
             self.flush(group, answers);
@@ -193,13 +200,15 @@ impl Store {
                 KeyUse::Unknown => {}
             }
         }
-        let Some(id) = &entry.id else {
+        let Some(id) = group::own_id(entry) else {
             return Ok(Verdict::New);
         };
         let found = self.reader().find_own(&entry.topic, id);
         match found.map_err(|_| AppendError::Unavailable)? {
             None => Ok(Verdict::New),
-            Some((position, fields)) if fields == entry.fields => Ok(Verdict::Durable(position)),
+            Some((position, found)) if group::says_the_same(&found, entry) => {
+                Ok(Verdict::Durable(position))
+            }
             Some(_) => Err(AppendError::IdConflict { index }),
         }
     }
@@ -287,10 +296,9 @@ impl Store {
             let at = start + (buffer.len() - rest.len()) as u64;
             let head = Head::parse(index.salt, at, rest).expect("encoded just now");
             let record = head.view(rest).expect("encoded just now");
-            index.add(&record, Some(&entry.topic), at);
-            let total = &mut totals[self.shared.retention.class(&entry.topic)];
-            total.events += 1;
-            total.bytes += head.len;
+            index.add(&record, entry.published().topics(), at);
+            let topics = entry.published().topics();
+            totals::count(totals, &self.shared.retention, topics, head.len);
             if let Some(key) = index.keys.last().filter(|_| record.key.is_some()) {
                 self.window.insert(*key);
             }
@@ -328,6 +336,16 @@ impl Drop for Store {
             // What is lost is an hour at most.
             let _ = self.save_clock();
         }
+    }
+}
+
+/// What is read back is to be what was written, and alternates that are the same
+/// would be taken for damage.
+fn without_doubles(entry: &mut Entry) {
+    let topics = entry.published().topics().map(Topic::as_str);
+    if !entry.alternates.is_empty() && record::has_doubles(topics) {
+        let alternates = std::mem::take(&mut entry.alternates);
+        entry.alternates = published::alternates(&entry.topic, alternates);
     }
 }
 

@@ -99,6 +99,7 @@ fn a_store_of_version_1_is_gone_on_with() {
     let (store, recovery) = open(&storage, options());
     assert_eq!(recovery.findings, []);
     check_old(&store, "opened again");
+    assert_eq!(positions(&read_all(&store.reader(), "y/z")).len(), 100);
     // The same without its description, which the segments then give.
     drop(store);
     storage.remove("store.meta").unwrap();

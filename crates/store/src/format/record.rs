@@ -69,12 +69,13 @@ pub struct Head {
     pub ends_request: bool,
     /// How it was published.
     pub visibility: Visibility,
+    /// How many topics it has besides the canonical one.
+    pub alternates: usize,
     sum: u32,
     fields: usize,
     topic: usize,
     id: Option<usize>,
     has_key: bool,
-    alternates: usize,
 }
 
 /// An intact record, borrowed from a buffer.

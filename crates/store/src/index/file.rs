@@ -6,10 +6,11 @@
 use super::filter::{self, BLOCK, Filter};
 use super::page::Pages;
 use super::write::{
-    ENTRY, FILTER, HEAD, HOLES, IDS, KEYS, MAGIC, NAMES, POSTINGS, SECTIONS_AT, SPARSE, TOPICS,
+    ENTRY, FILTER, HEAD, HOLES, IDS, JOINTS, KEYS, MAGIC, NAMES, POSTINGS, SECTIONS, SECTIONS_AT,
+    SECTIONS_OF_1, SPARSE, TOPICS,
 };
-use super::{Candidates, Hole, KeyEntry, List, Sparse, merge, merge_last};
-use super::{literal_prefix, per_list, reading_through_is_cheaper};
+use super::{Candidates, Found, Hole, Joint, KeyEntry, List, Looks, Sparse};
+use super::{max_looked_at, merge, merge_last, per_list, reading_through_is_cheaper};
 use crate::files::Files;
 use crate::format::{ALIGN, DATA_START, Identity, OLDEST, Salt, VERSION, u32_at, u64_at};
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ pub(crate) struct IndexHead {
     pub first_time: u64,
     pub max_time: u64,
     pub last_tick: u64,
-    sections: [(u64, u64); 8],
+    sections: [(u64, u64); SECTIONS],
 }
 
 #[derive(Debug)]
@@ -134,10 +135,14 @@ impl IndexFile {
         selection: &Selection,
         from: u64,
         limit: usize,
-    ) -> io::Result<Candidates> {
+    ) -> io::Result<(Candidates, u64)> {
         let mut pages = self.pages();
-        let Some(topics) = self.topics_of(&mut pages, selection)? else {
-            return Ok(Candidates::All);
+        let Some(Found {
+            lists: topics,
+            looked,
+        }) = self.topics_of(&mut pages, selection)?
+        else {
+            return Ok((Candidates::All, max_looked_at(self.head.records)));
         };
         let each = per_list(limit, topics.len());
         let mut lists = Vec::with_capacity(topics.len());
@@ -151,13 +156,13 @@ impl IndexFile {
                 cut: skipped + n < count,
             });
         }
-        Ok(merge(lists, limit))
+        Ok((merge(lists, limit), looked))
     }
 
     /// See [`super::LiveIndex::last_candidates`].
     pub fn last_candidates(&self, selection: &Selection, limit: usize) -> io::Result<Candidates> {
         let mut pages = self.pages();
-        let Some(topics) = self.topics_of(&mut pages, selection)? else {
+        let Some(Found { lists: topics, .. }) = self.topics_of(&mut pages, selection)? else {
             return Ok(Candidates::All);
         };
         let each = per_list(limit, topics.len());
@@ -246,6 +251,40 @@ impl IndexFile {
         Ok(())
     }
 
+    /// Calls `f` for every record with several topics, in order.
+    pub fn each_joint(&self, mut f: impl FnMut(&Joint)) -> io::Result<()> {
+        let mut pages = self.pages();
+        let (_, count) = self.head.sections[JOINTS];
+        let topics = self.head.sections[TOPICS].1;
+        let mut at = 0;
+        while at < count {
+            let units = self.next_of_joint(&mut pages, &mut at, u64::MAX)?;
+            let several = self.next_of_joint(&mut pages, &mut at, topics)?;
+            let numbers = (0..several)
+                .map(|_| self.next_of_joint(&mut pages, &mut at, topics.saturating_sub(1)));
+            f(&Joint {
+                bytes: u64::from(units) * ALIGN,
+                topics: numbers.collect::<io::Result<_>>()?,
+            });
+        }
+        Ok(())
+    }
+
+    /// The number at `at`, which then stands behind it, and which may be `most`.
+    fn next_of_joint(&self, pages: &mut Pages<'_>, at: &mut u64, most: u64) -> io::Result<u32> {
+        let mut e = [0; ENTRY[JOINTS]];
+        if *at >= self.head.sections[JOINTS].1 {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.entry(pages, JOINTS, *at, &mut e)?;
+        *at += 1;
+        let number = u32_at(&e, 0);
+        if u64::from(number) > most {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(number)
+    }
+
     fn pages(&self) -> Pages<'_> {
         Pages::new(&self.files, &self.name, self.head.salt)
     }
@@ -269,34 +308,46 @@ impl IndexFile {
         &self,
         pages: &mut Pages<'_>,
         selection: &Selection,
-    ) -> io::Result<Option<Vec<(u64, u64)>>> {
+    ) -> io::Result<Option<Found<(u64, u64)>>> {
         let mut found = BTreeMap::new();
-        let mut total = 0;
         let records = self.head.records;
+        let (mut total, mut looks) = (0, Looks::new(max_looked_at(records)));
         for selector in selection.selectors() {
-            let (prefix, exact) = match selector {
-                Selector::Exact(topic) => (topic.as_str(), true),
-                _ if selector.as_str() == "**" => return Ok(None),
-                _ => (literal_prefix(selector), false),
-            };
-            let mut at = self.first_topic_from(pages, prefix)?;
-            while at < self.head.sections[TOPICS].1 {
-                let entry = self.topic(pages, at)?;
-                if !entry.name.starts_with(prefix) || (exact && entry.name != prefix) {
-                    break;
+            let exact = matches!(selector, Selector::Exact(_));
+            if !exact && selector.as_str() == "**" {
+                return Ok(None);
+            }
+            for beginning in selector.beginnings() {
+                let mut at = self.first_topic_from(pages, &beginning)?;
+                while at < self.head.sections[TOPICS].1 {
+                    let entry = self.topic(pages, at)?;
+                    if !entry.name.starts_with(&*beginning) || (exact && entry.name != beginning) {
+                        break;
+                    }
+                    let looked = match Topic::new(&entry.name) {
+                        _ if exact => Some(true),
+                        Ok(topic) => looks.look(selector, &topic),
+                        Err(_) => Some(false),
+                    };
+                    let Some(is_selected) = looked else {
+                        return Ok(None);
+                    };
+                    if is_selected {
+                        total += entry.postings as usize;
+                        found.insert(at, (entry.begin, entry.postings));
+                    }
+                    if exact || reading_through_is_cheaper(found.len(), total, records) {
+                        break;
+                    }
+                    at += 1;
                 }
-                if exact || Topic::new(&entry.name).is_ok_and(|topic| selector.matches(&topic)) {
-                    total += entry.postings as usize;
-                    found.insert(at, (entry.begin, entry.postings));
-                }
-                if exact || reading_through_is_cheaper(found.len(), total, records) {
-                    break;
-                }
-                at += 1;
             }
         }
         let through = reading_through_is_cheaper(found.len(), total, records);
-        Ok((!through).then(|| found.into_values().collect()))
+        Ok((!through).then(|| Found {
+            lists: found.into_values().collect(),
+            looked: looks.taken(),
+        }))
     }
 
     fn first_topic_from(&self, pages: &mut Pages<'_>, name: &str) -> io::Result<u64> {
@@ -408,8 +459,12 @@ fn parse_head(bytes: &[u8; HEAD], log: LogId, first: Position, salt: Salt) -> Op
     if !own {
         return None;
     }
-    let mut sections = [(0, 0); 8];
-    for (i, section) in sections.iter_mut().enumerate() {
+    let count = match number(0) {
+        1 => SECTIONS_OF_1,
+        _ => SECTIONS,
+    };
+    let mut sections = [(0, 0); SECTIONS];
+    for (i, section) in sections[..count].iter_mut().enumerate() {
         let at = SECTIONS_AT + 16 * i;
         *section = (u64_at(bytes, at), u64_at(bytes, at + 8));
         // Entries are addressed in 32 bits; this keeps sums from overflowing.

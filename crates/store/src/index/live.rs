@@ -1,12 +1,13 @@
 //! The index of a segment in memory: of the active one, and of any other
 //! while its index file is made.
 
-use super::{Candidates, Hole, KeyEntry, List, SPARSE_BYTES, Sparse, merge, merge_last};
-use super::{MAX_LOOKED_AT, literal_prefix, per_list, reading_through_is_cheaper};
+use super::{Candidates, Found, Hole, Joint, KeyEntry, List, Looks, SPARSE_BYTES, Sparse};
+use super::{MAX_LOOKED_AT, merge, merge_last, per_list, reading_through_is_cheaper};
 use crate::format::record::Record;
 use crate::format::{ALIGN, DATA_START, Salt};
 use std::collections::{BTreeMap, BTreeSet};
-use tidings_engine::{Position, Selection, Selector, Topic};
+use std::ops::Bound;
+use tidings_engine::{Position, Selection, Selector, Topic, Visibility};
 
 /// A topic's records in a segment.
 #[derive(Debug, Default)]
@@ -17,8 +18,10 @@ pub(crate) struct Postings {
     pub bytes: u64,
 }
 
-/// A publisher's id in a segment: hash of the id, hash of the topic, and
-/// where the record begins divided by [`ALIGN`].
+/// A publisher's id in a segment: hash of the id, hash of the canonical topic,
+/// and where the record begins divided by [`ALIGN`]. Of what came by Mercure,
+/// where an id names any number of events, the topic's hash is that of nothing:
+/// looking for the one native event of an id and a topic never meets it.
 pub(crate) type IdEntry = (u64, u32, u32);
 
 #[derive(Debug)]
@@ -41,6 +44,9 @@ pub(crate) struct LiveIndex {
     pub ids: BTreeSet<IdEntry>,
     pub keys: Vec<KeyEntry>,
     pub holes: Vec<Hole>,
+    /// Where records with several topics begin, divided by [`ALIGN`], ascending;
+    /// and how long they are, in bytes.
+    joint: Vec<(u32, u64)>,
     /// About how much memory it takes, in bytes.
     pub memory: usize,
 }
@@ -55,6 +61,7 @@ impl LiveIndex {
     /// about so much, with what an allocation and a tree take.
     const PER_TOPIC: usize = 128;
     const PER_ID: usize = 32;
+    const PER_POSTING: usize = size_of::<u32>();
     /// How much memory the index of the active segment may take before
     /// another is begun, in bytes. Only small events with topics or ids of
     /// their own come to it.
@@ -75,13 +82,27 @@ impl LiveIndex {
             ids: BTreeSet::new(),
             keys: Vec::new(),
             holes: Vec::new(),
+            joint: Vec::new(),
             memory: 0,
         }
     }
 
-    /// Takes in the next record, which begins at byte `at`. A record whose
-    /// topic is none is counted, and found by reading through.
-    pub fn add(&mut self, record: &Record<'_>, topic: Option<&Topic>, at: u64) {
+    /// About how much memory the alternates of an event take at most, in bytes.
+    pub fn memory_of(alternates: &[Topic]) -> usize {
+        let each = alternates.iter().map(|topic| {
+            let text = topic.as_str().len();
+            Self::PER_TOPIC + text + Self::PER_POSTING + size_of::<u32>()
+        });
+        each.sum()
+    }
+
+    /// Takes in the next record, which has these topics and begins at byte `at`.
+    pub fn add<'t>(
+        &mut self,
+        record: &Record<'_>,
+        topics: impl Iterator<Item = &'t Topic>,
+        at: u64,
+    ) {
         let head = &record.head;
         let offset = (at / ALIGN) as u32;
         if self.sparse.last().is_none_or(|s| at - s.at >= SPARSE_BYTES) {
@@ -100,11 +121,22 @@ impl LiveIndex {
         self.end = at + head.len;
         self.max_time = self.max_time.max(head.time.0);
         self.last_tick = head.tick;
-        if let Some(topic) = topic {
+        let mut count = 0;
+        for topic in topics {
             self.post(topic, offset, head.len);
+            count += 1;
+        }
+        if count > 1 {
+            self.joint.push((offset, head.len));
+            // What its topics take when they are written down.
+            self.memory += size_of::<(u32, u64)>() + count * size_of::<u32>();
         }
         if let Some(id) = record.id {
-            let (id, topic) = id_hashes(self.salt, record.topic, id);
+            let topic = match head.visibility {
+                Visibility::Native => record.topic,
+                Visibility::Public | Visibility::Private => "",
+            };
+            let (id, topic) = id_hashes(self.salt, topic, id);
             self.ids.insert((id, topic, offset));
             self.memory += Self::PER_ID;
         }
@@ -137,7 +169,7 @@ impl LiveIndex {
         }
         if let Some(postings) = self.topics.get_mut(topic) {
             postings.offsets.push(offset);
-            self.memory += size_of::<u32>();
+            self.memory += Self::PER_POSTING;
             postings.bytes += bytes;
         }
     }
@@ -173,11 +205,31 @@ impl LiveIndex {
         }
     }
 
-    /// Where the next records of the selection stand, from byte `from` on; at
-    /// most `limit`.
-    pub fn candidates(&self, selection: &Selection, from: u64, limit: usize) -> Candidates {
-        let Some(lists) = self.lists(selection) else {
-            return Candidates::All;
+    /// The records with several topics, in order.
+    pub fn joints(&self) -> Vec<Joint> {
+        let empty = |(_, bytes): &(u32, u64)| Joint {
+            bytes: *bytes,
+            topics: Vec::new(),
+        };
+        let mut joints: Vec<Joint> = self.joint.iter().map(empty).collect();
+        if joints.is_empty() {
+            return joints;
+        }
+        for (number, postings) in self.topics.values().enumerate() {
+            for offset in &postings.offsets {
+                if let Ok(at) = self.joint.binary_search_by_key(offset, |(at, _)| *at) {
+                    joints[at].topics.push(number as u32);
+                }
+            }
+        }
+        joints
+    }
+
+    /// Where the next records of the selection stand, from byte `from` on, at
+    /// most `limit`; and what finding them took, in [`Looks`].
+    pub fn candidates(&self, selection: &Selection, from: u64, limit: usize) -> (Candidates, u64) {
+        let Some(Found { lists, looked }) = self.lists(selection) else {
+            return (Candidates::All, MAX_LOOKED_AT);
         };
         let from = u32::try_from(from.div_ceil(ALIGN)).unwrap_or(u32::MAX);
         let each = per_list(limit, lists.len());
@@ -189,13 +241,13 @@ impl LiveIndex {
                 cut: n < rest.len(),
             }
         });
-        merge(lists.collect(), limit)
+        (merge(lists.collect(), limit), looked)
     }
 
     /// Where the last records of the selection stand, ascending; at most
     /// `limit`.
     pub fn last_candidates(&self, selection: &Selection, limit: usize) -> Candidates {
-        let Some(lists) = self.lists(selection) else {
+        let Some(Found { lists, .. }) = self.lists(selection) else {
             return Candidates::All;
         };
         let each = per_list(limit, lists.len());
@@ -224,50 +276,47 @@ impl LiveIndex {
 
     /// The postings of the selection's topics; `None` if reading the segment
     /// through is cheaper.
-    fn lists(&self, selection: &Selection) -> Option<Vec<&[u32]>> {
+    fn lists(&self, selection: &Selection) -> Option<Found<&[u32]>> {
         let mut found: BTreeMap<&Topic, &[u32]> = BTreeMap::new();
-        let (mut total, mut looked_at) = (0, 0);
+        let (mut total, mut looks) = (0, Looks::new(MAX_LOOKED_AT));
         for selector in selection.selectors() {
-            match selector {
-                Selector::Exact(topic) => {
-                    if let Some((topic, postings)) = self.topics.get_key_value(topic) {
+            if let Selector::Exact(topic) = selector {
+                if let Some((topic, postings)) = self.topics.get_key_value(topic) {
+                    found.insert(topic, &postings.offsets);
+                    total += postings.offsets.len();
+                }
+                continue;
+            }
+            if selector.as_str() == "**" {
+                return None;
+            }
+            for beginning in selector.beginnings() {
+                for (topic, postings) in self.below(&beginning) {
+                    if looks.look(selector, topic)? {
                         found.insert(topic, &postings.offsets);
                         total += postings.offsets.len();
                     }
-                }
-                _ if selector.as_str() == "**" => return None,
-                Selector::Pattern(_) | Selector::Mercure(_) => {
-                    for (topic, postings) in self.below(literal_prefix(selector)) {
-                        if selector.matches(topic) {
-                            found.insert(topic, &postings.offsets);
-                            total += postings.offsets.len();
-                        }
-                        looked_at += 1;
-                        if looked_at > MAX_LOOKED_AT
-                            || reading_through_is_cheaper(found.len(), total, self.records)
-                        {
-                            return None;
-                        }
+                    if reading_through_is_cheaper(found.len(), total, self.records) {
+                        return None;
                     }
                 }
             }
         }
         let through = reading_through_is_cheaper(found.len(), total, self.records);
-        (!through).then(|| found.into_values().collect())
+        (!through).then(|| Found {
+            lists: found.into_values().collect(),
+            looked: looks.taken(),
+        })
     }
 
-    /// The topics that begin with `prefix`, which ends at a segment's end.
-    fn below<'a>(&'a self, prefix: &str) -> impl Iterator<Item = (&'a Topic, &'a Postings)> {
-        let from = Topic::new(prefix).ok();
-        let prefix = from
-            .as_ref()
-            .map(|t| t.as_str().to_owned())
-            .unwrap_or_default();
-        let range = match from {
-            Some(from) => self.topics.range(from..),
-            None => self.topics.range::<Topic, _>(..),
-        };
-        range.take_while(move |(topic, _)| topic.as_str().starts_with(&prefix))
+    /// The topics that begin with `text`.
+    fn below<'a, 't>(
+        &'a self,
+        text: &'t str,
+    ) -> impl Iterator<Item = (&'a Topic, &'a Postings)> + use<'a, 't> {
+        let from = (Bound::Included(text), Bound::Unbounded);
+        let range = self.topics.range::<str, _>(from);
+        range.take_while(move |(topic, _)| topic.as_str().starts_with(text))
     }
 }
 
@@ -294,7 +343,7 @@ mod tests {
         for n in 1..=count {
             let entry = Entry {
                 alternates: Box::default(),
-                visibility: tidings_engine::Visibility::Native,
+                visibility: Visibility::Native,
                 topic: Topic::new(&name(n)).unwrap(),
                 time: Timestamp(n),
                 id: None,
@@ -313,14 +362,15 @@ mod tests {
             encode(&mut bytes, &entry, &place);
             assert_eq!(Some(bytes.len() as u64), encoded_len(&entry));
             let head = Head::parse(salt, place.at, &bytes).unwrap();
-            live.add(&head.view(&bytes).unwrap(), Some(&entry.topic), place.at);
+            let topics = entry.published().topics();
+            live.add(&head.view(&bytes).unwrap(), topics, place.at);
         }
         live
     }
 
     fn check(live: &LiveIndex, select: &str, want: Option<usize>) {
         let selection = Selection::new(vec![Selector::new(select).unwrap()]);
-        let found = match live.candidates(&selection, 0, 8) {
+        let found = match live.candidates(&selection, 0, 8).0 {
             Candidates::All => None,
             Candidates::At { offsets, .. } => Some(offsets.len()),
         };
@@ -329,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_pattern_looks_at_few_topics_or_says_read_through() {
-        let many = MAX_LOOKED_AT as u64 + 1;
+        let many = MAX_LOOKED_AT + 1;
         let live = indexed(many, |n| format!("user/{n}/inbox"));
         check(&live, "user/*/none", None);
         check(&live, "user/7/*", Some(1));

@@ -11,7 +11,7 @@ pub(crate) use file::IndexFile;
 pub(crate) use live::{LiveIndex, id_hashes};
 pub(crate) use write::encode;
 
-use tidings_engine::{Position, Selector};
+use tidings_engine::{Position, Selector, Topic};
 
 /// How many bytes of records stand between two entries of the sparse index.
 pub(crate) const SPARSE_BYTES: u64 = 16 * 1024;
@@ -55,17 +55,12 @@ pub(crate) enum Candidates {
     At { offsets: Vec<u64>, more: bool },
 }
 
-/// What the topics of a selector begin with: the segments of a pattern before its
-/// first `*`, without the last `/`.
-pub(crate) fn literal_prefix(selector: &Selector) -> &str {
-    match selector {
-        Selector::Exact(topic) => topic.as_str(),
-        Selector::Pattern(pattern) => {
-            let literal = pattern.as_str().split('*').next().unwrap_or_default();
-            literal.trim_end_matches('/')
-        }
-        Selector::Mercure(_) => "",
-    }
+/// The records of the topics of a selection in a segment.
+pub(crate) struct Found<L> {
+    /// One per topic. A record with several topics may be in several.
+    pub lists: Vec<L>,
+    /// What finding them took, in [`Looks`].
+    pub looked: u64,
 }
 
 /// Whether so many topics with so many records are better found by reading
@@ -75,10 +70,55 @@ pub(crate) fn reading_through_is_cheaper(topics: usize, found: usize, records: u
     topics > MAX_LISTS || (records > 64 && found as u64 > records / 2)
 }
 
-/// How many topics of the active segment are looked at for a pattern. They
-/// are looked at while nothing can be appended; reading through can't hold
-/// that up, and what is behind a cursor there is mostly little.
-pub(crate) const MAX_LOOKED_AT: usize = 1024;
+/// How often topics of the active segment are held against patterns, in
+/// [`Looks`]. They are while nothing can be appended; reading through can't
+/// hold that up, and what is behind a cursor there is mostly little.
+pub(crate) const MAX_LOOKED_AT: u64 = 1024;
+
+/// The same of a sealed segment of so many records: more than reading it
+/// through costs is never worth it, and a read of many segments is to come
+/// to its end.
+pub(crate) fn max_looked_at(records: u64) -> u64 {
+    records.clamp(MAX_LOOKED_AT, 64 * MAX_LOOKED_AT)
+}
+
+/// How many topics may still be held against patterns.
+pub(crate) struct Looks {
+    most: u64,
+    left: u64,
+}
+
+impl Looks {
+    /// How many patterns take as long as one rule of Mercure's.
+    pub const DEAR: u64 = 8;
+
+    pub fn new(most: u64) -> Self {
+        Self { most, left: most }
+    }
+
+    /// Holds `topic` against `selector`; `None` if that was once too often.
+    pub fn look(&mut self, selector: &Selector, topic: &Topic) -> Option<bool> {
+        let cost = match selector {
+            Selector::Mercure(_) => Self::DEAR,
+            Selector::Exact(_) | Selector::Pattern(_) => 1,
+        };
+        self.left = self.left.checked_sub(cost)?;
+        Some(selector.matches(topic))
+    }
+
+    pub fn taken(&self) -> u64 {
+        self.most - self.left
+    }
+}
+
+/// A record with several topics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Joint {
+    /// The length of the record, in bytes.
+    pub bytes: u64,
+    /// Its topics' numbers, in the order in which the index has them.
+    pub topics: Vec<u32>,
+}
 
 /// The next records of one topic.
 pub(crate) struct List {
@@ -99,6 +139,7 @@ pub(crate) fn merge(lists: Vec<List>, limit: usize) -> Candidates {
     let known_to = cut.filter_map(|l| l.offsets.last().copied()).min();
     let mut offsets: Vec<u64> = lists.into_iter().flat_map(|l| l.offsets).collect();
     offsets.sort_unstable();
+    offsets.dedup();
     if let Some(known_to) = known_to {
         offsets.truncate(offsets.partition_point(|o| *o <= known_to));
     }
@@ -113,6 +154,7 @@ pub(crate) fn merge_last(lists: Vec<List>, limit: usize) -> Candidates {
     let known_from = cut.filter_map(|l| l.offsets.first().copied()).max();
     let mut offsets: Vec<u64> = lists.into_iter().flat_map(|l| l.offsets).collect();
     offsets.sort_unstable();
+    offsets.dedup();
     if let Some(known_from) = known_from {
         offsets.drain(..offsets.partition_point(|o| *o < known_from));
     }

@@ -13,7 +13,10 @@
 //! | 48–55 | number of records |
 //! | 56–63, 64–71 | time of the first record; greatest time |
 //! | 72–79 | age clock of the last record |
-//! | 80–207 | per section: begin (8), entries (8) |
+//! | 80–223 | per section: begin (8), entries (8) |
+//!
+//! In version 1 of the format, records have one topic each; the head ends before
+//! the section that tells of others.
 //!
 //! | section | entry, in bytes |
 //! | --- | --- |
@@ -25,15 +28,16 @@
 //! | keys | key 16, request 8, position 8, time 8 |
 //! | holes | position before 8, last position 8 |
 //! | filter over ids | block of 64 |
+//! | records with several topics | 4: per record its length /8, how many topics, and their numbers |
 
 use super::filter::{BLOCK, Filter};
 use super::live::LiveIndex;
 use super::page;
-use crate::format::{VERSION, put_u64};
+use crate::format::{ALIGN, VERSION, put_u64};
 use tidings_engine::LogId;
 
 /// The length of the head, in bytes.
-pub(crate) const HEAD: usize = 208;
+pub(crate) const HEAD: usize = SECTIONS_AT + 16 * SECTIONS;
 pub(crate) const MAGIC: &[u8; 8] = b"TIDINDEX";
 /// Where the table of sections stands in the head.
 pub(crate) const SECTIONS_AT: usize = 80;
@@ -45,8 +49,12 @@ pub(crate) const IDS: usize = 4;
 pub(crate) const KEYS: usize = 5;
 pub(crate) const HOLES: usize = 6;
 pub(crate) const FILTER: usize = 7;
+pub(crate) const JOINTS: usize = 8;
+pub(crate) const SECTIONS: usize = 9;
+/// How many sections version 1 has.
+pub(crate) const SECTIONS_OF_1: usize = 8;
 /// The length of an entry of each section, in bytes.
-pub(crate) const ENTRY: [usize; 8] = [32, 24, 1, 4, 16, 40, 16, BLOCK];
+pub(crate) const ENTRY: [usize; SECTIONS] = [32, 24, 1, 4, 16, 40, 16, BLOCK, 4];
 
 /// The bytes of the index file of a segment.
 pub(crate) fn encode(log: LogId, live: &LiveIndex) -> Vec<u8> {
@@ -105,6 +113,14 @@ pub(crate) fn encode(log: LogId, live: &LiveIndex) -> Vec<u8> {
     });
     let filter = Filter::build(live.ids.len(), live.ids.iter().map(|(id, ..)| *id));
     section(&mut out, FILTER, |out| out.extend_from_slice(&filter.0));
+    section(&mut out, JOINTS, |out| {
+        for joint in live.joints() {
+            let head = [(joint.bytes / ALIGN) as u32, joint.topics.len() as u32];
+            for number in head.into_iter().chain(joint.topics) {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+    });
     page::paginate(live.salt, &out)
 }
 

@@ -98,7 +98,7 @@ pub fn read_from(reader: &Reader, after: Position, select: &str, budget: Budget)
             .read(&mut cursor, &selection, budget, &mut frames)
             .unwrap();
         for frame in &frames {
-            assert!(selection.matches(frame.topic()));
+            assert!(selection.watches(&frame.published()));
             let topic = frame.topic().as_str().to_owned();
             seen.push(Seen::Event(frame.position(), topic, frame.payload()));
         }
