@@ -42,6 +42,10 @@ pub const LANE_DESCRIPTORS: u64 = 4;
 /// What the pages of history that are being made or written may take together,
 /// in bytes.
 pub const PAGES_BYTES: usize = 64 << 20;
+/// What the active subscriptions that a hub tells of may take together, in bytes:
+/// those of about 500,000 streams of one topic each. Beyond it, streams are asked
+/// to come back later.
+pub const ACTIVE_BYTES: usize = 256 << 20;
 
 /// The longest head of a request, in bytes; also the most that the header lists
 /// of HTTP/2 may come to.

@@ -5,6 +5,7 @@ use crate::drain::Drain;
 use crate::http::{Code, Problem};
 use crate::lanes::Lanes;
 use crate::live::Live;
+use crate::mercure::active::ActiveSubscriptions;
 use crate::metrics::Metrics;
 use crate::native::NoPlaceLines;
 use crate::places::Places;
@@ -64,6 +65,7 @@ pub struct Hub {
     pages: Arc<Semaphore>,
     /// Hands that read the store for streams.
     store_reads: Semaphore,
+    active: ActiveSubscriptions,
 }
 
 /// Why events were not taken in.
@@ -124,6 +126,10 @@ impl Hub {
         let receiving = Semaphore::new(settings.limits.publish_bodies);
         tokio::spawn(report_findings(reader.clone(), metrics.findings.clone()));
         let drain = Drain::new(settings.drain_window);
+        let active = match auth.mercure().subscriptions {
+            true => ActiveSubscriptions::new(auth.base(), &live, settings.limits.event_wire_bytes),
+            false => ActiveSubscriptions::default(),
+        };
         let hub = Arc::new(Self {
             settings,
             auth,
@@ -139,7 +145,9 @@ impl Hub {
             no_place_lines: NoPlaceLines::default(),
             pages: Arc::new(Semaphore::new(Self::page_permits(PAGES_BYTES))),
             store_reads: Semaphore::new(STORE_READS),
+            active,
         });
+        hub.active.tell(&hub);
         Lanes::run(idle, &Arc::downgrade(&hub))?;
         Ok(hub)
     }
@@ -321,6 +329,11 @@ impl Hub {
     /// What the log says of watchers for whom there is no place.
     pub fn no_place_lines(&self) -> &NoPlaceLines {
         &self.no_place_lines
+    }
+
+    /// The active subscriptions of the Mercure face.
+    pub fn active(&self) -> &ActiveSubscriptions {
+        &self.active
     }
 
     /// What is counted.

@@ -13,6 +13,7 @@ mod hub;
 mod lanes;
 mod listener;
 mod live;
+mod mercure;
 mod metrics;
 mod native;
 mod occasional;

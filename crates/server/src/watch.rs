@@ -1,6 +1,7 @@
 //! What was asked for and granted, before it has begun.
 
 use crate::hub::Hub;
+use crate::mercure::active::Guard;
 use crate::native::SoftRefusal;
 use crate::places::{Place, Watching};
 use crate::start;
@@ -27,6 +28,8 @@ pub struct Watch {
     pub voice: Voice,
     /// A place among the streams there may be.
     pub permit: Watching,
+    /// For a stream of the Mercure face: whoever asks is told that it is there.
+    pub active: Option<Guard>,
 }
 
 impl Watch {
@@ -95,6 +98,7 @@ pub async fn grant(
         form,
         voice,
         permit,
+        active: None,
     }))
 }
 

@@ -63,8 +63,17 @@ pub async fn serve<S: Socket>(
             Box::pin(async move {
                 let request = request.map(RequestBody::Incoming);
                 let mut reply = face.answer(request, &place).await;
-                if let ReplyBody::Whole(Some(bytes)) = reply.body_mut() {
-                    *bytes = requests.owe(std::mem::take(bytes), face.times.stall);
+                let stall = face.times.stall;
+                match reply.body_mut() {
+                    ReplyBody::Whole(Some(bytes)) => {
+                        *bytes = requests.owe(std::mem::take(bytes), stall);
+                    }
+                    ReplyBody::Pages(pages) => {
+                        let requests = Arc::clone(&requests);
+                        let piece = Bytes::from_static(b"a piece");
+                        pages.owe(Box::new(move || requests.owe(piece.clone(), stall)));
+                    }
+                    _ => {}
                 }
                 Ok::<_, Infallible>(Answer::to(reply, answering))
             })

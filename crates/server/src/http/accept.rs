@@ -39,7 +39,7 @@ pub fn negotiate(headers: &HeaderMap) -> Option<Form> {
     for form in [Form::Stream, Form::Json, Form::Html] {
         let fit = ranges
             .iter()
-            .filter_map(|range| range.fit(form))
+            .filter_map(|range| range.fit(form.media_type()))
             .max_by_key(|(specificity, _)| *specificity);
         if let Some((specificity, q)) = fit
             && q > 0
@@ -51,6 +51,25 @@ pub fn negotiate(headers: &HeaderMap) -> Option<Form> {
     best.map(|(_, _, form)| form)
 }
 
+/// How much a request wants `media_type`, in thousandths: 0 not at all. All of it
+/// without `Accept`, or where that can't be read.
+pub fn quality(headers: &HeaderMap, media_type: (&str, &str)) -> u16 {
+    const FULL: u16 = 1000;
+    let mut ranges = Vec::new();
+    for value in headers.get_all(ACCEPT) {
+        let Ok(text) = value.to_str() else {
+            return FULL;
+        };
+        ranges.extend(text.split(',').filter_map(parse_range));
+    }
+    if ranges.is_empty() {
+        return FULL;
+    }
+    let fits = ranges.iter().filter_map(|range| range.fit(media_type));
+    let closest = fits.max_by_key(|(specificity, _)| *specificity);
+    closest.map_or(0, |(_, quality)| quality)
+}
+
 struct Range {
     kind: String,
     subtype: String,
@@ -59,8 +78,7 @@ struct Range {
 }
 
 impl Range {
-    fn fit(&self, form: Form) -> Option<(u8, u16)> {
-        let (kind, subtype) = form.media_type();
+    fn fit(&self, (kind, subtype): (&str, &str)) -> Option<(u8, u16)> {
         match (self.kind.as_str(), self.subtype.as_str()) {
             ("*", "*") => Some((0, self.q)),
             (k, "*") if k == kind => Some((1, self.q)),

@@ -2,6 +2,7 @@
 
 use crate::http::{Code, Problem};
 use crate::hub::Hub;
+use crate::mercure::active::Pages;
 use crate::pulled::Pulled;
 use crate::watch::Watch;
 use bytes::Bytes;
@@ -24,6 +25,8 @@ pub enum ReplyBody {
     Watch(Arc<Hub>, Box<Watch>),
     /// An event stream that is being pulled.
     Pulled(Box<Pulled>),
+    /// A document that is made as it is pulled.
+    Pages(Box<Pages>),
 }
 
 impl Body for ReplyBody {
@@ -46,6 +49,7 @@ impl Body for ReplyBody {
             Self::Pulled(stream) => stream
                 .poll_bytes(cx)
                 .map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
+            Self::Pages(pages) => Poll::Ready(pages.next().map(|piece| Ok(Frame::data(piece)))),
         }
     }
 
@@ -58,7 +62,7 @@ impl Body for ReplyBody {
             Self::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64))
             }
-            Self::Watch(..) | Self::Pulled(_) => SizeHint::default(),
+            Self::Watch(..) | Self::Pulled(_) | Self::Pages(_) => SizeHint::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::Taken;
 use super::lane::Round;
 use super::socket::{Inbound, PIECES, Socket};
+use crate::mercure::active::Guard;
 use crate::metrics::SlowAction;
 use crate::places::Watching;
 use crate::ticks::Ticks;
@@ -36,6 +37,8 @@ pub struct Connection {
     ends: Option<u64>,
     /// The tick at which it is looked at next.
     pub wakes: Option<u64>,
+    /// Until the end is said.
+    active: Option<Guard>,
     _permit: Watching,
     _place: Box<dyn Send>,
 }
@@ -83,6 +86,7 @@ impl Connection {
             moved: round.now,
             ends: None,
             wakes: None,
+            active: watch.active,
             _permit: watch.permit,
             _place: place,
         }
@@ -247,6 +251,7 @@ impl Connection {
 
     fn linger(&mut self, round: &Round<'_>) -> Turned {
         self.socket.shut_down();
+        self.active = None;
         self.rest = Bytes::new();
         self.state = State::Lingering(round.now + Ticks::span(LINGER));
         Turned::Waits

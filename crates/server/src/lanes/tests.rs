@@ -51,6 +51,7 @@ impl Peer {
             form: Form::Plain,
             voice: Voice::default(),
             permit: hub.places().watch(Some(&place)).unwrap(),
+            active: None,
         };
         hub.live().lanes().take(Taken {
             socket: Socket::plain(accepted.unwrap().0.into_std().unwrap()),

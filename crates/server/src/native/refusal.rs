@@ -23,6 +23,8 @@ pub enum SoftRefusal {
     /// What its token needs to be verified isn't there yet, or there are too
     /// many tickets.
     Token,
+    /// There are as many active subscriptions as the hub keeps in memory.
+    Active,
 }
 
 impl SoftRefusal {
@@ -35,6 +37,7 @@ impl SoftRefusal {
             Self::Draining => "draining",
             Self::Storage => "storage",
             Self::Token => "token",
+            Self::Active => "active",
         }
     }
 }

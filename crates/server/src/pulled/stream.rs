@@ -2,6 +2,7 @@
 
 use super::window::Window;
 use crate::hub::Hub;
+use crate::mercure::active::Guard;
 use crate::metrics::SlowAction;
 use crate::places::Watching;
 use crate::watch::{self, Watch};
@@ -35,6 +36,8 @@ pub struct Pulled {
     /// What the connection has not written yet.
     window: Window,
     ended: bool,
+    /// Until the end is said.
+    active: Option<Guard>,
     /// A place among the streams there may be.
     _permit: Watching,
 }
@@ -56,6 +59,7 @@ impl Pulled {
             store_read: None,
             window: Window::new(terms.budget.bytes),
             ended: false,
+            active: watch.active,
             _permit: watch.permit,
             selection: watch.selection,
             hub,
@@ -162,6 +166,7 @@ impl Pulled {
     /// Ends the stream with the time at which to come back.
     fn last_words(&mut self) -> Bytes {
         self.ended = true;
+        self.active = None;
         control::retry(self.hub.jittered_retry())
     }
 

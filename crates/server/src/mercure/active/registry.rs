@@ -1,0 +1,201 @@
+//! Who is there, who has been told of, and what has still to be told. Pure: it
+//! reads no clock and no log.
+//!
+//! Two views of the same streams. The hub knows at once that one begins or ends;
+//! the log says it a moment later, in the order in which it happened. Documents
+//! show what the log says up to a position, so that the events behind that
+//! position continue them exactly: nothing is missed, and nothing comes twice.
+
+use super::subscriber::Subscriber;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use tidings_engine::Position;
+
+/// The number of a change: a stream's beginning or its end. A stream has the
+/// number of its beginning.
+pub type Number = u64;
+
+/// The first change. Before it there is what a hub that was killed left behind.
+const FIRST: Number = 1;
+
+/// All streams that are told of.
+#[derive(Debug)]
+pub struct Registry {
+    /// The number of the next change.
+    next: Number,
+    streams: BTreeMap<Number, Stream>,
+    by_name: BTreeMap<Box<str>, Number>,
+    /// Changes that the log doesn't say yet, and whose they are.
+    pending: BTreeMap<Number, Number>,
+    /// Changes that are being appended.
+    taken: Option<Taken>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    subscriber: Arc<Subscriber>,
+    /// The log says that it is there.
+    told: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    /// The last of them.
+    last: Number,
+    /// The log's end when they were taken: it says nothing of them there.
+    before: Position,
+}
+
+/// What the log is to say.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Whose subscriptions begin or end.
+    pub subscriber: Arc<Subscriber>,
+    /// Whether they begin.
+    pub active: bool,
+}
+
+/// What the log says up to a position.
+#[derive(Debug)]
+pub struct View {
+    /// Who is there, the first to come first.
+    pub subscribers: Vec<Arc<Subscriber>>,
+    /// The position.
+    pub at: Position,
+}
+
+impl Registry {
+    /// Nobody is there.
+    pub fn new() -> Self {
+        Self {
+            next: FIRST,
+            streams: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            taken: None,
+        }
+    }
+
+    /// A stream begins.
+    pub fn begin(&mut self, subscriber: Arc<Subscriber>) -> Number {
+        let number = self.number();
+        self.by_name.insert(subscriber.name().into(), number);
+        let stream = Stream {
+            subscriber,
+            told: false,
+        };
+        self.streams.insert(number, stream);
+        self.pending.insert(number, number);
+        number
+    }
+
+    /// A stream ends. One that ends before anything was said of it is forgotten if
+    /// `hurried`: then nothing waits for a log that can't keep up but what is
+    /// there.
+    pub fn end(&mut self, stream: Number, hurried: bool) {
+        let being_told = self.taken.is_some_and(|taken| stream <= taken.last);
+        let Some(found) = self.streams.get(&stream) else {
+            return;
+        };
+        if hurried && !found.told && !being_told {
+            self.pending.remove(&stream);
+            return self.forget(stream);
+        }
+        let number = self.number();
+        self.pending.insert(number, stream);
+    }
+
+    /// Changes that the log is to say next, in their order: of `most` matchers, or
+    /// of one stream. It ends at `before` now. They are taken until [`Self::told`]
+    /// or [`Self::not_told`].
+    pub fn take(&mut self, most: usize, before: Position) -> Vec<Change> {
+        let (mut changes, mut last, mut matchers) = (Vec::new(), None, 0);
+        for (number, stream) in &self.pending {
+            let Some(Stream { subscriber, .. }) = self.streams.get(stream) else {
+                continue;
+            };
+            matchers += subscriber.len();
+            if matchers > most && last.is_some() {
+                break;
+            }
+            last = Some(*number);
+            changes.push(Change {
+                subscriber: Arc::clone(subscriber),
+                active: number == stream,
+            });
+        }
+        self.taken = last.map(|last| Taken { last, before });
+        changes
+    }
+
+    /// The log says what was taken.
+    pub fn told(&mut self) {
+        let Some(taken) = self.taken.take() else {
+            return;
+        };
+        let later = self.pending.split_off(&(taken.last + 1));
+        let told = std::mem::replace(&mut self.pending, later);
+        for (number, stream) in told {
+            if number != stream {
+                self.forget(stream);
+            } else if let Some(stream) = self.streams.get_mut(&stream) {
+                stream.told = true;
+            }
+        }
+    }
+
+    /// The log has nothing of what was taken.
+    pub fn not_told(&mut self) {
+        self.taken = None;
+    }
+
+    /// All changes with lower numbers are in the log.
+    pub fn settled(&self) -> Number {
+        let first = self.pending.first_key_value();
+        first.map_or(self.next, |(number, _)| *number)
+    }
+
+    /// The number that the next change will have.
+    pub fn next(&self) -> Number {
+        self.next
+    }
+
+    /// What the log says, which ends at `end`: all, or of one stream alone.
+    pub fn view(&self, of: Option<&str>, end: Position) -> View {
+        let shown = |stream: &&Stream| stream.told;
+        let one = of.map(|name| {
+            let number = self.by_name.get(name);
+            number.and_then(|number| self.streams.get(number))
+        });
+        let subscriber = |stream: &Stream| Arc::clone(&stream.subscriber);
+        let subscribers = match one {
+            Some(one) => one.into_iter().filter(shown).map(subscriber).collect(),
+            None => self
+                .streams
+                .values()
+                .filter(shown)
+                .map(subscriber)
+                .collect(),
+        };
+        let at = self.taken.map_or(end, |taken| taken.before);
+        View { subscribers, at }
+    }
+
+    fn number(&mut self) -> Number {
+        let number = self.next;
+        self.next += 1;
+        number
+    }
+
+    fn forget(&mut self, number: Number) {
+        let Some(stream) = self.streams.remove(&number) else {
+            return;
+        };
+        if let Entry::Occupied(named) = self.by_name.entry(stream.subscriber.name().into())
+            && *named.get() == number
+        {
+            named.remove();
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The Mercure face.
+
+pub mod active;
