@@ -1,9 +1,10 @@
 //! The two living versions of the protocol.
 
 /// Which Mercure is spoken: it is told apart per request and per token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Dialect {
     /// 0.x: draft-dunglas-mercure-07, hubs up to 0.24.
+    #[default]
     V0,
     /// 1.0: draft-dunglas-mercure-08.
     V1,

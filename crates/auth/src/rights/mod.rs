@@ -14,7 +14,7 @@ use crate::token::Kind;
 use grants::Grants;
 use serde_json::{Map, Value};
 use tidings_engine::Timestamp;
-use tidings_mercure::{Base, Subject};
+use tidings_mercure::{Base, Dialect, Subject};
 
 /// The most selectors of one list (Mercure #1260: without a bound, a token of a
 /// thousand selectors and an event of a thousand topics are a million matches).
@@ -34,6 +34,8 @@ pub struct Rights {
     /// Whether it may use what is the operator's: the admin API and metrics. No
     /// grant on topics comes with it.
     pub admin: bool,
+    /// Which Mercure its holder speaks: 1.0 if it is an access token.
+    pub dialect: Dialect,
     /// What its claims say of the holder, for whoever may see who is present.
     payloads: Vec<Payload>,
     /// `sub`.
@@ -126,7 +128,13 @@ pub(crate) fn read(
     strictness: Strictness,
     base: &Base,
 ) -> Result<Rights, Refusal> {
-    let mut rights = Rights::default();
+    let mut rights = Rights {
+        dialect: match kind {
+            Kind::Jwt => Dialect::V0,
+            Kind::AccessToken => Dialect::V1,
+        },
+        ..Rights::default()
+    };
     let native = claims.get("tidings");
     let details = claims.get("authorization_details");
     let legacy = mercure::legacy_claim(claims);

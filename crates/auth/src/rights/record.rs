@@ -5,7 +5,7 @@ use super::{Payload, Rights};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidings_engine::Timestamp;
-use tidings_mercure::Base;
+use tidings_mercure::{Base, Dialect};
 
 /// The longest record, in bytes: that of every token that is verified fits.
 pub const MAX_RECORD_BYTES: usize = 4 * crate::token::MAX_BYTES;
@@ -63,6 +63,8 @@ impl Rights {
             publish: grants(&record.publish)?,
             subscribe: grants(&record.subscribe)?,
             admin: false,
+            // Nobody publishes by a ticket, and a request to watch tells its own.
+            dialect: Dialect::default(),
             payloads: record
                 .payloads
                 .into_iter()

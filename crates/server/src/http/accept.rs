@@ -51,6 +51,11 @@ pub fn negotiate(headers: &HeaderMap) -> Option<Form> {
     best.map(|(_, _, form)| form)
 }
 
+/// Whether an event stream is among what a request takes.
+pub fn takes_stream(headers: &HeaderMap) -> bool {
+    quality(headers, Form::Stream.media_type()) > 0
+}
+
 /// How much a request wants `media_type`, in thousandths: 0 not at all. All of it
 /// without `Accept`, or where that can't be read.
 pub fn quality(headers: &HeaderMap, media_type: (&str, &str)) -> u16 {

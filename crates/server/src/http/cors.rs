@@ -5,6 +5,10 @@ use http::header::{self, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use std::collections::HashSet;
 
+/// What pages may read besides the headers that all may: among them what tells
+/// where a Mercure stream starts, and which hub tells of a document's changes.
+const EXPOSED: &str = "ETag, Last-Event-ID, Link, Mercure-Last-Event-ID, Retry-After";
+
 /// The origins whose pages may use the hub.
 #[derive(Debug, Default)]
 pub struct Cors {
@@ -41,7 +45,7 @@ impl Cors {
                 .headers_mut()
                 .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             respond::set(reply, header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
-            respond::set(reply, header::ACCESS_CONTROL_EXPOSE_HEADERS, "Retry-After");
+            respond::set(reply, header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         }
     }
 
@@ -55,7 +59,7 @@ impl Cors {
             respond::set(
                 &mut reply,
                 header::ACCESS_CONTROL_ALLOW_METHODS,
-                "GET, HEAD, POST, PUT",
+                "GET, HEAD, QUERY, POST, PUT",
             );
             respond::set(
                 &mut reply,

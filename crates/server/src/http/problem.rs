@@ -126,6 +126,8 @@ pub struct Problem {
     pub code: Code,
     /// What was wrong, where, and what to do: at most 200 characters.
     pub detail: String,
+    /// Its status, where that isn't the code's.
+    status: Option<StatusCode>,
     /// Further members, such as how much was published before the error.
     pub members: Map<String, Value>,
     /// Whether the connection must end because what follows can't be trusted.
@@ -142,6 +144,7 @@ impl Problem {
         Self {
             code,
             detail: detail.into(),
+            status: None,
             members: Map::new(),
             close: false,
             allow: None,
@@ -156,6 +159,20 @@ impl Problem {
             allow: Some(allow),
             ..problem
         }
+    }
+
+    /// Gives it another status than its code's: dialects of Mercure differ there.
+    #[must_use]
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self {
+            status: Some(status),
+            ..self
+        }
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status.unwrap_or_else(|| self.code.status())
     }
 
     /// Adds a member.
@@ -183,11 +200,11 @@ impl Problem {
 
     /// The document: `type`, `title`, `status`, `detail`, `code`, and the members.
     pub fn to_json(&self) -> String {
-        let (code, status, title) = self.code.describe();
+        let (code, _, title) = self.code.describe();
         let mut document = Map::new();
         document.insert("type".into(), format!("urn:tidings:problem:{code}").into());
         document.insert("title".into(), title.into());
-        document.insert("status".into(), status.into());
+        document.insert("status".into(), self.status().as_u16().into());
         document.insert("detail".into(), self.detail.clone().into());
         document.insert("code".into(), code.into());
         document.extend(self.members.clone());

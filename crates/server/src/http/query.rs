@@ -17,12 +17,7 @@ impl Query {
         let Some(query) = query else {
             return Ok(Self::default());
         };
-        if query.len() > max_bytes {
-            let detail = format!(
-                "the query is longer than {max_bytes} bytes; watch fewer topics, or use patterns"
-            );
-            return Err(Problem::new(Code::UriTooLong, detail));
-        }
+        check_length(Some(query), max_bytes)?;
         let mut pairs = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -69,6 +64,19 @@ impl Query {
             .copied()
             .find(|name| self.0.iter().any(|(n, _)| n == name))
     }
+}
+
+/// Checks that a query isn't too long.
+///
+/// # Errors
+/// `414` for more than `max_bytes`.
+pub fn check_length(query: Option<&str>, max_bytes: usize) -> Result<(), Problem> {
+    if query.is_none_or(|query| query.len() <= max_bytes) {
+        return Ok(());
+    }
+    let detail =
+        format!("the query is longer than {max_bytes} bytes; watch fewer topics, or use patterns");
+    Err(Problem::new(Code::UriTooLong, detail))
 }
 
 /// Decodes percent-escapes once (RFC 3986, 2.1).

@@ -95,7 +95,7 @@ pub fn empty(status: StatusCode) -> Reply {
 /// The answer to a request that can't be granted.
 pub fn problem(problem: &Problem) -> Reply {
     let mut reply = whole(
-        problem.code.status(),
+        problem.status(),
         "application/problem+json",
         problem.to_json(),
     );

@@ -49,6 +49,14 @@ pub fn event(
             .map_err(|e| invalid(e.to_string()))?,
         data: data.into(),
     };
+    check_size(event, limits)
+}
+
+/// The event, if it isn't too large.
+///
+/// # Errors
+/// `413`.
+pub fn check_size(event: Event, limits: &Limits) -> Result<Event, Problem> {
     limits
         .check_event(&event)
         .map_err(|e| Problem::new(Code::TooLarge, e.to_string()))?;
@@ -89,14 +97,17 @@ impl Key {
             .finalize();
         let mut request = Sha256::new();
         let retry = event.retry.map(|retry| retry.to_string());
+        let visibility = format!("{:?}", event.visibility);
+        let alternates = event.alternates.iter().map(|topic| Some(topic.as_str()));
         let parts = [
             Some(event.topic.as_str()),
             event.event_type.as_ref().map(AsRef::as_ref),
             event.id.as_ref().map(AsRef::as_ref),
             retry.as_deref(),
             Some(&*event.data),
+            Some(&*visibility),
         ];
-        for part in parts {
+        for part in parts.into_iter().chain(alternates) {
             // The length separates the parts; none differs from an empty one.
             request.update(
                 part.map_or(u64::MAX, |part| part.len() as u64)

@@ -10,14 +10,17 @@ mod refusal;
 mod start;
 mod watch;
 
+pub use admit::{Key, check_size};
+pub use publish::Submitted;
 pub use refusal::{NoPlaceLines, SoftRefusal, soft_refusal};
+pub use watch::event_stream;
 
 use crate::auth::{Refused, Who};
 use crate::http::accept;
 use crate::http::body::RequestBody;
 use crate::http::{Code, Problem, Reply, query, respond};
 use crate::hub::Hub;
-use crate::{health, metrics, tokens};
+use crate::{health, mercure, metrics, tokens};
 use http::{Method, Request, StatusCode, request};
 use http_body::Body;
 use std::sync::Arc;
@@ -61,8 +64,10 @@ pub fn is_exempt(path: &str) -> bool {
 /// if it is granted.
 pub fn may_watch(head: &request::Parts) -> bool {
     let path = head.uri.path();
-    (path.starts_with("/t/") || path == "/events")
-        && accept::negotiate(&head.headers) == Some(accept::Form::Stream)
+    let reads = head.method == Method::GET
+        && (path.starts_with("/t/") || path == "/events")
+        && accept::negotiate(&head.headers) == Some(accept::Form::Stream);
+    reads || mercure::may_watch(head)
 }
 
 /// How far a request is.
@@ -71,7 +76,7 @@ pub enum Begun {
     Answered(Reply),
     /// Its events wait for the disk, in their place before those of requests
     /// that are begun later.
-    Submitted(publish::Submitted),
+    Submitted(Submitted),
 }
 
 impl Begun {
@@ -97,8 +102,11 @@ pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begu
         let answered = tokens::answer(hub, route, request).await;
         return answered.map(Begun::Answered);
     }
-    let route = route(request.uri().path())?;
     let (head, body) = request.into_parts();
+    if let Some(resource) = mercure::Resource::at(head.uri.path(), hub) {
+        return mercure::begin(hub, resource, &head, body).await;
+    }
+    let route = route(head.uri.path())?;
     let read_only = matches!(head.method, Method::GET | Method::HEAD);
     if read_only {
         refuse_body(&body)?;
@@ -144,7 +152,10 @@ async fn identify(hub: &Hub, route: &Route, head: &request::Parts) -> Result<Who
 
 /// The answer to a refused request: soft, if it asks for a stream that it may
 /// have in a while.
-fn refuse(hub: &Hub, head: &request::Parts, refused: Refused) -> Result<Reply, Problem> {
+///
+/// # Errors
+/// The problem to answer with.
+pub fn refuse(hub: &Hub, head: &request::Parts, refused: Refused) -> Result<Reply, Problem> {
     match refused.is_transient() && may_watch(head) {
         true => Ok(soft_refusal(hub, head.version, SoftRefusal::Token)),
         false => Err(refused.into()),
@@ -159,7 +170,10 @@ pub fn is_stream(head: &request::Parts) -> bool {
 
 /// A request that only reads has no body (bad-input row a19); what follows on
 /// the connection could be anything.
-fn refuse_body(body: &RequestBody) -> Result<(), Problem> {
+///
+/// # Errors
+/// `400`, if there is one.
+pub fn refuse_body(body: &RequestBody) -> Result<(), Problem> {
     if body.is_end_stream() {
         return Ok(());
     }

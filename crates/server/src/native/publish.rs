@@ -124,26 +124,44 @@ pub async fn events(
 /// Events of a request that wait for the disk.
 pub struct Submitted {
     events: hub::Submitted,
-    /// Where there is one event, and not a batch: its topic.
-    topic: Option<Topic>,
+    told: Told,
+}
+
+/// What their publisher is told of them.
+enum Told {
+    /// The id of the one event, and its topic.
+    Event(Topic),
+    /// The ids of all.
+    Batch,
+    /// The id of the one event, as text.
+    Id,
 }
 
 impl Submitted {
     async fn one(hub: &Hub, event: Event, key: Option<&Key>) -> Result<Begun, Problem> {
-        let topic = Some(event.topic.clone());
-        let events = hub.submit(vec![admit::entry(event, key, 0)]).await;
-        let events = events.map_err(|error| admit::refusal(&error))?;
-        Ok(Begun::Submitted(Self { events, topic }))
+        let told = Told::Event(event.topic.clone());
+        Self::submit(hub, vec![admit::entry(event, key, 0)], told).await
+    }
+
+    /// One event that was published by Mercure.
+    ///
+    /// # Errors
+    /// The problem to answer with.
+    pub async fn by_mercure(hub: &Hub, event: Event, key: Option<&Key>) -> Result<Begun, Problem> {
+        Self::submit(hub, vec![admit::entry(event, key, 0)], Told::Id).await
     }
 
     async fn many(hub: &Hub, entries: Vec<Entry>) -> Result<Begun, Problem> {
         if entries.is_empty() {
             return Ok(Begun::Answered(published(&[])));
         }
+        Self::submit(hub, entries, Told::Batch).await
+    }
+
+    async fn submit(hub: &Hub, entries: Vec<Entry>, told: Told) -> Result<Begun, Problem> {
         let events = hub.submit(entries).await;
         let events = events.map_err(|error| admit::refusal(&error))?;
-        let topic = None;
-        Ok(Begun::Submitted(Self { events, topic }))
+        Ok(Begun::Submitted(Self { events, told }))
     }
 
     /// The answer, once the disk has taken them.
@@ -153,12 +171,18 @@ impl Submitted {
     pub async fn answer(self) -> Result<Reply, Problem> {
         let appended = self.events.done().await;
         let appended = appended.map_err(|error| admit::refusal(&error))?;
-        let Some(topic) = self.topic else {
-            return Ok(published(&appended));
-        };
         let id = admit::id_of(appended.last());
-        let answer = json!({ "id": id, "topic": topic.as_str() });
-        Ok(respond::json(StatusCode::OK, &answer))
+        Ok(match self.told {
+            Told::Batch => published(&appended),
+            Told::Event(topic) => {
+                let answer = json!({ "id": id, "topic": topic.as_str() });
+                respond::json(StatusCode::OK, &answer)
+            }
+            Told::Id => {
+                let id = id.unwrap_or_default().to_owned();
+                respond::whole(StatusCode::OK, "text/plain; charset=utf-8", id)
+            }
+        })
     }
 }
 

@@ -106,7 +106,7 @@ async fn stream(
 }
 
 /// The head of every event stream.
-pub(super) fn event_stream(version: Version, body: ReplyBody) -> Reply {
+pub fn event_stream(version: Version, body: ReplyBody) -> Reply {
     let mut reply = Response::new(body);
     if version < Version::HTTP_11 {
         // Without chunks only the end of the connection ends the stream.

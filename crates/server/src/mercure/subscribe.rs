@@ -1,0 +1,143 @@
+//! Subscribing: `GET`, `HEAD` and `QUERY`.
+
+use super::refusal;
+use crate::auth::{self, Who};
+use crate::http::query::check_length;
+use crate::http::{Code, Problem, Reply, ReplyBody, accept};
+use crate::hub::Hub;
+use crate::native::{self, SoftRefusal, event_stream, soft_refusal};
+use crate::places::Place;
+use crate::start;
+use crate::watch::{self, Wish};
+use http::{HeaderName, HeaderValue, Method, request};
+use std::sync::Arc;
+use std::time::Duration;
+use tidings_auth::Face;
+use tidings_engine::since::Since;
+use tidings_engine::start::{Asked, Start};
+use tidings_engine::{Form, MercureSelector, Position, Selection, Voice};
+use tidings_mercure::dialect::EARLIEST;
+use tidings_mercure::request::{self as requests, Resume, Subscribe};
+use tidings_mercure::{Base, Dialect, Matcher};
+
+/// A stream lives at least for this part of the longest life, so that those
+/// which began together don't all come back at once.
+const SHORTEST_LIFE: f64 = 0.8;
+
+/// The answer to who subscribes; `form` is the body of a `QUERY`.
+///
+/// # Errors
+/// The problem to answer with.
+pub async fn answer(
+    hub: &Arc<Hub>,
+    head: &request::Parts,
+    form: Option<&[u8]>,
+) -> Result<Reply, Problem> {
+    if !accept::takes_stream(&head.headers) {
+        let detail = "this is given as text/event-stream, and 'Accept' leaves that out";
+        return Err(Problem::new(Code::NotAcceptable, detail));
+    }
+    check_length(head.uri.query(), hub.settings().limits.query_bytes)?;
+    let auth = hub.auth();
+    let who = match auth.caller(head, Face::Mercure).await {
+        Ok(who) => who,
+        Err(refused) => return native::refuse(hub, head, refused),
+    };
+    let wanted = requests::subscribe::subscribe(&head.headers, head.uri.query(), form, auth.base())
+        // Both dialects give these the same status.
+        .map_err(|refusal| refusal::problem(refusal, Dialect::V1))?;
+    let wish = auth::Wish {
+        face: Face::Mercure,
+        selection: selection(&wanted.matchers, auth.base()),
+        connection: None,
+        lifetime: auth.mercure().lifetime.map(some_of),
+    };
+    let admitted = auth.stand(&who, wish)?;
+    stream(hub, head, &wanted, (who, admitted.selection)).await
+}
+
+async fn stream(
+    hub: &Arc<Hub>,
+    head: &request::Parts,
+    wanted: &Subscribe,
+    (who, selection): (Who, Selection),
+) -> Result<Reply, Problem> {
+    let wish = Wish {
+        selection,
+        asked: asked(wanted.resume.as_ref()),
+        form: Form::Plain,
+        voice: Voice::Mercure,
+    };
+    let granted = if head.method == Method::HEAD {
+        let found = start::find(hub, wish.asked, &wish.selection).await;
+        found
+            .map(|start| (start, ReplyBody::Whole(None)))
+            .map_err(|_| SoftRefusal::Storage)
+    } else {
+        let granted = watch::grant(hub, head.extensions.get::<Place>(), wish).await;
+        granted.and_then(|mut watch| {
+            let rights = who.rights().cloned();
+            watch.active = hub.active().begin(&wanted.matchers, rights)?;
+            Ok((watch.start, ReplyBody::Watch(Arc::clone(hub), watch)))
+        })
+    };
+    let (start, body) = match granted {
+        Ok(granted) => granted,
+        Err(reason) => return Ok(soft_refusal(hub, head.version, reason)),
+    };
+    let mut reply = event_stream(head.version, body);
+    if let Some(resume) = &wanted.resume {
+        let name = wanted.dialect.last_event_id_header().as_bytes();
+        let name = HeaderName::from_bytes(name).expect("a name of the protocol's");
+        reply
+            .headers_mut()
+            .insert(name, before_first(resume, &start, hub));
+    }
+    Ok(reply)
+}
+
+/// What the matchers select in the log.
+fn selection(matchers: &[Matcher], base: &Arc<Base>) -> Selection {
+    let selectors = matchers
+        .iter()
+        .flat_map(|matcher| MercureSelector::selectors(matcher, base));
+    Selection::new(selectors.collect())
+}
+
+/// Where to start. After an id that isn't known, that is the earliest event kept.
+fn asked(resume: Option<&Resume>) -> Asked {
+    match resume {
+        None | Some(Resume::Empty) => Asked::default(),
+        Some(Resume::Earliest) => Asked {
+            last_event_id: None,
+            since: Some(Since::Earliest),
+        },
+        Some(Resume::After(id)) => Asked {
+            last_event_id: Some(id.clone()),
+            since: None,
+        },
+    }
+}
+
+/// The id of the event before the first one that the stream gives: the one that
+/// was asked for, if nothing behind it is missing, and `earliest` if anything may
+/// be. So who gets another id than they asked for has to fetch everything anew,
+/// and who gets the same one has not.
+///
+/// An empty cursor asks where the log stands: that is a position, also where the
+/// event there has an id of its publisher's, which may not be for everybody.
+fn before_first(resume: &Resume, start: &Start, hub: &Hub) -> HeaderValue {
+    let id = match resume {
+        _ if start.gap.is_some() => EARLIEST.to_owned(),
+        Resume::Earliest => EARLIEST.to_owned(),
+        Resume::After(id) => id.as_str().to_owned(),
+        Resume::Empty if start.cursor.after == Position::START => EARLIEST.to_owned(),
+        Resume::Empty => hub.wire_id(start.cursor.after).to_string(),
+    };
+    HeaderValue::from_bytes(id.as_bytes()).unwrap_or(HeaderValue::from_static(EARLIEST))
+}
+
+/// A random part of the longest life.
+fn some_of(lifetime: Duration) -> Duration {
+    lifetime.mul_f64(SHORTEST_LIFE + (1.0 - SHORTEST_LIFE) * fastrand::f64())
+}
