@@ -64,6 +64,15 @@ pub const EVENT_OVERHEAD_BYTES: usize = EVENT_TYPE_BYTES + ID_BYTES + 64;
 /// What each line of data costs on the wire beside itself: `data: ` and LF.
 pub const DATA_LINE_BYTES: usize = 7;
 
+/// The most topics of one event, the canonical one and its alternates.
+pub const TOPICS: usize = 1_000;
+/// The texts of all topics of one event, in bytes.
+pub const TOPICS_BYTES: usize = 256 * KIB;
+/// What the topics of one event can cost in memory beside their texts, wherever
+/// it is held, in bytes: each its counters, its place in the event and in the
+/// tail, and there an entry with its text again.
+pub const EVENT_TOPICS_BYTES: usize = 2 * TOPICS_BYTES + TOPICS * 256;
+
 /// The bounds an operator may set. Sizes are in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -104,6 +113,13 @@ pub struct Limits {
     pub subscriptions_per_address: Option<usize>,
     /// Selectors of one subscription. Default 1,000.
     pub selectors_per_subscription: usize,
+    /// What the URI templates and URL patterns that are watched by may take
+    /// together, compiled ([`Matcher::memory`](tidings_matcher::Matcher::memory)).
+    /// Default 64 MiB.
+    pub pattern_bytes: usize,
+    /// What the rights behind one stream may take. Default 0, as on a hub without
+    /// keys.
+    pub standing_bytes: usize,
     /// Query part of a request. Default 60 KiB, the most that hyper's bound on
     /// the whole target leaves.
     pub query_bytes: usize,
@@ -148,6 +164,8 @@ impl Default for Limits {
             subscriptions: 20_000,
             subscriptions_per_address: Some(10_000),
             selectors_per_subscription: 1_000,
+            pattern_bytes: 64 * MIB,
+            standing_bytes: 0,
             query_bytes: 60 * KIB,
             subscription_buffer_bytes: 32 * KIB,
             lag_bytes: 8 * MIB,
@@ -194,6 +212,16 @@ pub enum EventTooLarge {
         /// [`Limits::event_wire_bytes`].
         limit: usize,
     },
+    /// It has more topics than [`TOPICS`].
+    Topics {
+        /// How many it has.
+        count: usize,
+    },
+    /// The texts of its topics are longer than [`TOPICS_BYTES`] together.
+    TopicTexts {
+        /// How long they are.
+        bytes: usize,
+    },
 }
 
 impl fmt::Display for EventTooLarge {
@@ -210,6 +238,16 @@ impl fmt::Display for EventTooLarge {
                  {DATA_LINE_BYTES} more, and may take {limit}; send fewer lines, or raise \
                  event_wire_bytes"
             ),
+            Self::Topics { count } => write!(
+                f,
+                "the event has {count} topics and may have {TOPICS}; publish it more than once, \
+                 or to a topic that its watchers share"
+            ),
+            Self::TopicTexts { bytes } => write!(
+                f,
+                "the event's topics have {bytes} bytes together and may have {TOPICS_BYTES}; \
+                 name fewer, or shorter ones"
+            ),
         }
     }
 }
@@ -217,7 +255,7 @@ impl fmt::Display for EventTooLarge {
 impl std::error::Error for EventTooLarge {}
 
 impl Limits {
-    /// Whether the hub takes the event, by its size.
+    /// Whether the hub takes the event, by its size and its topics.
     ///
     /// # Errors
     /// [`EventTooLarge`].
@@ -236,7 +274,24 @@ impl Limits {
                 limit: self.event_wire_bytes,
             });
         }
+        let count = 1 + event.alternates.len();
+        if count > TOPICS {
+            return Err(EventTooLarge::Topics { count });
+        }
+        let alternates = event.alternates.iter();
+        let bytes = alternates.fold(event.topic.as_str().len(), |sum, topic| {
+            sum + topic.as_str().len()
+        });
+        if bytes > TOPICS_BYTES {
+            return Err(EventTooLarge::TopicTexts { bytes });
+        }
         Ok(())
+    }
+
+    /// The most that topics, id and lines of one event have together, in bytes.
+    pub fn entry_bytes(&self) -> usize {
+        self.event_wire_bytes
+            .saturating_add(TOPICS_BYTES + ID_BYTES)
     }
 
     /// Whether the limits can hold together.
@@ -341,6 +396,7 @@ impl Limits {
                 "selectors_per_subscription",
                 self.selectors_per_subscription,
             ),
+            ("pattern_bytes", self.pattern_bytes),
             ("query_bytes", self.query_bytes),
             ("subscription_buffer_bytes", self.subscription_buffer_bytes),
         ] {

@@ -15,6 +15,8 @@ use tidings_matcher::Subject;
 pub struct Selection {
     selectors: Arc<[Selector]>,
     sight: Option<Arc<dyn Sight>>,
+    /// See [`Selection::work`].
+    work_per_topic: u32,
 }
 
 impl PartialEq for Selection {
@@ -38,6 +40,7 @@ impl Selection {
         selectors.sort();
         selectors.dedup();
         Self {
+            work_per_topic: units(work_per_topic(&selectors)),
             selectors: selectors.into(),
             sight: None,
         }
@@ -52,6 +55,7 @@ impl Selection {
     #[must_use]
     pub fn with_sight(self, sight: Arc<dyn Sight>) -> Self {
         Self {
+            work_per_topic: units(work_per_topic(&self.selectors).saturating_add(sight.work())),
             sight: Some(sight),
             ..self
         }
@@ -95,6 +99,13 @@ impl Selection {
         }
     }
 
+    /// How much work it is at worst to find out whether it [watches](Self::watches)
+    /// an event, in comparisons of a short topic with a pattern (some 60 ns). A
+    /// long topic counts for several, and so do rules of Mercure's.
+    pub fn work(&self, event: &Published<'_>) -> usize {
+        event.topics().map(work_of).sum::<usize>() * self.work_per_topic as usize
+    }
+
     /// Whether any selector matches `topic`; seen or not. The cost grows with the
     /// logarithm of the number of exact topics and with the number of the others.
     pub fn matches(&self, topic: &Topic) -> bool {
@@ -108,6 +119,35 @@ impl Selection {
             patterns.iter().any(|pattern| pattern.matches(topic)) || any_of_mercure(mercure, topic)
         }
     }
+}
+
+fn units(work: usize) -> u32 {
+    u32::try_from(work).unwrap_or(u32::MAX)
+}
+
+/// So many bytes of topic count as one unit of work.
+const TOPIC_BYTES_PER_WORK: usize = 64;
+
+/// To work out a topic's Mercure name, and to read that as a URL.
+const NAME_WORK: usize = 12;
+
+/// What a topic's length counts for.
+fn work_of(topic: &Topic) -> usize {
+    1 + topic.as_str().len() / TOPIC_BYTES_PER_WORK
+}
+
+/// What a short topic counts for, held against all of `selectors`.
+fn work_per_topic(selectors: &[Selector]) -> usize {
+    let exact = selectors.partition_point(|own| matches!(own, Selector::Exact(_)));
+    let mut rules = selectors[exact..].iter().rev().peekable();
+    let named = rules
+        .peek()
+        .is_some_and(|last| matches!(last, Selector::Mercure(_)));
+    let each = rules.map(|own| match own {
+        Selector::Exact(_) | Selector::Pattern(_) => 1,
+        Selector::Mercure(own) => own.matcher().work(),
+    });
+    1 + each.sum::<usize>() + if named { NAME_WORK } else { 0 }
 }
 
 /// Whether one of these rules of Mercure's matches; the topic's name is worked out

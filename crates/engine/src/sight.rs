@@ -15,6 +15,12 @@ pub trait Sight: Any + fmt::Debug + Send + Sync {
     /// Whether an event is shown.
     fn shows(&self, event: &Published<'_>) -> bool;
 
+    /// How much work a decision is at worst, for each topic of the event, in the
+    /// units of [`Selection::work`](crate::Selection::work).
+    fn work(&self) -> usize {
+        1
+    }
+
     /// Whether `other` shows exactly the same, whatever the event: then reads may
     /// be shared. By what both grant, never by a text that was joined from it
     /// (CVE-2026-39972). If in doubt, `false`.

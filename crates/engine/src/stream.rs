@@ -323,6 +323,11 @@ impl Stream {
             return Some(Next::Gap(GapReason::Expired, block));
         }
         let at_end = *read == Read::CaughtUp;
+        if let Some(selection) = subscriptions.selection(self.key) {
+            // Its sight may have been replaced since it was read.
+            let shown = |frame: &Arc<Frame>| selection.shows(&frame.published());
+            done.frames.retain(shown);
+        }
         if self.conflates() {
             let selection = subscriptions.selection(self.key);
             keep_newest(&mut done.frames, tail, selection);
@@ -385,7 +390,8 @@ impl Stream {
     }
 }
 
-/// Leaves out what a later event of the same topic follows, here or in `tail`.
+/// Leaves out what a later event of the same canonical topic follows, here or in
+/// `tail`.
 fn keep_newest(frames: &mut Vec<Arc<Frame>>, tail: &Tail, selection: Option<&Selection>) {
     let mut seen = std::collections::HashSet::new();
     let mut newest: Vec<_> = frames

@@ -25,26 +25,35 @@ pub struct Tail {
     /// The serial of `frames[0]`. A serial is a frame's number since the tail
     /// was made: unlike positions, serials have no holes.
     first_serial: u64,
-    /// The serials of each topic's frames, rising, so that a narrow selection
-    /// does not pay for the rest of the log.
-    topics: HashMap<Topic, VecDeque<u64>>,
+    /// Each topic's frames, so that a narrow selection does not pay for the rest
+    /// of the log.
+    topics: HashMap<Topic, List>,
 }
 
-/// What a frame costs beside [`Frame::cost`]: the counters of its `Arc`, its
-/// place in the queue and in its topic's list, with room for their growth.
-const FRAME_OVERHEAD: usize = 16 + 2 * 8 + 2 * 8;
+/// The frames that one topic has here.
+#[derive(Debug, Default)]
+struct List {
+    /// Their serials, rising.
+    serials: VecDeque<u64>,
+    /// For how many of them it is not the canonical one.
+    as_alternate: usize,
+}
 
-/// What a topic costs while it has frames here: its map entry (with room for
-/// growth) and the smallest list.
-const TOPIC_OVERHEAD: usize = 2 * size_of::<(Topic, VecDeque<u64>)>() + 4 * 8;
+/// What a place in a topic's list costs, with room for its growth.
+const LIST_ENTRY: usize = 2 * 8;
 
-/// How much one read may look at without giving anything, in comparisons of a
-/// frame's topic with a selector (a long topic counts for several): about a
-/// millisecond's worth at most.
+/// What a frame costs beside [`Frame::cost`]: the counters of its `Arc` and its
+/// place in the queue, with room for its growth.
+const FRAME_OVERHEAD: usize = 16 + 2 * 8;
+
+/// What a topic costs beside its text while it has frames here: its map entry
+/// (with room for growth) and the smallest list. The text, as the frame that
+/// brought it may be gone before the entry is.
+const TOPIC_OVERHEAD: usize = 2 * size_of::<(Topic, List)>() + 4 * 8;
+
+/// How much one read may look at without giving anything, in the units of
+/// [`Selection::work`]: about a millisecond's worth at most.
 const SCAN_WORK: usize = 16 * 1024;
-
-/// So many bytes of topic count as one unit of [`SCAN_WORK`].
-const TOPIC_BYTES_PER_WORK: usize = 64;
 
 /// Among so many of a topic's last frames its newest is looked for, where some are
 /// hidden.
@@ -69,8 +78,7 @@ impl Tail {
     }
 
     /// Lets one read look at more or less before it answers with nothing
-    /// given: `scan_work` comparisons of a topic with a selector, a long topic
-    /// counting for several.
+    /// given, in the units of [`Selection::work`].
     #[must_use]
     pub fn with_scan_work(mut self, scan_work: usize) -> Self {
         self.scan_work = scan_work.max(1);
@@ -88,14 +96,15 @@ impl Tail {
             return false;
         }
         self.end = frame.position();
-        self.bytes += frame.cost() + FRAME_OVERHEAD;
+        self.bytes += cost(&frame);
         let serial = self.first_serial + self.frames.len() as u64;
         for topic in frame.published().topics() {
-            let serials = self.topics.entry(topic.clone()).or_insert_with(|| {
-                self.bytes += TOPIC_OVERHEAD;
-                VecDeque::new()
+            let list = self.topics.entry(topic.clone()).or_insert_with(|| {
+                self.bytes += TOPIC_OVERHEAD + topic.as_str().len();
+                List::default()
             });
-            serials.push_back(serial);
+            list.serials.push_back(serial);
+            list.as_alternate += usize::from(topic != frame.topic());
         }
         self.frames.push_back(frame);
         while self.bytes > self.max_bytes && self.frames.len() > 1 {
@@ -168,7 +177,8 @@ impl Tail {
     }
 
     /// As [`Tail::read`], but passes over frames that a later one of the same
-    /// topic follows.
+    /// canonical topic follows, which the selection watches too. Alternates don't
+    /// count: several things that share one each have a newest event.
     pub fn read_newest(
         &self,
         cursor: &mut Cursor,
@@ -179,20 +189,35 @@ impl Tail {
         self.read_which(Which::Newest, cursor, selection, budget, out)
     }
 
-    /// Whether a later event of the frame's topic is held that the selection
-    /// watches. If many newer ones are hidden from it, that may stay unnoticed.
+    /// Whether a later event of the frame's canonical topic is held that the
+    /// selection watches. If many newer ones are hidden from it, that may stay
+    /// unnoticed.
     pub fn has_newer(&self, selection: &Selection, frame: &Frame) -> bool {
-        let newest = self.newest(frame.topic(), selection);
+        self.has_newer_counting(selection, frame, &mut 0)
+    }
+
+    fn has_newer_counting(&self, selection: &Selection, frame: &Frame, work: &mut usize) -> bool {
+        let list = self.topics.get(frame.topic());
+        let newest = list.and_then(|list| self.newest(frame.topic(), list, selection, work));
         newest.is_some_and(|serial| self.frame(serial).position() > frame.position())
     }
 
-    /// The serial of a topic's newest frame that the selection watches, if it is
-    /// among the last few.
-    fn newest(&self, topic: &Topic, selection: &Selection) -> Option<u64> {
-        let serials = self.topics.get(topic)?.iter().rev().take(NEWEST_AMONG);
-        serials
-            .copied()
-            .find(|serial| selection.watches(&self.frame(*serial).published()))
+    /// The serial of the newest frame that has `topic` as its canonical one and
+    /// that the selection watches, if it is among the last few; and what it took
+    /// to find out.
+    fn newest(
+        &self,
+        topic: &Topic,
+        list: &List,
+        selection: &Selection,
+        work: &mut usize,
+    ) -> Option<u64> {
+        let mut last = list.serials.iter().copied().rev().take(NEWEST_AMONG);
+        last.find(|serial| {
+            let event = self.frame(*serial).published();
+            *work += selection.work(&event);
+            event.topic == topic && selection.watches(&event)
+        })
     }
 
     fn frame(&self, serial: u64) -> &Arc<Frame> {
@@ -239,18 +264,17 @@ impl Tail {
         budget: Budget,
         out: &mut Vec<Arc<Frame>>,
     ) -> Option<Position> {
-        let work_per_frame = 1 + selection.parts().1.len();
         let mut spent = Spent::default();
         let mut work = 0;
         for frame in self.frames.range(from..) {
             if work >= self.scan_work {
                 return Some(before(frame));
             }
-            let topic = frame.topic();
-            work += work_per_frame * (1 + topic.as_str().len() / TOPIC_BYTES_PER_WORK);
-            if !selection.watches(&frame.published())
-                || which == Which::Newest && self.has_newer(selection, frame)
-            {
+            let event = frame.published();
+            work += selection.work(&event);
+            let given = selection.watches(&event)
+                && (which == Which::All || !self.has_newer_counting(selection, frame, &mut work));
+            if !given {
                 continue;
             }
             if !spent.take(frame, budget) {
@@ -272,44 +296,53 @@ impl Tail {
         out: &mut Vec<Arc<Frame>>,
     ) -> Option<Position> {
         let from = self.first_serial + from as u64;
+        let mut work = 0;
         let mut lists = Vec::new();
         let mut heads = BinaryHeap::new();
         for selector in selection.selectors() {
             let Selector::Exact(topic) = selector else {
                 continue;
             };
-            let Some(serials) = self.topics.get(topic) else {
+            let Some(list) = self.topics.get(topic) else {
                 continue;
             };
-            if serials.back() < Some(&from) {
+            if list.serials.back() < Some(&from) {
                 continue;
             }
             let first = match which {
-                Which::All => from,
-                Which::Newest => self.newest(topic, selection).map_or(from, |s| s.max(from)),
+                Which::Newest if list.as_alternate == 0 && work < self.scan_work => self
+                    .newest(topic, list, selection, &mut work)
+                    .map_or(from, |serial| serial.max(from)),
+                // Where others have it as an alternate, they have their own newest.
+                Which::All | Which::Newest => from,
             };
-            let mut rest = serials.range(serials.partition_point(|serial| *serial < first)..);
+            let begin = list.serials.partition_point(|serial| *serial < first);
+            let mut rest = list.serials.range(begin..);
             if let Some(serial) = rest.next() {
                 heads.push(Reverse((*serial, lists.len())));
                 lists.push(rest);
             }
         }
         let mut spent = Spent::default();
-        let (mut hidden, mut last) = (0, None);
+        let mut last = None;
         while let Some(Reverse((serial, list))) = heads.pop() {
             if let Some(next) = lists[list].next() {
                 heads.push(Reverse((*next, list)));
             }
             // It stands in the lists of all its topics.
-            if last.replace(serial) == Some(serial) {
+            if last == Some(serial) {
                 continue;
             }
             let frame = self.frame(serial);
-            if !selection.shows(&frame.published()) {
-                hidden += 1;
-                if hidden > self.scan_work {
-                    return Some(before(frame));
-                }
+            // Whatever it took to find the lists: a read comes past one frame.
+            if last.replace(serial).is_some() && work >= self.scan_work {
+                return Some(before(frame));
+            }
+            let event = frame.published();
+            let given = selection.shows(&event)
+                && (which == Which::All || !self.has_newer_counting(selection, frame, &mut work));
+            if !given {
+                work += selection.work(&event);
                 continue;
             }
             if !spent.take(frame, budget) {
@@ -331,20 +364,22 @@ impl Tail {
         };
         self.start = frame.position();
         self.first_serial += 1;
-        self.bytes -= frame.cost() + FRAME_OVERHEAD;
+        self.bytes -= cost(&frame);
         for topic in frame.published().topics() {
-            self.drop_first_of(topic);
+            self.drop_first_of(topic, topic != frame.topic());
         }
     }
 
-    fn drop_first_of(&mut self, topic: &Topic) {
-        let Some(serials) = self.topics.get_mut(topic) else {
+    fn drop_first_of(&mut self, topic: &Topic, as_alternate: bool) {
+        let Some(list) = self.topics.get_mut(topic) else {
             return;
         };
+        list.as_alternate -= usize::from(as_alternate);
+        let serials = &mut list.serials;
         serials.pop_front();
         if serials.is_empty() {
             self.topics.remove(topic);
-            self.bytes -= TOPIC_OVERHEAD;
+            self.bytes -= TOPIC_OVERHEAD + topic.as_str().len();
             crate::shrink_map(&mut self.topics);
         } else if serials.capacity() > 4 * serials.len() + 16 {
             serials.shrink_to(2 * serials.len());
@@ -358,6 +393,11 @@ enum Which {
     All,
     /// Each topic's last.
     Newest,
+}
+
+/// What a frame costs here, in bytes, beside what its topics do.
+fn cost(frame: &Frame) -> usize {
+    frame.cost() + FRAME_OVERHEAD + frame.published().topics().count() * LIST_ENTRY
 }
 
 /// The place before a frame: nothing selected lies between it and the frame.

@@ -1,11 +1,12 @@
 //! Limits: what the defaults allow, and that what can't hold is said so.
 
+use std::sync::Arc;
 use std::time::Duration;
 use tidings_engine::limits::{
-    CONNECTION_BYTES, DATA_LINE_BYTES, EVENT_OVERHEAD_BYTES, EventTooLarge, SPARE_CONNECTIONS,
-    SUBSCRIPTION_BYTES, TLS_BYTES, own_descriptors, wire_bytes,
+    CONNECTION_BYTES, DATA_LINE_BYTES, EVENT_OVERHEAD_BYTES, EVENT_TOPICS_BYTES, EventTooLarge,
+    SPARE_CONNECTIONS, SUBSCRIPTION_BYTES, TLS_BYTES, TOPICS, own_descriptors, wire_bytes,
 };
-use tidings_engine::{Event, Limits, Timestamp, Topic};
+use tidings_engine::{Event, Frame, Limits, LogId, Position, Tail, Timestamp, Topic};
 
 const MIB: usize = 1 << 20;
 
@@ -43,6 +44,44 @@ fn b2_b9_size_is_counted_after_expansion() {
 }
 
 #[test]
+fn a2_topics_of_an_event_are_bounded_in_number_and_length() {
+    let check = |count: usize, length: usize, expected| {
+        let topic = |number| Topic::new(&format!("{number:0length$}")).unwrap();
+        let event = Event {
+            topic: topic(0),
+            alternates: (1..count).map(topic).collect(),
+            ..event("x".into())
+        };
+        assert_eq!(Limits::default().check_event(&event), expected);
+    };
+    check(TOPICS, 4, Ok(()));
+    let count = TOPICS + 1;
+    check(count, 4, Err(EventTooLarge::Topics { count }));
+    check(64, 4_096, Ok(()));
+    let bytes = 65 * 4_096;
+    check(65, 4_096, Err(EventTooLarge::TopicTexts { bytes }));
+}
+
+/// The tail's bound holds, but for one event, with whatever topics.
+#[test]
+fn one_event_costs_the_tail_no_more_than_is_said() {
+    let limits = Limits::default();
+    for (count, length) in [(1, 1), (TOPICS, 4), (TOPICS, 262), (64, 4_096)] {
+        let topic = |number| Topic::new(&format!("{number:0length$}")).unwrap();
+        let event = Event {
+            topic: topic(0),
+            alternates: (1..count).map(topic).collect(),
+            ..event("x".repeat(MIB))
+        };
+        assert_eq!(limits.check_event(&event), Ok(()));
+        let entry = event.into_entry(Timestamp(0), None);
+        let mut tail = Tail::new(0, Position(0));
+        tail.push(Arc::new(Frame::new(LogId(1), Position(1), entry)));
+        assert!(tail.bytes() <= limits.event_wire_bytes + EVENT_TOPICS_BYTES);
+    }
+}
+
+#[test]
 fn wire_bytes_is_at_least_what_is_written() {
     for data in ["", "a", "\n", "a\r\nb\rc\n\n", "é😀"] {
         let fields = event(data.into()).into_entry(Timestamp(0), None).fields;
@@ -63,6 +102,7 @@ fn the_defaults_hold_together() {
         20_064 * CONNECTION_BYTES,
         20_000 * (SUBSCRIPTION_BYTES + 2 * 60 * 1_024),
         20_000 * 32 * 1_024,
+        64 * MIB as u64,
     ]
     .iter()
     .sum();
@@ -92,6 +132,15 @@ fn a_place_costs_what_is_said() {
             limits.place_bytes()
         );
     }
+    let with = Limits {
+        standing_bytes: 1_000,
+        ..Limits::default()
+    };
+    assert_eq!(
+        with.worst_case_bytes() - Limits::default().worst_case_bytes(),
+        20_000 * 1_000
+    );
+    assert_eq!(with.place_bytes() - Limits::default().place_bytes(), 1_000);
     let with = Limits {
         tls: true,
         ..Limits::default()
@@ -160,6 +209,7 @@ fn e8_inconsistent_limits_with_the_arithmetic() {
         "publish_body_bytes",
         &["8388608"],
     );
+    check_inconsistent(|l| l.pattern_bytes = 0, "pattern_bytes", &["= 1"]);
     check_inconsistent(|l| l.batch_events = 0, "batch_events", &["= 1"]);
     check_inconsistent(|l| l.publish_bodies = 0, "publish_bodies", &["= 1"]);
     check_inconsistent(|l| l.subscriptions = 0, "subscriptions", &["= 1"]);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 use tidings_engine::{
-    Budget, Cursor, Event, Frame, Gap, LogId, Position, Read, Selection, Selector, Subscriptions,
-    Tail, Timestamp, Topic,
+    Budget, Cursor, Entry, Event, Frame, Gap, LogId, Position, Read, Selection, Selector,
+    Subscriptions, Tail, Timestamp, Topic, Visibility,
 };
 
 const ALL: Budget = Budget {
@@ -14,7 +14,7 @@ const ALL: Budget = Budget {
 fn frame(position: u64, topic: &str, bytes: usize) -> Arc<Frame> {
     let event = Event {
         alternates: Box::default(),
-        visibility: tidings_engine::Visibility::Native,
+        visibility: Visibility::Native,
         topic: Topic::new(topic).unwrap(),
         event_type: None,
         id: None,
@@ -233,4 +233,126 @@ fn the_newest_of_a_narrow_selection() {
         assert_eq!((read, &positions[..]), (Read::Frames, given), "{after}");
         assert_eq!(cursor, at(reached), "{after}");
     }
+}
+
+/// `a,b!7`: an event of topic `a`, with `b` as an alternate, that is private.
+fn published(text: &str) -> Arc<Frame> {
+    let (topics, position) = text.split_at(text.find(|c: char| c.is_ascii_digit()).unwrap());
+    let (topics, visibility) = match topics.strip_suffix('!') {
+        Some(topics) => (topics, Visibility::Private),
+        None => (topics, Visibility::Public),
+    };
+    let mut topics = topics.split(',').map(|text| Topic::new(text).unwrap());
+    let event = Event {
+        topic: topics.next().unwrap(),
+        alternates: topics.collect(),
+        visibility,
+        event_type: None,
+        id: None,
+        retry: None,
+        data: "x".into(),
+    };
+    let entry = event.into_entry(Timestamp(0), None);
+    let position = Position(position.parse().unwrap());
+    Arc::new(Frame::new(LogId(1), position, entry))
+}
+
+/// What reading to the end gives, of a tail with `filler` other events before
+/// each of `events`, at whatever bound on one read: by lists of exact topics, and
+/// by looking at each.
+fn check_all(events: &str, texts: &[&str], all: &[u64], newest: &[u64]) {
+    for (filler, scan_work) in [(0, 1), (0, 16_384), (40, 1), (40, 7), (40, 16_384)] {
+        let mut tail = Tail::new(usize::MAX, Position(0)).with_scan_work(scan_work);
+        let mut position = 0;
+        for event in events.split(' ').map(published) {
+            let next = event.position().0 * 100;
+            while position + 1 < next && position % 100 < filler {
+                position += 1;
+                tail.push(frame(position, "other", 1));
+            }
+            let entry = Entry {
+                topic: event.topic().clone(),
+                alternates: event.published().alternates.into(),
+                visibility: event.published().visibility,
+                time: Timestamp(0),
+                id: None,
+                key: None,
+                fields: event.payload(),
+            };
+            position = next;
+            tail.push(Arc::new(Frame::new(LogId(1), Position(next), entry)));
+        }
+        let selection = selection(texts);
+        for (which, expected) in [(false, all), (true, newest)] {
+            let (mut cursor, mut out, mut reads) = (at(0), Vec::new(), 0);
+            loop {
+                let before = cursor;
+                let read = match which {
+                    false => tail.read(&mut cursor, &selection, ALL, &mut out),
+                    true => tail.read_newest(&mut cursor, &selection, ALL, &mut out),
+                };
+                if read == Read::CaughtUp {
+                    break;
+                }
+                assert!(cursor > before, "no progress at {before:?}");
+                reads += 1;
+                assert!(reads <= tail.len());
+            }
+            let given = out.iter().filter(|f| f.topic().as_str() != "other");
+            let given: Vec<u64> = given.map(|f| f.position().0 / 100).collect();
+            assert_eq!(given, expected, "{texts:?}, {filler}, {scan_work}, {which}");
+        }
+    }
+}
+
+#[test]
+fn an_event_of_several_topics_is_given_once() {
+    let events = "a,b1 b,c2 c3 c,a,b4";
+    check_all(events, &["a", "b"], &[1, 2, 4], &[1, 2, 4]);
+    check_all(events, &["a", "b", "**"], &[1, 2, 3, 4], &[1, 2, 4]);
+    check_all(events, &["b", "c", "nobody"], &[1, 2, 3, 4], &[1, 2, 4]);
+}
+
+/// By its canonical topic it is replaced, and by no other: who watches a topic
+/// that several objects share as an alternate has the newest of each.
+#[test]
+fn the_newest_is_that_of_the_canonical_topic() {
+    let events = "book/x,feed1 book/y,feed2 book/x,feed3 feed4 book/z,feed5";
+    check_all(events, &["feed"], &[1, 2, 3, 4, 5], &[2, 3, 4, 5]);
+    check_all(
+        events,
+        &["feed", "nobody/*"],
+        &[1, 2, 3, 4, 5],
+        &[2, 3, 4, 5],
+    );
+    check_all(events, &["book/*"], &[1, 2, 3, 5], &[2, 3, 5]);
+    check_all(events, &["book/x", "book/y"], &[1, 2, 3], &[2, 3]);
+}
+
+#[test]
+fn hidden_events_are_passed_over_and_replace_nothing() {
+    let events = "a1 a!2 b,a!3 a4 a!5 b!6";
+    check_all(events, &["a", "b"], &[1, 4], &[4]);
+    check_all(events, &["*"], &[1, 4], &[4]);
+    check_all(events, &["b"], &[], &[]);
+}
+
+#[test]
+fn the_tail_counts_what_alternates_cost_and_gives_it_back() {
+    let count = |events: &[&str]| {
+        let mut tail = Tail::new(usize::MAX, Position(0));
+        for event in events {
+            tail.push(published(event));
+        }
+        tail.bytes()
+    };
+    let (one, two) = (count(&["a1"]), count(&["a,b1"]));
+    assert!(two >= one + 2 * "b".len() + 32, "{one} {two}");
+    // Dropped, none of it is left.
+    let mut tail = Tail::new(0, Position(0));
+    for event in ["a,b,c1", "b,a2", "c,a3", "a4"] {
+        tail.push(published(event));
+        assert_eq!(tail.len(), 1);
+    }
+    assert_eq!(tail.bytes(), one);
 }

@@ -39,6 +39,12 @@ pub enum Matcher {
     UrlPattern(Arc<UrlPattern>),
 }
 
+/// What an allocator keeps beside an allocation, and rounds it up by.
+const ALLOCATION_BYTES: usize = 16;
+
+/// The counters of an `Arc`, and its allocation.
+const ARC_BYTES: usize = 16 + ALLOCATION_BYTES;
+
 /// What kind of matcher it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -124,6 +130,28 @@ impl Matcher {
                 template.may_match(topic.text) && template.matches_tokens(topic.tokens())
             }
             Self::UrlPattern(pattern) => topic.url().is_some_and(|url| pattern.matches(url)),
+        }
+    }
+
+    /// How much work it is at worst to hold a short topic against it, in
+    /// comparisons with a pattern of segments (some 60 ns, and as much again for
+    /// each 64 bytes of topic).
+    pub fn work(&self) -> usize {
+        match self {
+            Self::Any | Self::Exact(_) => 1,
+            Self::Template(template) => template.work(),
+            Self::UrlPattern(pattern) => pattern.work(),
+        }
+    }
+
+    /// What it takes in memory, in bytes, at most: itself and what it is compiled
+    /// to, with what the programs of a URL pattern take while they run.
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Any => 0,
+            Self::Exact(text) => ARC_BYTES + text.len(),
+            Self::Template(template) => ARC_BYTES + template.memory(),
+            Self::UrlPattern(pattern) => ARC_BYTES + pattern.memory(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! URI templates (RFC 6570, all four levels), read so that a topic can be held
 //! against them.
 
+use crate::ALLOCATION_BYTES;
 use crate::expand::Tokens;
 use std::fmt;
 
@@ -186,6 +187,36 @@ impl Template {
     /// whatever either holds.
     pub fn matches(&self, topic: &str) -> bool {
         self.may_match(topic) && self.matches_tokens(&Tokens::of(topic))
+    }
+
+    /// See [`Matcher::work`](crate::Matcher::work).
+    pub(super) fn work(&self) -> usize {
+        2 + 6 * self.variables().count()
+    }
+
+    /// See [`Matcher::memory`](crate::Matcher::memory).
+    pub fn memory(&self) -> usize {
+        let texts = self.text.len() + self.prefix.len() + self.suffix.len();
+        let literals = self.parts.iter().map(|part| match part {
+            Part::Literal(literal) => literal.len(),
+            Part::Expression(_) => 0,
+        });
+        let names = self.variables().map(|one| one.name.len());
+        let pieces = size_of_val(&*self.parts) + size_of::<Variable>() * self.variables().count();
+        let allocations = 5 + 2 * self.parts.len() + self.variables().count();
+        size_of::<Self>()
+            + texts
+            + literals.sum::<usize>()
+            + names.sum::<usize>()
+            + pieces
+            + ALLOCATION_BYTES * allocations
+    }
+
+    fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.parts.iter().flat_map(|part| match part {
+            Part::Literal(_) => &[][..],
+            Part::Expression(expression) => &expression.variables,
+        })
     }
 
     /// Whether it is worth looking: most topics are told apart here.

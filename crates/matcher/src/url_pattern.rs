@@ -1,6 +1,7 @@
 //! URL patterns (the WHATWG URL Pattern standard), compiled so that they are
 //! small, bounded, and matched in linear time.
 
+use crate::ALLOCATION_BYTES;
 use crate::base::Base;
 use regex::bytes::{Regex, RegexBuilder};
 use std::fmt;
@@ -141,6 +142,51 @@ impl UrlPattern {
         &self.text
     }
 
+    /// See [`Matcher::work`](crate::Matcher::work).
+    pub(super) fn work(&self) -> usize {
+        const SIMPLE: usize = 4;
+        // At worst they try all their states at each byte.
+        const PROGRAMS: usize = 180;
+        SIMPLE + if self.programs() > 0 { PROGRAMS } else { 0 }
+    }
+
+    /// See [`Matcher::memory`](crate::Matcher::memory).
+    pub fn memory(&self) -> usize {
+        let literals: usize = self.pieces().map(Piece::literal_bytes).sum();
+        let programs = match self.programs() {
+            0 => 0,
+            some => RUNNING * Self::PROGRAM_BYTES + some * size_of::<Regex>(),
+        };
+        size_of::<Self>() + self.text.len() + literals + programs + ALLOCATION_BYTES
+    }
+
+    fn programs(&self) -> usize {
+        let is_program = |piece: &&Piece| {
+            matches!(
+                piece,
+                Piece::Around {
+                    inner: Inner::Program(_),
+                    ..
+                }
+            )
+        };
+        self.pieces().filter(is_program).count()
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        [
+            &self.protocol,
+            &self.username,
+            &self.password,
+            &self.hostname,
+            &self.port,
+            &self.pathname,
+            &self.search,
+            &self.hash,
+        ]
+        .into_iter()
+    }
+
     /// What the [key](TopicUrl::key) of every topic that matches begins with.
     pub(super) fn prefix(&self) -> String {
         let mut prefix = String::new();
@@ -207,7 +253,24 @@ impl TopicUrl {
     }
 }
 
+/// What programs may take, in their own sizes: the programs, and four times as
+/// much while they run, which they keep.
+const RUNNING: usize = 5;
+
 impl Piece {
+    /// What its literal texts take.
+    fn literal_bytes(&self) -> usize {
+        let of = |text: &str| match text.len() {
+            0 => 0,
+            len => len + ALLOCATION_BYTES,
+        };
+        match self {
+            Self::Anything => 0,
+            Self::Literal(literal) => of(literal),
+            Self::Around { prefix, suffix, .. } => of(prefix) + of(suffix),
+        }
+    }
+
     fn of(matcher: ParsedMatcher<Later>, program_bytes: usize) -> Result<Self, InvalidUrlPattern> {
         let (prefix, suffix) = (matcher.prefix, matcher.suffix);
         let inner = match matcher.inner {

@@ -1,6 +1,9 @@
 //! What limits can cost in memory when everything they allow is used at once.
 
-use super::{BODY_FREE_BYTES, BODY_WINDOW_BYTES, ENVELOPE_FACTOR, HEAD_BYTES, Limits, PAGES_BYTES};
+use super::{
+    BODY_FREE_BYTES, BODY_WINDOW_BYTES, ENVELOPE_FACTOR, EVENT_TOPICS_BYTES, HEAD_BYTES, Limits,
+    PAGES_BYTES,
+};
 use crate::Topic;
 
 /// What a subscription of HTTP/1.1 costs beside its selectors and its buffer, in
@@ -57,7 +60,9 @@ impl Limits {
 
     fn each_subscription(&self) -> u64 {
         // Selectors stand in the selection and, split, in the index.
-        SUBSCRIPTION_BYTES.saturating_add(self.selector_bytes().saturating_mul(2))
+        SUBSCRIPTION_BYTES
+            .saturating_add(self.selector_bytes().saturating_mul(2))
+            .saturating_add(self.standing_bytes as u64)
     }
 
     /// The longest selectors that one subscription can name, together.
@@ -68,10 +73,12 @@ impl Limits {
         self.query_bytes.min(each) as u64
     }
 
-    fn worst_case(&self) -> [Term; 8] {
+    fn worst_case(&self) -> [Term; 9] {
         let product = |count: usize, each: usize| (count as u64).saturating_mul(each as u64);
         let of = |bytes, name, how| Term { bytes, name, how };
-        let tail = self.tail_bytes.max(self.event_wire_bytes);
+        // The newest event always stays.
+        let one = self.event_wire_bytes.saturating_add(EVENT_TOPICS_BYTES);
+        let tail = self.tail_bytes.max(one);
         let forms = 1 + ENVELOPE_FACTOR;
         let body = BODY_FREE_BYTES + BODY_WINDOW_BYTES;
         let (connections, subscriptions) = (self.connections, self.subscriptions);
@@ -117,9 +124,18 @@ impl Limits {
                 (subscriptions as u64).saturating_mul(self.each_subscription()),
                 "subscriptions",
                 format!(
-                    "subscriptions {subscriptions} × ({SUBSCRIPTION_BYTES} + 2 × {} of selectors)",
-                    self.selector_bytes()
+                    "subscriptions {subscriptions} × ({SUBSCRIPTION_BYTES} + 2 × {} of selectors{})",
+                    self.selector_bytes(),
+                    match self.standing_bytes {
+                        0 => String::new(),
+                        bytes => format!(" + {bytes} of rights"),
+                    }
                 ),
+            ),
+            of(
+                self.pattern_bytes as u64,
+                "patterns of Mercure's",
+                "pattern_bytes".into(),
             ),
             of(
                 product(subscriptions, self.subscription_buffer_bytes),

@@ -9,6 +9,10 @@ use tidings_engine::slow::SlowRules;
 /// More than a process can use; some systems grant numbers without end.
 const MOST_DESCRIPTORS: u64 = 1 << 20;
 
+/// What the rights of one token may take: a token, four times as long once it is
+/// read.
+const STANDING_BYTES: usize = 4 * tidings_auth::token::MAX_BYTES;
+
 /// What a hub has to live on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Machine {
@@ -128,6 +132,11 @@ impl Config {
             tls: !self.tls.listen.is_empty(),
             tail_bytes: given.tail_bytes.as_usize(),
             selectors_per_subscription: given.selectors_per_subscription,
+            pattern_bytes: given.pattern_bytes.as_usize(),
+            standing_bytes: match self.auth.keys.is_empty() {
+                true => 0,
+                false => STANDING_BYTES,
+            },
             query_bytes: given.query_bytes.as_usize(),
             subscription_buffer_bytes: given.subscription_buffer_bytes.as_usize(),
             lag_bytes: given.lag.as_usize(),

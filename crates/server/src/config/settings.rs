@@ -237,6 +237,10 @@ settings! {
         /// Topics and patterns that one stream may ask for.
         selectors_per_subscription: usize = "1000" from "1" to "100000";
 
+        /// What the URI templates and URL patterns of Mercure's subscribers may take
+        /// together, compiled.
+        pattern_bytes: ByteSize = "64MiB" from "64KiB" to "64GiB";
+
         /// Query part of a request.
         query_bytes: ByteSize = "60KiB" from "1KiB" to "60KiB";
 

@@ -2,8 +2,7 @@
 
 use super::{ByteSize, Config, Limit, TopicRetention};
 use std::time::Duration;
-use tidings_engine::Topic;
-use tidings_engine::limits::ID_BYTES;
+use tidings_engine::limits::{ID_BYTES, TOPICS_BYTES};
 use tidings_store::{Idempotency, Limits, Options, Retention};
 
 impl Config {
@@ -23,7 +22,7 @@ impl Config {
                 age_ms: millis(self.publish.idempotency_age),
                 count: self.publish.idempotency_count,
             },
-            max_entry_bytes: self.limits.event_wire_bytes.as_usize() + Topic::MAX_BYTES + ID_BYTES,
+            max_entry_bytes: self.limits.event_wire_bytes.as_usize() + TOPICS_BYTES + ID_BYTES,
             queue_bytes: self.limits.publish_queue_bytes.0,
             ..Options::default()
         }
