@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 
 /// How much longer than its window a drain may take.
 const DRAIN_GRACE: Duration = Duration::from_secs(2);
+/// How long the log has at the end to say which subscriptions have ended.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 /// How long the disk has to take in what waits at the end.
 const CLOSE_TIME: Duration = Duration::from_secs(10);
 
@@ -157,10 +159,15 @@ async fn run(config: &Config, ready: impl FnOnce(&[Address])) -> Result<(), Serv
 async fn close(hub: &Arc<Hub>, signals: &mut Signals) {
     let closing = {
         let hub = Arc::clone(hub);
-        tokio::task::spawn_blocking(move || {
-            hub.auth().close();
-            hub.writer().shutdown();
-        })
+        async move {
+            // What isn't said by then, the next start says.
+            hub.active().settled(SETTLE_TIME).await;
+            let closing = move || {
+                hub.auth().close();
+                hub.writer().shutdown();
+            };
+            tokio::task::spawn_blocking(closing).await
+        }
     };
     tokio::select! {
         _ = closing => {}

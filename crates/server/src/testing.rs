@@ -13,11 +13,22 @@ use tidings_store::{Identity, MemoryStorage, Store};
 /// A hub with nothing in its log, which is in memory. Must be called within a
 /// tokio runtime.
 pub fn hub(limits: Limits, slow: SlowPolicy) -> Arc<Hub> {
+    let base = Base::new("http://localhost:8080").expect("a URL");
+    let settings = auth::Settings::open(base);
+    hub_on(Arc::new(MemoryStorage::new()), settings, limits, slow)
+}
+
+/// A hub with its log in `storage`. Must be called within a tokio runtime.
+pub fn hub_on(
+    storage: Arc<MemoryStorage>,
+    auth: auth::Settings,
+    limits: Limits,
+    slow: SlowPolicy,
+) -> Arc<Hub> {
     let identity = Identity {
         log: LogId(1),
         secret: 2,
     };
-    let storage = Arc::new(MemoryStorage::new());
     let options = Config::default().store_options();
     let (store, _) = Store::open(storage, options, now(), identity).expect("a store");
     let settings = Settings {
@@ -27,11 +38,7 @@ pub fn hub(limits: Limits, slow: SlowPolicy) -> Arc<Hub> {
         slow: SlowRules::new([], slow),
         limits,
     };
-    let base = Base::new("http://localhost:8080").expect("a URL");
-    let auth = Auth::new(
-        auth::Settings::open(base),
-        auth::Kept::open(None).expect("no files"),
-    );
+    let auth = Auth::new(auth, auth::Kept::open(None).expect("no files"));
     Hub::start(store, settings, auth).expect("threads")
 }
 

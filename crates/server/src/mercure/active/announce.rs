@@ -1,7 +1,7 @@
 //! The task that has the log say who comes and goes.
 
-use super::Shared;
 use super::registry::Change;
+use super::{Shared, left};
 use crate::hub::now;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,11 @@ pub async fn always(shared: Arc<Shared>, writer: Writer, reader: Reader) {
 }
 
 /// Ends when the log takes nothing any more until the hub is started again.
-async fn run(shared: Arc<Shared>, writer: Writer, _reader: Reader) {
+async fn run(shared: Arc<Shared>, writer: Writer, reader: Reader) {
+    let is_first = *shared.settled.borrow() == 0;
+    if is_first && left::end(&shared, &writer, reader).await.is_err() {
+        return;
+    }
     loop {
         settle(&shared);
         let changes = {
@@ -41,16 +45,11 @@ async fn run(shared: Arc<Shared>, writer: Writer, _reader: Reader) {
             shared.changed.notified().await;
             continue;
         }
-        match append(&shared, &writer, entries(&shared, &changes)).await {
-            Ok(()) => shared.registry().told(),
-            Err(error) => {
-                shared.registry().not_told();
-                if matches!(error, AppendError::Failed | AppendError::Closed) {
-                    return;
-                }
-                tokio::time::sleep(PAUSE).await;
-            }
+        let told = append_always(&shared, &writer, || entries(&shared, &changes)).await;
+        if told.is_err() {
+            return shared.registry().not_told();
         }
+        shared.registry().told();
     }
 }
 
@@ -65,6 +64,24 @@ fn entries(shared: &Shared, changes: &[Change]) -> Vec<Entry> {
         .iter()
         .flat_map(|change| change.subscriber.entries(change.active, now, &shared.base));
     entries.collect()
+}
+
+/// Has the log take entries, however long that takes.
+///
+/// # Errors
+/// It takes nothing any more until the hub is started again.
+pub async fn append_always(
+    shared: &Shared,
+    writer: &Writer,
+    entries: impl Fn() -> Vec<Entry>,
+) -> Result<(), AppendError> {
+    loop {
+        match append(shared, writer, entries()).await {
+            Err(error @ (AppendError::Failed | AppendError::Closed)) => return Err(error),
+            Err(_) => tokio::time::sleep(PAUSE).await,
+            Ok(()) => return Ok(()),
+        }
+    }
 }
 
 /// Waits for the log's answer however long it takes: who gives up doesn't know

@@ -53,16 +53,17 @@ pub async fn answer(hub: &Arc<Hub>, head: &request::Parts) -> Result<Reply, Prob
     if !matches!(head.method, Method::GET | Method::HEAD) {
         return Err(Problem::method_not_allowed("GET, HEAD"));
     }
-    let refuse = |refused: crate::auth::Refused| -> Problem {
-        match route.dialect() {
-            Some(Dialect::V0) => refused.in_0x().into(),
-            _ => refused.into(),
+    let who = hub.auth().caller(head, Face::Mercure).await?;
+    let dialect = route
+        .dialect()
+        .unwrap_or_else(|| preferred(&who, &head.headers));
+    check(hub, &who, &route, head.uri.path()).map_err(|refusal| {
+        let refused = hub.auth().refuse(refusal);
+        match dialect {
+            Dialect::V0 => refused.in_0x(),
+            Dialect::V1 => refused,
         }
-    };
-    let who = hub.auth().caller(head, Face::Mercure).await;
-    let who = who.map_err(refuse)?;
-    check(hub, &who, &route, head.uri.path()).map_err(|why| refuse(hub.auth().refuse(why)))?;
-    let dialect = route.dialect().unwrap_or_else(|| preferred(&head.headers));
+    })?;
     let is_fresh = hub.active().settled(PATIENCE).await;
     let Some(view) = hub.active().view(one(&route)) else {
         return Err(Problem::new(
@@ -103,12 +104,15 @@ fn check(hub: &Hub, who: &Who, route: &Route, spelled: &str) -> Result<(), Refus
     is_granted(TopicName::mercure(spelled, auth.base())).or(granted)
 }
 
-/// The dialect of a document that both have: 1.0 for who asks for its type.
-fn preferred(headers: &HeaderMap) -> Dialect {
-    let wants = |subtype| accept::quality(headers, ("application", subtype));
-    match wants("json") > wants("ld+json") {
-        true => Dialect::V1,
-        false => Dialect::V0,
+/// The dialect of a document that both have: the token's, unless only the other
+/// has a type that is asked for.
+fn preferred(who: &Who, headers: &HeaderMap) -> Dialect {
+    let wants = |subtype| accept::quality(headers, ("application", subtype)) > 0;
+    let own = who.rights().map_or(Dialect::V1, |rights| rights.dialect);
+    match (own, wants("ld+json"), wants("json")) {
+        (Dialect::V0, false, true) => Dialect::V1,
+        (Dialect::V1, true, false) => Dialect::V0,
+        (own, ..) => own,
     }
 }
 

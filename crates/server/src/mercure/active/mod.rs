@@ -9,6 +9,9 @@
 
 mod announce;
 pub mod api;
+mod left;
+#[cfg(test)]
+mod log_tests;
 mod pages;
 mod registry;
 mod subscriber;
