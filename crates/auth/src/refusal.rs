@@ -193,6 +193,9 @@ refusals! {
     /// A ticket that this hub didn't seal, or not with its present key.
     Ticket => Answer::InvalidToken, "ticket",
         "the ticket wasn't sealed by this hub";
+    /// A ticket for a token whose key is gone.
+    Unvouched => Answer::InvalidToken, "unvouched",
+        "the key that the ticket's token was verified with is configured no more";
     /// A ticket whose time is over.
     TicketExpired => Answer::InvalidToken, "ticket-expired",
         "the ticket was not used within 60 s, or its token has expired";

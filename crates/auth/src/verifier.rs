@@ -3,7 +3,7 @@
 use crate::Refusal;
 use crate::claims::Registered;
 use crate::key::cache::{KeyCache, SourceId};
-use crate::key::{Key, Roles, Strictness};
+use crate::key::{Key, KeyMark, Roles, Strictness};
 use crate::rights::{self, Rights};
 use crate::token::{Kind, Unverified};
 use std::fmt;
@@ -71,6 +71,17 @@ impl Verifier {
     /// The documents of keys, to be fetched.
     pub fn cache_mut(&mut self) -> &mut KeyCache {
         &mut self.cache
+    }
+
+    /// Whether the key that rights were verified with is still there, as far as
+    /// is known: while a document of keys hasn't come, it may be in that. What
+    /// was granted under a key that is gone ends.
+    pub fn vouches(&self, rights: &Rights, now: Timestamp) -> bool {
+        let Some(mark) = rights.signer else {
+            return true;
+        };
+        let mut all = self.keys.iter().chain(self.cache.all(now));
+        all.any(|key| key.mark == mark) || !self.cache.is_complete(now)
     }
 
     /// Verifies a token: its form, its signature, its times and audience, and
@@ -159,6 +170,7 @@ impl Verifier {
         let mut rights = rights::read(&token.claims, kind, signer.strictness, &self.base)?;
         rights.restrict(signer.roles);
         rights.identify(claims, expires);
+        rights.signer = Some(signer.mark);
         Ok(rights)
     }
 
@@ -204,6 +216,7 @@ impl fmt::Debug for Verifier {
 
 /// What is known of who signed a token.
 struct Signer {
+    mark: KeyMark,
     strictness: Strictness,
     roles: Roles,
 }
@@ -217,6 +230,7 @@ impl Signer {
             keys.retain(|key| key.strictness == Strictness::Strict);
         }
         Some(Self {
+            mark: keys.first()?.mark,
             strictness: keys.first()?.strictness,
             roles: Roles {
                 publish: keys.iter().any(|key| key.roles.publish),

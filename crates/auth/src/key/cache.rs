@@ -171,6 +171,17 @@ impl KeyCache {
             .flat_map(move |(_, entry)| entry.usable(now))
     }
 
+    /// Every key that is believed.
+    pub(crate) fn all(&self, now: Timestamp) -> impl Iterator<Item = &Key> {
+        self.entries.iter().flat_map(move |entry| entry.usable(now))
+    }
+
+    /// Whether every document is there.
+    pub(crate) fn is_complete(&self, now: Timestamp) -> bool {
+        let mut entries = self.entries.iter();
+        entries.all(|entry| !entry.usable(now).is_empty())
+    }
+
     /// The document that may have a key `kid` of this issuer once it is
     /// fetched: it isn't there yet, and may be fetched now or is being so.
     pub(crate) fn lacking(

@@ -90,12 +90,15 @@ fn key(jwk: &Map<String, Value>, allowed: &[Algorithm], strictness: Strictness) 
             && named.is_none_or(|alg| alg == *algorithm)
     });
     let first = *algorithms.first()?;
-    let decoding = match first.family() {
+    let (decoding, material) = match first.family() {
         AlgorithmFamily::Hmac => return None,
         AlgorithmFamily::Rsa => {
             let (n, e) = (bytes(jwk, "n")?, bytes(jwk, "e")?);
             check_modulus(&n).ok()?;
-            DecodingKey::from_rsa_raw_components(&n, &e)
+            (
+                DecodingKey::from_rsa_raw_components(&n, &e),
+                [n, e].concat(),
+            )
         }
         AlgorithmFamily::Ec => {
             let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
@@ -104,15 +107,15 @@ fn key(jwk: &Map<String, Value>, allowed: &[Algorithm], strictness: Strictness) 
             }
             let point = [&[4], &x[..], &y[..]].concat();
             check_point(&point, first).ok()?;
-            DecodingKey::from_ec_der(&point)
+            (DecodingKey::from_ec_der(&point), point)
         }
         AlgorithmFamily::Ed => {
             let x = bytes(jwk, "x")?;
             check_point(&x, first).ok()?;
-            DecodingKey::from_ed_der(&x)
+            (DecodingKey::from_ed_der(&x), x)
         }
     };
-    let mut key = Key::new(decoding, algorithms, strictness);
+    let mut key = Key::new(decoding, &material, algorithms, strictness);
     if let Some(kid) = jwk.get("kid") {
         key.key_id = Some(kid.as_str()?.to_owned());
     }

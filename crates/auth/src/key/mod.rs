@@ -8,7 +8,9 @@ mod secret;
 
 pub use secret::Weakness;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How strictly the tokens of a key are read.
@@ -53,12 +55,33 @@ impl Roles {
 #[derive(Clone)]
 pub struct Key {
     pub(crate) key: DecodingKey,
+    pub(crate) mark: KeyMark,
     /// Of one family. One, unless a JWK of RSA names none.
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) key_id: Option<String>,
     pub(crate) issuer: Option<String>,
     pub(crate) strictness: Strictness,
     pub(crate) roles: Roles,
+}
+
+/// Tells a key from others without showing it: what rights were read under it
+/// end with it.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeyMark([u8; 16]);
+
+impl KeyMark {
+    fn of(material: &[u8]) -> Self {
+        let digest = digest(&SHA256, material);
+        let mut mark = [0; 16];
+        mark.copy_from_slice(&digest.as_ref()[..16]);
+        Self(mark)
+    }
+}
+
+impl fmt::Debug for KeyMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyMark(..)")
+    }
 }
 
 /// Why a key can't be used. The hub refuses to start.
@@ -137,7 +160,8 @@ impl Key {
             return Err(KeyError::Weak(weakness));
         }
         let key = DecodingKey::from_secret(secret);
-        Ok((Self::new(key, vec![algorithm], strictness), weakness))
+        let key = Self::new(key, secret, vec![algorithm], strictness);
+        Ok((key, weakness))
     }
 
     /// A public key in a PEM: `PUBLIC KEY` (SPKI) or `RSA PUBLIC KEY` (PKCS#1).
@@ -151,12 +175,20 @@ impl Key {
         strictness: Strictness,
     ) -> Result<Self, KeyError> {
         let key = public::from_pem(pem, algorithm)?;
-        Ok(Self::new(key, vec![algorithm], strictness))
+        let material = key.try_get_as_bytes().map_err(|_| KeyError::NotPem)?;
+        let material = material.to_vec();
+        Ok(Self::new(key, &material, vec![algorithm], strictness))
     }
 
-    fn new(key: DecodingKey, algorithms: Vec<Algorithm>, strictness: Strictness) -> Self {
+    fn new(
+        key: DecodingKey,
+        material: &[u8],
+        algorithms: Vec<Algorithm>,
+        strictness: Strictness,
+    ) -> Self {
         Self {
             key,
+            mark: KeyMark::of(material),
             algorithms,
             key_id: None,
             issuer: None,

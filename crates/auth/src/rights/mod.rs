@@ -9,7 +9,7 @@ pub use record::{InvalidRecord, MAX_RECORD_BYTES};
 
 use crate::Refusal;
 use crate::claims::Registered;
-use crate::key::{Roles, Strictness};
+use crate::key::{KeyMark, Roles, Strictness};
 use crate::token::Kind;
 use grants::Grants;
 use serde_json::{Map, Value};
@@ -49,6 +49,8 @@ pub struct Rights {
     pub expires: Option<Timestamp>,
     /// `iat`.
     pub issued: Option<Timestamp>,
+    /// The key that verified the token ([`crate::Verifier::vouches`]).
+    pub(crate) signer: Option<KeyMark>,
 }
 
 /// A payload for the subscriptions that these grants match.

@@ -2,6 +2,7 @@
 
 use super::grants::Grants;
 use super::{Payload, Rights};
+use crate::key::KeyMark;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidings_engine::Timestamp;
@@ -28,6 +29,7 @@ struct Record {
     token_id: Option<String>,
     expires: Option<u64>,
     issued: Option<u64>,
+    signer: Option<KeyMark>,
 }
 
 impl Rights {
@@ -44,6 +46,7 @@ impl Rights {
             token_id: self.token_id.clone(),
             expires: self.expires.map(|at| at.0),
             issued: self.issued.map(|at| at.0),
+            signer: self.signer,
         };
         serde_json::to_vec(&record).unwrap_or_default()
     }
@@ -75,6 +78,7 @@ impl Rights {
             token_id: record.token_id,
             expires: record.expires.map(Timestamp),
             issued: record.issued.map(Timestamp),
+            signer: record.signer,
         })
     }
 }

@@ -3,6 +3,7 @@
 
 use super::fetch::Fetcher;
 use super::keys::Keys;
+use super::{Standing, Standings};
 use crate::config::{self, ConfigErrors};
 use crate::hub::now;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
@@ -23,7 +24,7 @@ pub struct Keyring {
     verifier: RwLock<Verifier>,
     fetcher: Fetcher,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
-    /// Sent when a fetch has ended.
+    /// Sent when a fetch has ended, and when files were read again.
     landed: watch::Sender<()>,
 }
 
@@ -80,6 +81,16 @@ impl Keyring {
         }
     }
 
+    /// Whether the key that verified the token of these rights is still there.
+    pub fn vouches(&self, rights: &Rights) -> bool {
+        self.read().vouches(rights, (self.clock)())
+    }
+
+    /// Tells when keys may have gone.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.landed.subscribe()
+    }
+
     /// Reads the files of the keys again; fetched documents stay. Answers what
     /// deserves a second thought.
     ///
@@ -91,6 +102,8 @@ impl Keyring {
         let mut verifier = self.write();
         let cache = std::mem::take(verifier.cache_mut());
         *verifier = keys.verifier(&self.auth, cache, self.base.clone());
+        drop(verifier);
+        self.landed.send_replace(());
         Ok(warnings)
     }
 
@@ -151,6 +164,31 @@ async fn keep_fresh(keyring: Weak<Keyring>) {
         keyring.refresh();
         drop(keyring);
         tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Ends the streams whose rights were verified with a key that is gone, for as
+/// long as there are keys.
+pub fn end_unvouched(
+    keyring: &Arc<Keyring>,
+    standings: &Arc<Standings>,
+) -> impl Future<Output = ()> + use<> {
+    let (mut changes, standings) = (keyring.changes(), Arc::downgrade(standings));
+    let keyring = Arc::downgrade(keyring);
+    async move {
+        while changes.changed().await.is_ok() {
+            let (Some(keyring), Some(standings)) = (keyring.upgrade(), standings.upgrade()) else {
+                return;
+            };
+            let is_gone = |standing: &&Arc<Standing>| {
+                let rights = standing.rights();
+                rights.is_some_and(|rights| !keyring.vouches(&rights))
+            };
+            let all = standings.all();
+            all.iter()
+                .filter(is_gone)
+                .for_each(|standing| standing.end());
+        }
     }
 }
 

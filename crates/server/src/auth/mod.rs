@@ -35,7 +35,7 @@ use refused::{Lines, Refusals};
 use standing::Strangers;
 use std::sync::Arc;
 use tidings_auth::presented::{Options, Parts, Presented, QUERY_PARAMETER, TICKET_PARAMETER};
-use tidings_auth::{Face, Policy, Refusal, Revocations, administer, origin};
+use tidings_auth::{Face, Policy, Refusal, Revocations, Rights, administer, origin};
 use tidings_engine::Selection;
 use tidings_mercure::Base;
 use tidings_mercure::document::Metadata;
@@ -57,7 +57,8 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// With what is kept from before.
+    /// With what is kept from before. Must be called within a tokio runtime, if
+    /// there are keys.
     pub fn new(settings: Settings, kept: Kept) -> Self {
         let rules = Arc::new(Rules {
             base: Arc::clone(&settings.base),
@@ -65,13 +66,17 @@ impl Auth {
             anonymous: settings.anonymous.clone(),
             mercure_anonymous: settings.mercure.anonymous,
         });
+        let standings = Arc::<Standings>::default();
+        if let Some(keyring) = &settings.keyring {
+            tokio::spawn(keyring::end_unvouched(keyring, &standings));
+        }
         Self {
             own_origin: settings.base.hub().origin().ascii_serialization(),
             metadata: Metadata::url(&settings.base).into(),
             kept,
             strangers: Strangers::new(&rules),
             rules,
-            standings: Arc::default(),
+            standings,
             lines: Lines::new(settings.local),
             settings,
         }
@@ -145,6 +150,12 @@ impl Auth {
         Some(keyring.reload())
     }
 
+    /// Whether the key that verified the token of these rights is still there.
+    pub fn vouches(&self, rights: &Rights) -> bool {
+        let keyring = self.settings.keyring.as_ref();
+        keyring.is_none_or(|keyring| keyring.vouches(rights))
+    }
+
     /// Whether the query presents a token or a ticket: then no page may tell
     /// the URL to another.
     pub fn is_in_query(&self, uri: &Uri) -> bool {
@@ -184,7 +195,14 @@ impl Auth {
         let presented = self.presented(head, face)?;
         let token = match &presented {
             Presented::Nothing => return Ok(Who::Anonymous),
-            Presented::Ticket(ticket) => return tickets::open(self, ticket, head, face),
+            Presented::Ticket(ticket) => {
+                let who = tickets::open(self, ticket, head, face)?;
+                let is_gone = |rights: &Arc<Rights>| !keyring.vouches(rights);
+                return match who.rights().is_some_and(is_gone) {
+                    true => Err(Refusal::Unvouched),
+                    false => Ok(who),
+                };
+            }
             Presented::Cookie(token) => {
                 self.check_origin(head)?;
                 token

@@ -179,10 +179,13 @@ impl Standing {
         }
     }
 
-    /// Ends the stream if its rights have been revoked since its view was made.
+    /// Ends the stream if its rights have been revoked since its view was made,
+    /// or the key that vouched for them is gone.
     fn recheck(&self, auth: &Auth) {
         let newest = auth.revocations();
-        if !Arc::ptr_eq(&self.view().revocations, &newest) && self.is_concerned(&newest) {
+        let is_news = !Arc::ptr_eq(&self.view().revocations, &newest);
+        let unvouched = |rights: Arc<Rights>| !auth.vouches(&rights);
+        if is_news && self.is_concerned(&newest) || self.rights().is_some_and(unvouched) {
             self.end();
         }
     }

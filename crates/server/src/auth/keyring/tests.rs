@@ -105,6 +105,16 @@ impl World {
 
     /// What comes of a token that is good for two days.
     async fn verify(&self, pair: &KeyPair, kid: &str, issuer: &str) -> Result<(), Refusal> {
+        self.rights(pair, kid, issuer).await.map(drop)
+    }
+
+    /// What such a token grants.
+    async fn rights(
+        &self,
+        pair: &KeyPair,
+        kid: &str,
+        issuer: &str,
+    ) -> Result<Arc<Rights>, Refusal> {
         let key = SigningKey::from_pem(pair.serialize_pem().as_bytes(), Algorithm::ES256);
         let seconds = BEGIN_MS / 1000 + self.begin.elapsed().as_secs() + 2 * 86_400;
         let claims = json!({
@@ -114,8 +124,7 @@ impl World {
             unreachable!()
         };
         let token = key.expect("a key").mint(&claims, "JWT", Some(kid));
-        let verdict = self.keyring.verify(&token.expect("a token")).await;
-        verdict.map(drop)
+        self.keyring.verify(&token.expect("a token")).await
     }
 }
 
@@ -233,6 +242,30 @@ async fn f27_a_server_that_hangs_at_start() {
     world.answers(document(&[("1", &pair)]));
     pass(60 * SECOND).await;
     assert_eq!(world.verify(&pair, "1", ISSUER).await, Ok(()));
+}
+
+/// What was granted under a key ends with it, and not before that is known.
+#[tokio::test(start_paused = true)]
+async fn a11_rights_end_with_their_key() {
+    let (old, new) = (pair(), pair());
+    let world = World::new(document(&[("1", &old)]));
+    let rights = world.rights(&old, "1", ISSUER).await.expect("rights");
+    let mut changes = world.keyring.changes();
+    world.answers(document(&[("1", &old), ("2", &new)]));
+    pass(700 * SECOND).await;
+    assert!(changes.has_changed().expect("a keyring"));
+    assert!(world.keyring.vouches(&rights));
+    for (failure, known) in [(Server::Refuses, true), (document(&[("2", &new)]), false)] {
+        changes.mark_unchanged();
+        world.answers(failure);
+        pass(700 * SECOND).await;
+        assert!(changes.has_changed().expect("a keyring"));
+        assert_eq!(world.keyring.vouches(&rights), known);
+    }
+    // A hub that has just started doesn't know yet.
+    let started = World::new(Server::Refuses);
+    pass(SECOND).await;
+    assert!(started.keyring.vouches(&rights));
 }
 
 /// Files are read again, all or none, and what was fetched stays.
