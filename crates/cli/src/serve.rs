@@ -55,13 +55,21 @@ fn lines_to_copy(addresses: &[Address], config: &Config) -> String {
         StoreKind::Disk => config.data.display().to_string(),
         StoreKind::Memory => "in memory, until the hub stops".to_owned(),
     };
+    // Where tokens decide, the lines take one from the shell.
+    let (token, ticket) = match config.has_keys() {
+        true => (" -H \"Authorization: Bearer $TOKEN\"", "&ticket=..."),
+        false => ("", ""),
+    };
     let mut text = String::new();
     let _ = writeln!(text, "\n  start page  {base}/");
-    let _ = writeln!(text, "  watch       curl -N {base}/t/news");
-    let _ = writeln!(text, "  publish     curl -d hello {base}/t/news");
+    if config.has_keys() {
+        let _ = writeln!(text, "  token       tidings token mint --help");
+    }
+    let _ = writeln!(text, "  watch       curl -N{token} {base}/t/news");
+    let _ = writeln!(text, "  publish     curl{token} -d hello {base}/t/news");
     let _ = writeln!(
         text,
-        "  browser     new EventSource(\"{base}/t/news?since=10m\")"
+        "  browser     new EventSource(\"{base}/t/news?since=10m{ticket}\")"
     );
     let _ = writeln!(text, "  history     {history}\n");
     text
