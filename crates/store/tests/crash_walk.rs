@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use std::sync::Arc;
-use tidings_engine::{Entry, Frame, Position, Timestamp};
+use tidings_engine::{Entry, Frame, Position, Timestamp, Visibility};
 use tidings_store::storage::crash::{CrashStorage, Faults, Seeded};
 use tidings_store::{Appended, Health, Limits, Options, Reader, Retention, Store};
 
@@ -81,7 +81,14 @@ impl Model {
         };
         entry.time = LATER;
         entry.fields = format!("data: {n} {}\n", "x".repeat(size)).into();
-        entry
+        match random.below(6) {
+            0 => as_published(entry, &["else/1", "orders/1"], Visibility::Private),
+            1 => {
+                entry.id = with_id(topic, n, "again").id;
+                as_published(entry, &["else/2"], Visibility::Public)
+            }
+            _ => entry,
+        }
     }
 
     fn acknowledge(&mut self, request: &[Entry], appended: &[Appended]) {
@@ -116,6 +123,20 @@ impl Model {
                 *events[at].2,
                 payload(*position, entry),
                 "{what}: {position:?}"
+            );
+            assert_eq!(
+                *events[at].1,
+                told(&entry.published()),
+                "{what}: {position:?}"
+            );
+        }
+        for alternate in ["else/1", "else/2"] {
+            let having = |e: &&(Position, &String, _)| e.1.split(' ').any(|t| t == alternate);
+            let by_all: Vec<u64> = events.iter().filter(having).map(|e| e.0.0).collect();
+            assert_eq!(
+                positions(&read_all(reader, alternate)),
+                by_all,
+                "{what}: {alternate}"
             );
         }
         let acked = |position: Position| self.acked.iter().any(|(p, _)| *p == position);
@@ -280,7 +301,8 @@ fn gone_by_count(store: &Store) -> Position {
 fn retry_unknown(store: &mut Store, model: &mut Model, what: &str) {
     for request in std::mem::take(&mut model.unknown) {
         let before = read_all(&store.reader(), "**");
-        let safe = request.iter().all(|e| e.id.is_some() || e.key.is_some());
+        let is_named = |e: &Entry| e.id.is_some() && !e.visibility.is_of_mercure();
+        let safe = request.iter().all(|e| is_named(e) || e.key.is_some());
         if !safe {
             model.unknown.push(request);
             continue;

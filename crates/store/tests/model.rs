@@ -1,37 +1,78 @@
-//! The store against a model: a vector and a filter.
+//! The store against a model: a vector and a filter, with a limit on the events of
+//! each of two classes of topics, among which events may stand in both.
 
 mod common;
 
 use common::*;
 use proptest::prelude::*;
 use std::sync::Arc;
-use tidings_engine::{Budget, Cursor, Entry, Frame, Position, Read, Timestamp, Topic};
+use tidings_engine::{
+    Budget, Cursor, Entry, Frame, Position, Read, Selection, Selector, Timestamp, Topic, Visibility,
+};
 use tidings_store::{Appended, Limits, MemoryStorage, Options, Retention, Store};
 
-const TOPICS: [&str; 6] = [
+const TOPICS: [&str; 8] = [
     "news",
     "orders/1",
     "orders/2",
     "orders/2/items",
     "a/b",
     "$sys/x",
+    "$mercure/https:/%/o.example/books/1",
+    "$mercure/orders",
 ];
-const SELECTIONS: [&str; 9] = [
-    "**",
-    "news",
-    "orders/*",
-    "orders/**",
-    "*/b",
-    "orders/1 a/b",
-    "$sys/*",
-    "nothing",
-    "news orders/**",
+/// The topics of the rule; all others fall under the default.
+const RULE: &str = "orders/**";
+const SELECTIONS: [(&str, Option<Seer>); 18] = [
+    ("**", None),
+    ("news", None),
+    ("orders/*", None),
+    ("orders/**", None),
+    ("*/b", None),
+    ("orders/1 a/b", None),
+    ("$sys/*", None),
+    ("nothing", None),
+    ("news orders/**", None),
+    ("**", Some(Seer::Of("orders/1"))),
+    ("**", Some(Seer::Public)),
+    ("orders/2", Some(Seer::Of("orders/2"))),
+    ("news a/b", Some(Seer::Of("news"))),
+    ("https://hub.example/t/orders/{x}", None),
+    ("https://o.example/{+x}", Some(Seer::Of("$sys/x"))),
+    ("{x}", Some(Seer::Public)),
+    ("{+x}", Some(Seer::Of("a/b"))),
+    ("$mercure/** https://hub.example/{+x}", None),
 ];
+const VISIBILITIES: [Visibility; 4] = [
+    Visibility::Native,
+    Visibility::Native,
+    Visibility::Public,
+    Visibility::Private,
+];
+
+fn selection_of(number: usize) -> Selection {
+    let (text, sight) = SELECTIONS[number];
+    match sight {
+        Some(sight) => selection(text).with_sight(Arc::new(sight)),
+        None => selection(text),
+    }
+}
+
+/// An event of a step.
+#[derive(Debug, Clone)]
+struct Planned {
+    topic: usize,
+    alternates: Vec<usize>,
+    visibility: usize,
+    size: usize,
+    with_id: bool,
+    /// Milliseconds since the one before.
+    step: i64,
+}
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Events: topic, size, whether with an id, milliseconds since the one before.
-    Append(Vec<(usize, usize, bool, i64)>),
+    Append(Vec<Planned>),
     Repeat(usize),
     Read {
         selection: usize,
@@ -49,7 +90,21 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let event = (0..TOPICS.len(), 0usize..900, any::<bool>(), -50i64..200);
+    let alternates = prop_oneof![
+        2 => Just(Vec::new()),
+        1 => prop::collection::vec(0..TOPICS.len(), 1..5),
+    ];
+    let what = (0..TOPICS.len(), alternates, 0..VISIBILITIES.len());
+    let event = (what, 0usize..900, any::<bool>(), -50i64..200).prop_map(
+        |((topic, alternates, visibility), size, with_id, step)| Planned {
+            topic,
+            alternates,
+            visibility,
+            size,
+            with_id,
+            step,
+        },
+    );
     prop_oneof![
         6 => prop::collection::vec(event, 1..8).prop_map(Step::Append),
         1 => any::<usize>().prop_map(Step::Repeat),
@@ -72,16 +127,17 @@ struct World {
 }
 
 impl World {
-    fn new(events: Option<u64>) -> Self {
-        let default = Limits {
+    fn new(events: Option<u64>, of_rule: Option<u64>) -> Self {
+        let limits = |events| Limits {
             events,
             ..Limits::NONE
         };
+        let rules = of_rule.map(|events| (Selector::new(RULE).unwrap(), limits(Some(events))));
         let options = Options {
             segment_bytes: 8 * 1024,
             retention: Retention {
-                default,
-                rules: Vec::new(),
+                default: limits(events),
+                rules: rules.into_iter().collect(),
             },
             // Some filters stay on disk.
             filter_bytes: 256,
@@ -116,10 +172,15 @@ impl World {
                     frames: *frames,
                     bytes: *bytes,
                 };
-                self.read(SELECTIONS[*selection], *from, budget);
+                self.read(&selection_of(*selection), *from, budget);
             }
-            Step::Find { selection, n, time } => self.find(SELECTIONS[*selection], *n, *time),
-            Step::Maintain => while self.store.maintain(self.now()).unwrap() {},
+            Step::Find { selection, n, time } => {
+                self.find(&selection_of(*selection), *n, *time);
+            }
+            Step::Maintain => {
+                while self.store.maintain(self.now()).unwrap() {}
+                self.check_limits();
+            }
             Step::Reopen => {
                 let now = self.now();
                 let opened =
@@ -132,16 +193,25 @@ impl World {
         assert_eq!(self.store.reader().last().0, self.log.len() as u64);
     }
 
-    fn append(&mut self, events: &[(usize, usize, bool, i64)]) {
+    fn append(&mut self, events: &[Planned]) {
         let mut request = Vec::new();
-        for (topic, size, with_id, step) in events {
-            self.time += step;
+        for planned in events {
+            self.time += planned.step;
             let n = (self.log.len() + request.len() + 1) as u64;
-            let mut entry = match with_id {
-                true => with_id_of(TOPICS[*topic], n),
-                false => event(TOPICS[*topic], n),
+            let topic = TOPICS[planned.topic];
+            let visibility = VISIBILITIES[planned.visibility];
+            let mut entry = match (planned.with_id, visibility) {
+                (false, _) => event(topic, n),
+                (true, Visibility::Native) => with_id_of(topic, n),
+                // Under an id that an event of its topic may have.
+                (true, _) => Entry {
+                    id: with_id_of(topic, n / 8 * 3).id,
+                    ..event(topic, n)
+                },
             };
-            entry.fields = format!("data: {}\n", "x".repeat(*size)).into();
+            let others: Vec<&str> = planned.alternates.iter().map(|n| TOPICS[*n]).collect();
+            entry = as_published(entry, &others, visibility);
+            entry.fields = format!("data: {}\n", "x".repeat(planned.size)).into();
             entry.time = self.now();
             request.push(entry);
         }
@@ -157,8 +227,7 @@ impl World {
             },
         ) in request.into_iter().zip(appended)
         {
-            // The same id in the same topic is the same event: ids repeat on
-            // purpose, with other fields nearly always.
+            // Natively, the same id in the same topic would be the same event.
             assert!(!duplicate);
             expected += 1;
             assert_eq!(position.0, expected);
@@ -172,9 +241,12 @@ impl World {
 
     /// Publishes an event with an id again.
     fn repeat(&mut self, which: usize) {
-        let horizon = self.horizon();
-        let with_id: Vec<_> = (horizon..self.log.len())
-            .filter(|n| self.log[*n].id.is_some())
+        let with_id: Vec<_> = (0..self.log.len())
+            .filter(|n| {
+                let entry = &self.log[*n];
+                let is_native = entry.visibility == Visibility::Native;
+                entry.id.is_some() && is_native && self.serves(&entry.topic, *n)
+            })
             .collect();
         if with_id.is_empty() {
             return;
@@ -187,42 +259,91 @@ impl World {
             fields: "data: other\n".into(),
             ..self.log[n].clone()
         };
-        let refused = self.store.commit(vec![vec![other]], self.now()).remove(0);
-        assert!(matches!(
-            refused,
-            Err(tidings_store::AppendError::IdConflict { index: 0 })
-        ));
+        let also_elsewhere = as_published(self.log[n].clone(), &["else/where"], Visibility::Native);
+        for other in [other, also_elsewhere] {
+            let refused = self.store.commit(vec![vec![other]], self.now()).remove(0);
+            assert!(matches!(
+                refused,
+                Err(tidings_store::AppendError::IdConflict { index: 0 })
+            ));
+        }
     }
 
-    /// How many events are served no more.
-    fn horizon(&self) -> usize {
-        self.store.reader().earliest(&selection("**")).after.0 as usize
+    /// Whether the limits of `topic` keep the `n`-th event.
+    fn serves(&self, topic: &Topic, n: usize) -> bool {
+        let exactly = Selection::new(vec![Selector::Exact(topic.clone())]);
+        n as u64 >= self.store.reader().earliest(&exactly).after.0
     }
 
-    fn selected(&self, select: &str, after: usize) -> Vec<usize> {
-        let selection = selection(select);
-        let from = after.max(self.horizon());
-        (from..self.log.len())
-            .filter(|n| selection.matches(&self.log[*n].topic))
-            .collect()
+    /// As many events as each limit allows are kept, of those that have a topic
+    /// under it, and of no more segments than hold them.
+    fn check_limits(&self) {
+        let reader = self.store.reader();
+        let base = reader.first().0 - 1;
+        let rule = self.options.retention.rules.first();
+        let of_rule = |topic: &Topic| rule.is_some_and(|(rule, _)| rule.matches(topic));
+        let default = self.options.retention.default.events;
+        let limits = [(false, default), (true, rule.and_then(|(_, l)| l.events))];
+        for (is_of_rule, limit) in limits {
+            let (Some(limit), topic) = (limit, if is_of_rule { "orders/1" } else { "news" }) else {
+                continue;
+            };
+            let in_class = |entry: &Entry| {
+                let mut topics = entry.published().topics();
+                topics.any(|topic| of_rule(topic) == is_of_rule)
+            };
+            let mut counted = (1..).zip(&self.log).filter(|(_, entry)| in_class(entry));
+            let beyond = counted.clone().count().checked_sub(limit as usize + 1);
+            let last_beyond = beyond.and_then(|n| counted.nth(n)).map_or(0, |(n, _)| n);
+            let earliest = reader.earliest(&selection(topic)).after.0;
+            assert_eq!(earliest, base.max(last_beyond), "{topic}");
+        }
     }
 
-    fn read(&self, select: &str, from: usize, budget: Budget) {
+    /// The events that the selection is given behind `after`: the rule in other
+    /// words, topic by topic.
+    fn selected(&self, selection: &Selection, after: usize) -> Vec<usize> {
+        let given = |n: &usize| {
+            let entry = &self.log[*n];
+            let mut topics = entry.published().topics();
+            let is_watched = topics.any(|t| selection.matches(t) && self.serves(t, *n));
+            is_watched && selection.shows(&entry.published())
+        };
+        (after..self.log.len()).filter(given).collect()
+    }
+
+    /// What the reader says of where events begin to be missing is so.
+    fn check_horizons(&self, selection: &Selection) {
+        let reader = self.store.reader();
+        let earliest = reader.earliest(selection).after;
+        let horizon = reader.horizon(selection);
+        assert!(earliest <= horizon);
+        let selected = self.selected(selection, 0);
+        assert!(selected.iter().all(|n| *n as u64 >= earliest.0));
+        for n in horizon.0 as usize..self.log.len() {
+            let is_given = selected.binary_search(&n).is_ok();
+            assert_eq!(is_given, selection.watches(&self.log[n].published()), "{n}");
+        }
+    }
+
+    fn read(&self, selection: &Selection, from: usize, budget: Budget) {
+        self.check_horizons(selection);
         let from = from % (self.log.len() + 1);
         let mut cursor = Cursor {
             after: Position(from as u64),
         };
         let reader = self.store.reader();
-        if from < self.horizon() {
-            let read = reader.read(&mut cursor, &selection(select), budget, &mut Vec::new());
-            assert!(matches!(read.unwrap(), Read::Gap(gap) if gap.to.0 as usize == self.horizon()));
+        let earliest = reader.earliest(selection).after.0;
+        if (from as u64) < earliest.min(self.log.len() as u64) {
+            let read = reader.read(&mut cursor, selection, budget, &mut Vec::new());
+            assert!(matches!(read.unwrap(), Read::Gap(gap) if gap.to.0 == earliest));
             return;
         }
-        let mut expected = self.selected(select, from).into_iter();
+        let mut expected = self.selected(selection, from).into_iter();
         loop {
             let mut out = Vec::new();
             let read = reader
-                .read(&mut cursor, &selection(select), budget, &mut out)
+                .read(&mut cursor, selection, budget, &mut out)
                 .unwrap();
             assert!(out.len() <= budget.frames);
             let bytes: usize = out.iter().rev().skip(1).map(|f| f.payload().len()).sum();
@@ -233,6 +354,7 @@ impl World {
                 let whole = Frame::new(LOG, frame.position(), self.log[n].clone());
                 assert_eq!(frame.payload(), whole.payload());
                 assert_eq!((frame.topic(), frame.time()), (whole.topic(), whole.time()));
+                assert_eq!(frame.published(), self.log[n].published());
             }
             match read {
                 Read::Frames => assert!(!out.is_empty()),
@@ -244,12 +366,12 @@ impl World {
         assert_eq!(cursor.after.0 as usize, self.log.len());
     }
 
-    fn find(&self, select: &str, n: usize, time: i64) {
+    fn find(&self, selection: &Selection, n: usize, time: i64) {
         let reader = self.store.reader();
-        let selected = self.selected(select, 0);
-        let cursor = reader.last_n(n, &selection(select)).unwrap();
+        let selected = self.selected(selection, 0);
+        let cursor = reader.last_n(n, selection).unwrap();
         let last = &selected[selected.len().saturating_sub(n)..];
-        assert_eq!(self.selected(select, cursor.after.0 as usize), last);
+        assert_eq!(self.selected(selection, cursor.after.0 as usize), last);
 
         let time = Timestamp(NOW.0.saturating_add_signed(time));
         let cursor = reader.at_time(time).unwrap();
@@ -269,7 +391,7 @@ impl World {
                 .iter()
                 .find(|n| self.log[**n].id.as_ref() == Some(&id));
             let expected = found.map(|n| Position(*n as u64 + 1));
-            assert_eq!(reader.locate(&id, &selection(select)).unwrap(), expected);
+            assert_eq!(reader.locate(&id, selection).unwrap(), expected);
         }
     }
 }
@@ -291,8 +413,9 @@ proptest! {
     fn reads_like_a_vector_and_a_filter(
         steps in prop::collection::vec(step(), 1..80),
         events in prop_oneof![Just(None), (5u64..200).prop_map(Some)],
+        of_rule in prop_oneof![Just(None), (2u64..50).prop_map(Some)],
     ) {
-        let mut world = World::new(events);
+        let mut world = World::new(events, of_rule);
         for step in &steps {
             world.step(step);
         }

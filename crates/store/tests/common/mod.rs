@@ -4,12 +4,14 @@
 pub mod watched;
 
 use bytes::Bytes;
+use std::any::Any;
 use std::sync::Arc;
 use tidings_codec::EventId;
 use tidings_engine::{
-    Budget, Cursor, Entry, IdempotencyKey, LogId, Position, Read, Selection, Selector, Timestamp,
-    Topic,
+    Budget, Cursor, Entry, IdempotencyKey, LogId, MercureSelector, Position, Published, Read,
+    Selection, Selector, Sight, Timestamp, Topic, Visibility, published,
 };
+use tidings_matcher::{Base, Matcher};
 use tidings_store::{
     Appended, Identity, Limits, Options, Reader, Recovery, Retention, Storage, Store,
 };
@@ -46,7 +48,7 @@ pub fn open<S: Storage + 'static>(storage: &Arc<S>, options: Options) -> (Store,
 pub fn event(topic: &str, n: u64) -> Entry {
     Entry {
         alternates: Box::default(),
-        visibility: tidings_engine::Visibility::Native,
+        visibility: Visibility::Native,
         topic: Topic::new(topic).unwrap(),
         time: NOW,
         id: None,
@@ -69,38 +71,104 @@ pub fn with_key(topic: &str, n: u64, key: u128, request: u64) -> Entry {
     }
 }
 
+/// The same entry with other topics besides, published like that.
+pub fn as_published(entry: Entry, alternates: &[&str], visibility: Visibility) -> Entry {
+    let others = alternates.iter().map(|text| Topic::new(text).unwrap());
+    Entry {
+        alternates: published::alternates(&entry.topic, others),
+        visibility,
+        ..entry
+    }
+}
+
+/// What a test lets a selection see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seer {
+    /// What isn't private, and all that has this topic.
+    Of(&'static str),
+    /// Public events only.
+    Public,
+    /// Everything.
+    All,
+}
+
+impl Sight for Seer {
+    fn shows(&self, event: &Published<'_>) -> bool {
+        match self {
+            Self::Of(own) => {
+                event.visibility != Visibility::Private
+                    || event.topics().any(|topic| topic.as_str() == *own)
+            }
+            Self::Public => event.visibility == Visibility::Public,
+            Self::All => true,
+        }
+    }
+
+    fn is_same(&self, other: &dyn Sight) -> bool {
+        (other as &dyn Any).downcast_ref::<Self>() == Some(self)
+    }
+}
+
 pub fn append(store: &mut Store, request: Vec<Entry>) -> Vec<Appended> {
     store.commit(vec![request], NOW).remove(0).unwrap()
 }
 
+/// Selectors, between spaces; those with a `{` are templates of Mercure's.
 pub fn selection(text: &str) -> Selection {
-    Selection::new(text.split(' ').map(|s| Selector::new(s).unwrap()).collect())
+    let base = Arc::new(Base::new("https://hub.example").unwrap());
+    let selectors = text.split(' ').flat_map(|text| {
+        if text.contains('{') {
+            MercureSelector::selectors(&Matcher::selector(text).unwrap(), &base)
+        } else {
+            vec![Selector::new(text).unwrap()]
+        }
+    });
+    Selection::new(selectors.collect())
 }
 
-/// What a reader saw: an event or a gap.
+/// What a reader saw: an event, with what [`told`] says of it, or a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     Event(Position, String, Bytes),
     Gap(Position),
 }
 
-/// Reads everything behind the start, going on behind gaps.
+/// The topics of an event, between spaces; and how it was published, if not
+/// natively.
+pub fn told(event: &Published<'_>) -> String {
+    let topics: Vec<&str> = event.topics().map(Topic::as_str).collect();
+    match event.visibility {
+        Visibility::Native => topics.join(" "),
+        other => format!("{} {other:?}", topics.join(" ")),
+    }
+}
+
+/// Reads everything behind the start, private events too, going on behind gaps.
 pub fn read_all(reader: &Reader, select: &str) -> Vec<Seen> {
     read_from(reader, Position::START, select, BUDGET)
 }
 
 pub fn read_from(reader: &Reader, after: Position, select: &str, budget: Budget) -> Vec<Seen> {
-    let selection = selection(select);
+    let selection = selection(select).with_sight(Arc::new(Seer::All));
+    read_with(reader, after, &selection, budget)
+}
+
+pub fn read_with(
+    reader: &Reader,
+    after: Position,
+    selection: &Selection,
+    budget: Budget,
+) -> Vec<Seen> {
     let (mut cursor, mut seen) = (Cursor { after }, Vec::new());
     loop {
         let mut frames = Vec::new();
         let read = reader
-            .read(&mut cursor, &selection, budget, &mut frames)
+            .read(&mut cursor, selection, budget, &mut frames)
             .unwrap();
         for frame in &frames {
             assert!(selection.watches(&frame.published()));
-            let topic = frame.topic().as_str().to_owned();
-            seen.push(Seen::Event(frame.position(), topic, frame.payload()));
+            let told = told(&frame.published());
+            seen.push(Seen::Event(frame.position(), told, frame.payload()));
         }
         match read {
             Read::Frames => {}
