@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_store() {
         let options = Config::default().store_options();
-        let max_entry_bytes = (2 << 20) + 4096 + 256;
+        let max_entry_bytes = (2 << 20) + (256 << 10) + 256;
         let expected = Options {
             max_entry_bytes,
             ..Options::default()
