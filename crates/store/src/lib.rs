@@ -21,6 +21,7 @@ mod inventory;
 mod locate;
 mod open;
 mod options;
+mod place;
 mod reader;
 mod reading;
 mod retention;

@@ -1,27 +1,18 @@
 //! A read in progress: from segment to segment, by an index or through.
 
-use crate::catalog::{Active, Before, Sealed, Shared};
+use crate::catalog::{Before, Sealed, Shared};
 use crate::error::{StoreError, What};
 use crate::format::record::Record;
-use crate::format::{DATA_START, Salt, segment_name};
+use crate::format::{DATA_START, segment_name};
 use crate::index::{Candidates, Hole};
 use crate::options::{Class, Horizons};
-use crate::scan::{Damage, Extent, Scan, Step, Window};
-use crate::storage::{StorageFile, is_damage};
+use crate::place::{READ_NEAR, Segment, exact_start, hole_before};
+use crate::scan::{Damage, Scan, Step, Window};
+use crate::storage::is_damage;
 use crate::work::Work;
 use std::io;
 use std::sync::Arc;
 use tidings_engine::{Budget, Cursor, Frame, Gap, Position, Read, Selection};
-
-/// A segment as a read sees it.
-struct Segment {
-    salt: Salt,
-    first: Position,
-    last: Position,
-    end: u64,
-    file: Arc<dyn StorageFile>,
-    sealed: Option<Arc<Sealed>>,
-}
 
 /// Where in a segment to go on, and what is known of it from there.
 struct View {
@@ -469,62 +460,6 @@ const CANDIDATES: usize = 1024;
 const AT_ONCE: u64 = 8 << 20;
 const READ_ONE: usize = 4 * 1024;
 const READ_MANY: usize = 64 * 1024;
-const READ_NEAR: u64 = 16 * 1024;
-
-impl Segment {
-    fn of_active(active: &Active) -> Self {
-        Self {
-            salt: active.index.salt,
-            first: active.index.first,
-            last: active.index.last,
-            end: active.index.end,
-            file: active.file.clone(),
-            sealed: None,
-        }
-    }
-
-    fn extent(&self) -> Extent {
-        Extent {
-            salt: self.salt,
-            end: self.end,
-            sealed: true,
-        }
-    }
-}
-
-/// The first record behind `after`, or damage there, found from a place
-/// shortly before.
-fn exact_start(
-    s: &Segment,
-    after: Position,
-    (at, behind): (u64, Position),
-) -> io::Result<(u64, Position)> {
-    if behind >= after {
-        return Ok((at, behind));
-    }
-    let mut scan = Scan::new(&*s.file, s.extent(), at, behind).reading(READ_NEAR as usize);
-    let mut last = behind;
-    loop {
-        match scan.step()? {
-            Step::Record { at, head } if head.position > after => return Ok((at, last)),
-            Step::Record { head, .. } => last = head.position,
-            Step::Damage(damage) => {
-                let to = damage.next.map_or(s.last, |next| Position(next.0 - 1));
-                if to > after {
-                    return Ok((damage.at, last));
-                }
-                last = to;
-            }
-            Step::End { at } => return Ok((at, last)),
-        }
-    }
-}
-
-/// The end of the first hole behind `after` and before `next`.
-fn hole_before(holes: &[Hole], after: Position, next: Position) -> Option<Position> {
-    let hole = holes.iter().find(|h| h.to > after)?;
-    (hole.after.next() < next).then_some(hole.to)
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,19 @@
 //! What is served no more, and what is dropped.
+//!
+//! Each rule is a class of topics with a horizon of its own: the last position
+//! that is served no more under them. An event with topics in several classes has
+//! expired from each by itself. Nothing is skipped in silence for that:
+//!
+//! - Who watches is given it while the class of one of the topics that it matches
+//!   serves it; other topics of the event don't matter, neither to give it nor to
+//!   hide it. So what a selection may miss depends on the classes of the topics
+//!   that its selectors can match, and on nothing that an event has besides: below
+//!   the least of their horizons there is nothing (a gap), above the greatest
+//!   everything, and between them some (who resumes there is told).
+//! - It counts once under the limits of each of its classes, so that each limit
+//!   means what is served under it.
+//! - A segment is dropped when no class that has events in it serves any: what is
+//!   kept by way of an alternate keeps its segment.
 
 use crate::catalog::{Catalog, Sealed};
 use crate::clock;
