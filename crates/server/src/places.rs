@@ -38,6 +38,7 @@ struct Bounds {
     connections: usize,
     subscriptions: usize,
     per_address: Option<usize>,
+    pattern_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +47,8 @@ struct State {
     /// Connections with at least one stream on them.
     watching: usize,
     subscriptions: usize,
+    /// What the compiled patterns of all streams take, in bytes.
+    pattern_bytes: usize,
     /// Streams by address, where that is bounded; no entry: none.
     by_address: HashMap<IpAddr, usize>,
     /// Idle connections that never asked for anything.
@@ -90,6 +93,7 @@ pub struct Asking(Place);
 pub struct Watching {
     places: Arc<Places>,
     place: Option<Place>,
+    pattern_bytes: usize,
 }
 
 /// Why there is no place for a stream now; later there may be.
@@ -101,6 +105,8 @@ pub enum NoPlace {
     Address,
     /// As many connections watch as may.
     Connections,
+    /// The patterns of all streams take as much memory as they may.
+    Patterns,
 }
 
 impl Places {
@@ -111,6 +117,7 @@ impl Places {
                 connections: limits.connections,
                 subscriptions: limits.subscriptions,
                 per_address: limits.subscriptions_per_address,
+                pattern_bytes: limits.pattern_bytes,
             },
             state: Mutex::default(),
             freed: Notify::new(),
@@ -206,6 +213,7 @@ impl Places {
         Ok(Watching {
             places: Arc::clone(self),
             place: place.cloned(),
+            pattern_bytes: 0,
         })
     }
 
@@ -320,10 +328,29 @@ impl Drop for Asking {
     }
 }
 
+impl Watching {
+    /// Takes room for the compiled patterns by which the stream is matched, which
+    /// are so many bytes, for as long as it lasts.
+    ///
+    /// # Errors
+    /// [`NoPlace::Patterns`].
+    pub fn take_patterns(&mut self, bytes: usize) -> Result<(), NoPlace> {
+        let mut state = self.places.state();
+        let left = self.places.bounds.pattern_bytes;
+        if bytes > left.saturating_sub(state.pattern_bytes) {
+            return Err(NoPlace::Patterns);
+        }
+        state.pattern_bytes += bytes;
+        self.pattern_bytes += bytes;
+        Ok(())
+    }
+}
+
 impl Drop for Watching {
     fn drop(&mut self) {
         let mut state = self.places.state();
         state.subscriptions -= 1;
+        state.pattern_bytes -= self.pattern_bytes;
         let Some(place) = &self.place else { return };
         let Place(seat) = place;
         if seat.streams.fetch_sub(1, Ordering::Relaxed) == 1 {

@@ -150,4 +150,23 @@ mod tests {
         check(Some("nonsense"), None);
         check(Some("text/html;q=2"), None);
     }
+
+    #[test]
+    fn a17_a_stream_may_be_all_that_there_is() {
+        for (accept, taken) in [
+            (None, true),
+            (Some("text/event-stream"), true),
+            (Some("application/json;q=1, text/event-stream;q=0.1"), true),
+            (Some("text/html, */*;q=0.8"), true),
+            (Some("application/json"), false),
+            (Some("*/*;q=0"), false),
+            (Some("*/*, text/event-stream;q=0"), false),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(accept) = accept {
+                headers.insert(ACCEPT, accept.parse().expect("a value"));
+            }
+            assert_eq!(takes_stream(&headers), taken, "{accept:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! by the same functions as on the native face.
 
 pub mod active;
+pub mod links;
 mod metadata;
 mod publish;
 mod refusal;

@@ -3,16 +3,16 @@
 use super::refusal;
 use crate::auth::{self, Who};
 use crate::http::query::check_length;
-use crate::http::{Code, Problem, Reply, ReplyBody, accept};
-use crate::hub::Hub;
+use crate::http::{Code, Problem, Reply, ReplyBody, accept, respond};
+use crate::hub::{Hub, now};
 use crate::native::{self, SoftRefusal, event_stream, soft_refusal};
 use crate::places::Place;
 use crate::start;
 use crate::watch::{self, Wish};
-use http::{HeaderName, HeaderValue, Method, request};
+use http::{HeaderName, HeaderValue, Method, header, request};
 use std::sync::Arc;
 use std::time::Duration;
-use tidings_auth::Face;
+use tidings_auth::{Admission, Face};
 use tidings_engine::since::Since;
 use tidings_engine::start::{Asked, Start};
 use tidings_engine::{Form, MercureSelector, Position, Selection, Voice};
@@ -43,6 +43,11 @@ pub async fn answer(
         Ok(who) => who,
         Err(refused) => return native::refuse(hub, head, refused),
     };
+    // Nothing is compiled for who may not watch whatever they ask for.
+    let revocations = auth.revocations();
+    Admission::Mercure
+        .check(who.caller(), &auth.policy(&revocations), now())
+        .map_err(|refusal| auth.refuse(refusal))?;
     let wanted = requests::subscribe::subscribe(&head.headers, head.uri.query(), form, auth.base())
         // Both dialects give these the same status.
         .map_err(|refusal| refusal::problem(refusal, Dialect::V1))?;
@@ -76,6 +81,9 @@ async fn stream(
     } else {
         let granted = watch::grant(hub, head.extensions.get::<Place>(), wish).await;
         granted.and_then(|mut watch| {
+            let patterns = wanted.matchers.iter().map(pattern_bytes).sum();
+            let taken = watch.permit.take_patterns(patterns);
+            taken.map_err(SoftRefusal::NoPlace)?;
             let rights = who.rights().cloned();
             watch.active = hub.active().begin(&wanted.matchers, rights)?;
             Ok((watch.start, ReplyBody::Watch(Arc::clone(hub), watch)))
@@ -86,6 +94,10 @@ async fn stream(
         Err(reason) => return Ok(soft_refusal(hub, head.version, reason)),
     };
     let mut reply = event_stream(head.version, body);
+    if wanted.token.is_some() {
+        // Its URL is a secret (bad-input row a13).
+        respond::set(&mut reply, header::REFERRER_POLICY, "no-referrer");
+    }
     if let Some(resume) = &wanted.resume {
         let name = wanted.dialect.last_event_id_header().as_bytes();
         let name = HeaderName::from_bytes(name).expect("a name of the protocol's");
@@ -102,6 +114,14 @@ fn selection(matchers: &[Matcher], base: &Arc<Base>) -> Selection {
         .iter()
         .flat_map(|matcher| MercureSelector::selectors(matcher, base));
     Selection::new(selectors.collect())
+}
+
+/// What a matcher takes of the room for patterns.
+fn pattern_bytes(matcher: &Matcher) -> usize {
+    match matcher {
+        Matcher::Any | Matcher::Exact(_) => 0,
+        Matcher::Template(_) | Matcher::UrlPattern(_) => matcher.memory(),
+    }
 }
 
 /// Where to start. After an id that isn't known, that is the earliest event kept.

@@ -4,7 +4,7 @@ use super::start::asked;
 use crate::http::query::Query;
 use crate::http::{Code, Problem, Reply, respond};
 use crate::hub::Hub;
-use crate::start;
+use crate::{mercure, start};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub async fn page(
     let mut permit = hub.reserve_page(most).await?;
     let start = start::find(hub, asked, &selection).await?;
     let making = {
-        let hub = Arc::clone(hub);
+        let (hub, selection) = (Arc::clone(hub), selection.clone());
         tokio::task::spawn_blocking(move || make(&hub, start, &selection, limit))
     };
     let body = match making.await {
@@ -77,7 +77,9 @@ pub async fn page(
         body,
         _permit: permit,
     });
-    Ok(respond::whole(StatusCode::OK, "application/json", body))
+    let mut reply = respond::whole(StatusCode::OK, "application/json", body);
+    mercure::links::add(&mut reply, &selection, hub.auth().base());
+    Ok(reply)
 }
 
 /// A page's text, and its place among what all pages may take.

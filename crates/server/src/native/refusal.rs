@@ -34,6 +34,7 @@ impl SoftRefusal {
             Self::NoPlace(NoPlace::Subscriptions) => "subscriptions",
             Self::NoPlace(NoPlace::Address) => "address",
             Self::NoPlace(NoPlace::Connections) => "connections",
+            Self::NoPlace(NoPlace::Patterns) => "patterns",
             Self::Draining => "draining",
             Self::Storage => "storage",
             Self::Token => "token",
@@ -48,6 +49,7 @@ pub struct NoPlaceLines {
     subscriptions: Occasional,
     address: Occasional,
     connections: Occasional,
+    patterns: Occasional,
 }
 
 impl NoPlaceLines {
@@ -75,6 +77,17 @@ impl NoPlaceLines {
                         "watchers are told to come back later: one address has as many streams as \
                          limits.subscriptions_per_address allows; set it to \"none\" if it is a \
                          proxy's"
+                    );
+                }
+            }
+            NoPlace::Patterns => {
+                if let Some(times) = self.patterns.count(now) {
+                    let limit = limits.pattern_bytes;
+                    tracing::warn!(
+                        times,
+                        limit,
+                        "watchers are told to come back later: the patterns of Mercure's streams \
+                         take as much memory as limits.pattern_bytes allows"
                     );
                 }
             }

@@ -235,3 +235,21 @@ fn churn(places: &Arc<Places>, seed: u64) {
         assert!(places.state().subscriptions <= 6);
     }
 }
+
+#[test]
+fn the_patterns_of_all_streams_take_what_they_may_and_give_it_back() {
+    let places = Places::new(&Limits {
+        pattern_bytes: 100,
+        ..Limits::default()
+    });
+    let mut one = places.watch(None).expect("a place");
+    let mut other = places.watch(None).expect("a place");
+    assert_eq!(one.take_patterns(60), Ok(()));
+    assert_eq!(other.take_patterns(41), Err(NoPlace::Patterns));
+    assert_eq!(other.take_patterns(40), Ok(()));
+    assert_eq!(other.take_patterns(1), Err(NoPlace::Patterns));
+    assert_eq!(other.take_patterns(0), Ok(()));
+    drop(one);
+    assert_eq!(other.take_patterns(60), Ok(()));
+    assert_eq!(other.take_patterns(usize::MAX), Err(NoPlace::Patterns));
+}
