@@ -1,5 +1,6 @@
 //! The topic of an event, by what it is called on each face.
 
+use std::cell::OnceCell;
 use std::fmt;
 use tidings_engine::{Selector, Topic};
 use tidings_mercure::{Base, Subject, native, topic};
@@ -9,7 +10,8 @@ use tidings_mercure::{Base, Subject, native, topic};
 #[derive(Clone)]
 pub struct TopicName<'a> {
     native: Option<Topic>,
-    mercure: Option<Box<str>>,
+    /// Found out when it is asked for: most grants are native.
+    mercure: OnceCell<Option<Box<str>>>,
     reserved: bool,
     base: &'a Base,
 }
@@ -20,7 +22,7 @@ impl<'a> TopicName<'a> {
     pub fn native(topic: &Topic, base: &'a Base) -> Self {
         Self {
             native: Some(topic.clone()),
-            mercure: native::to_mercure(topic, base).map(String::into_boxed_str),
+            mercure: OnceCell::new(),
             reserved: topic.is_reserved(),
             base,
         }
@@ -30,7 +32,7 @@ impl<'a> TopicName<'a> {
     pub fn mercure(text: &str, base: &'a Base) -> Self {
         Self {
             native: native::from_mercure(text, base),
-            mercure: Some(text.into()),
+            mercure: OnceCell::from(Some(text.into())),
             reserved: text == "*" || topic::is_reserved(text, base),
             base,
         }
@@ -43,7 +45,11 @@ impl<'a> TopicName<'a> {
 
     /// Its name on the Mercure face: none for the hub's own native topics.
     pub fn as_mercure(&self) -> Option<&str> {
-        self.mercure.as_deref()
+        let name = || {
+            let name = native::to_mercure(self.native.as_ref()?, self.base);
+            name.map(String::into_boxed_str)
+        };
+        self.mercure.get_or_init(name).as_deref()
     }
 
     /// Whether only the hub publishes to it.
@@ -60,7 +66,7 @@ impl fmt::Debug for TopicName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TopicName")
             .field("native", &self.native)
-            .field("mercure", &self.mercure)
+            .field("mercure", &self.as_mercure())
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! The hub: the log and everyone at it.
 
-use crate::auth::Auth;
+use crate::auth::{Auth, Over};
 use crate::drain::Drain;
 use crate::http::{Code, Problem};
 use crate::lanes::Lanes;
@@ -25,6 +25,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 const KIB: usize = 1024;
 /// How many threads read the store for streams at once.
 const STORE_READS: usize = 8;
+/// The shortest reconnection time, in milliseconds, for a stream whose rights
+/// have ended.
+const RETRY_WITHOUT_RIGHTS: u64 = 5000;
 /// How soon damage that was found is reported.
 const FINDINGS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -276,6 +279,19 @@ impl Hub {
     pub fn jittered_retry(&self) -> u64 {
         let base = self.settings.limits.retry.as_millis() as u64;
         fastrand::u64(base..=base.saturating_mul(RETRY_SPREAD.into()))
+    }
+
+    /// A reconnection time for a stream that ended because it is over: whoever
+    /// needs another token first should not ask again at once.
+    pub fn retry_after(&self, over: Over) -> u64 {
+        let usual = self.jittered_retry();
+        match over {
+            Over::Lifetime => usual,
+            Over::Rights => {
+                let spread = RETRY_WITHOUT_RIGHTS.saturating_mul(RETRY_SPREAD.into());
+                usual.max(fastrand::u64(RETRY_WITHOUT_RIGHTS..=spread))
+            }
+        }
     }
 
     /// The log's identity.

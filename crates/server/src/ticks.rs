@@ -29,7 +29,12 @@ impl Ticks {
     /// The first tick that doesn't begin before `instant`.
     pub fn at(self, instant: Instant) -> u64 {
         let since = instant.saturating_duration_since(self.begun);
-        Self::whole(since + TICK - Duration::from_nanos(1))
+        Self::ceil(since)
+    }
+
+    /// The ticks after which a duration has passed.
+    pub fn ceil(duration: Duration) -> u64 {
+        Self::whole(duration.saturating_add(TICK - Duration::from_nanos(1)))
     }
 
     /// How long it is until a tick begins.
@@ -44,6 +49,6 @@ impl Ticks {
     }
 
     fn whole(duration: Duration) -> u64 {
-        (duration.as_nanos() / TICK.as_nanos()) as u64
+        u64::try_from(duration.as_nanos() / TICK.as_nanos()).unwrap_or(u64::MAX)
     }
 }

@@ -1,5 +1,6 @@
 //! What was asked for and granted, before it has begun.
 
+use crate::auth::{Admitted, Standing};
 use crate::hub::Hub;
 use crate::mercure::active::Guard;
 use crate::native::SoftRefusal;
@@ -26,6 +27,8 @@ pub struct Watch {
     pub form: Form,
     /// How the stream speaks of itself.
     pub voice: Voice,
+    /// What may end it before its time.
+    pub standing: Option<Arc<Standing>>,
     /// A place among the streams there may be.
     pub permit: Watching,
     /// For a stream of the Mercure face: whoever asks is told that it is there.
@@ -53,8 +56,8 @@ impl Watch {
 /// What is asked for, by whoever may have it.
 #[derive(Debug)]
 pub struct Wish {
-    /// What is to be watched.
-    pub selection: Selection,
+    /// What is to be watched, as far as its watcher may.
+    pub admitted: Admitted,
     /// From where.
     pub asked: Asked,
     /// How events are to be given.
@@ -77,7 +80,10 @@ pub async fn grant(
     }
     let permit = hub.places().watch(place).map_err(SoftRefusal::NoPlace)?;
     let Wish {
-        selection,
+        admitted: Admitted {
+            selection,
+            standing,
+        },
         asked,
         form,
         voice,
@@ -97,6 +103,7 @@ pub async fn grant(
         told,
         form,
         voice,
+        standing,
         permit,
         active: None,
     }))
@@ -118,6 +125,13 @@ async fn pass_gaps(hub: &Arc<Hub>, selection: &Selection, mut start: Start) -> S
         }
     }
     start
+}
+
+/// Leaves out of what the store gave what the selection has ceased to show: the
+/// rights of a stream may be replaced while the store is read for it.
+pub fn leave_out_hidden(done: &mut StoreRead, selection: &Selection) {
+    done.frames
+        .retain(|frame| selection.shows(&frame.published()));
 }
 
 /// Reads the store for a stream: not where others would have to wait for it.

@@ -32,7 +32,7 @@ impl Grants {
     /// Whether nothing is granted.
     pub fn is_empty(&self) -> bool {
         let native = self.native.selectors().is_empty();
-        native && !self.everything && self.exact.is_empty() && self.patterns.is_empty()
+        native && !self.has_mercure()
     }
 
     /// Whether a topic is granted, by any of its names. The hub's own native
@@ -40,9 +40,14 @@ impl Grants {
     pub fn grant(&self, topic: &TopicName<'_>) -> bool {
         let native = topic.as_native();
         native.is_some_and(|native| self.native.matches(native))
-            || topic
-                .subject()
-                .is_some_and(|subject| self.match_subject(&subject))
+            || self.has_mercure()
+                && topic
+                    .subject()
+                    .is_some_and(|subject| self.match_subject(&subject))
+    }
+
+    fn has_mercure(&self) -> bool {
+        self.everything || !self.exact.is_empty() || !self.patterns.is_empty()
     }
 
     /// Whether a name of the Mercure face is matched by selectors of Mercure.

@@ -25,7 +25,6 @@ pub use settings::{Mercure, Settings};
 pub use standing::{Admitted, ConnectionId, Over, Standing, Standings, Wish};
 pub use tickets::Random as TicketRandom;
 pub use vault::{Vault, VaultError};
-pub use view::View;
 pub use who::{Use, Who};
 
 use crate::config::ConfigErrors;
@@ -36,7 +35,6 @@ use standing::Strangers;
 use std::sync::Arc;
 use tidings_auth::presented::{Options, Parts, Presented, QUERY_PARAMETER, TICKET_PARAMETER};
 use tidings_auth::{Face, Policy, Refusal, Revocations, Rights, administer, origin};
-use tidings_engine::Selection;
 use tidings_mercure::Base;
 use tidings_mercure::document::Metadata;
 use url::form_urlencoded;
@@ -93,11 +91,6 @@ impl Auth {
         self.settings.keyring.is_none()
     }
 
-    /// The native topics that may be watched without a token.
-    pub fn anonymous(&self) -> &Selection {
-        &self.settings.anonymous
-    }
-
     /// Settings of the Mercure face.
     pub fn mercure(&self) -> &Mercure {
         &self.settings.mercure
@@ -112,11 +105,6 @@ impl Auth {
     /// keeps the snapshot it began with.
     pub fn revocations(&self) -> Arc<Revocations> {
         self.kept.revoked.snapshot()
-    }
-
-    /// Counts the changes of [`Self::revocations`].
-    pub fn generation(&self) -> u64 {
-        self.kept.revoked.generation()
     }
 
     /// What [`tidings_auth::authorize`] is to decide by.

@@ -2,7 +2,6 @@
 
 use super::vault::{Name, Vault, VaultError};
 use crate::hub::now;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tidings_auth::Revocations;
 use tokio::sync::{Mutex, MutexGuard};
@@ -11,7 +10,6 @@ use tokio::sync::{Mutex, MutexGuard};
 #[derive(Default)]
 pub struct Revoked {
     current: RwLock<Arc<Revocations>>,
-    generation: AtomicU64,
     /// Where the list is kept; nowhere by a hub that keeps nothing.
     vault: Option<Arc<Vault>>,
     changing: Mutex<()>,
@@ -51,11 +49,6 @@ impl Revoked {
         Arc::clone(&current)
     }
 
-    /// How often it has changed.
-    pub fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
-    }
-
     /// The right to change it, once nobody else has it.
     pub async fn change(&self) -> Changing<'_> {
         Changing {
@@ -75,7 +68,6 @@ impl Changing<'_> {
     pub fn stand(&self, list: &Arc<Revocations>) {
         let current = &self.revoked.current;
         *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(list);
-        self.revoked.generation.fetch_add(1, Ordering::Release);
     }
 
     /// Keeps a list, durably.

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 use tidings_auth::ticket::StreamId;
+use tidings_auth::{Action, TopicName, authorize};
 use tidings_auth::{Admission, Face, Refusal, Revocations, Rights, Selection, Selector, Timestamp};
 use tidings_engine::Sight;
 
@@ -76,6 +77,8 @@ pub enum Over {
     Lifetime,
 }
 
+type Carrier = Box<dyn Fn(&Standing) + Send + Sync>;
+
 /// What a stream's rights are, and until when.
 pub struct Standing {
     id: StreamId,
@@ -88,7 +91,7 @@ pub struct Standing {
     dies: u64,
     ended: AtomicBool,
     /// Tells whoever carries the stream that something here has changed.
-    carrier: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    carrier: OnceLock<Carrier>,
     registry: Weak<Standings>,
     /// The ticket that it was opened with.
     ticket: OnceLock<Opened>,
@@ -118,6 +121,12 @@ impl Standing {
     /// What it may see.
     pub fn view(&self) -> Arc<View> {
         Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What its subscription sees by; `None` on a hub that has no keys.
+    pub fn sight(&self) -> Option<Arc<dyn Sight>> {
+        let view = self.view();
+        (!view.rules.open).then_some(view as Arc<dyn Sight>)
     }
 
     /// What its token grants; `None` for whoever has none.
@@ -168,14 +177,14 @@ impl Standing {
 
     /// Has `told` called after each change. To be called once, by whoever
     /// carries the stream, before it looks at anything else here.
-    pub fn carried_by(&self, told: impl Fn() + Send + Sync + 'static) {
+    pub fn carried_by(&self, told: impl Fn(&Self) + Send + Sync + 'static) {
         // A second carrier would be a defect; the first one stays.
         let _ = self.carrier.set(Box::new(told));
     }
 
     fn tell(&self) {
         if let Some(told) = self.carrier.get() {
-            told();
+            told(self);
         }
     }
 
@@ -352,9 +361,9 @@ impl Auth {
             let _ = standing.ticket.set(opened);
         }
         standing.recheck(self);
-        let selection = match self.is_open() {
-            true => wish.selection,
-            false => wish.selection.with_sight(standing.view()),
+        let selection = match standing.sight() {
+            None => wish.selection,
+            Some(sight) => wish.selection.with_sight(sight),
         };
         Ok(Admitted {
             selection,
@@ -368,6 +377,9 @@ impl Auth {
     /// # Errors
     /// [`Refused`], which is counted and logged.
     pub fn see(&self, who: &Who, face: Face, selection: Selection) -> Result<Selection, Refused> {
+        if let Who::Ticket(..) = who {
+            return Err(self.refuse(Refusal::TicketElsewhere));
+        }
         let view: Arc<View> = match who.rights() {
             // One for all, so that what is read for one is read for all.
             None => Arc::clone(self.strangers.on(face)),
@@ -378,6 +390,37 @@ impl Auth {
             true => Ok(selection),
             false => Ok(selection.with_sight(view as Arc<dyn Sight>)),
         }
+    }
+
+    /// Decides whether an event may be published to all these topics at this
+    /// moment. To be asked of every event.
+    ///
+    /// # Errors
+    /// [`Refused`], which is counted and logged.
+    pub fn may_publish(&self, who: &Who, topics: &[TopicName<'_>]) -> Result<(), Refused> {
+        let revocations = self.revocations();
+        let policy = self.policy(&revocations);
+        let decision = authorize(who.caller(), Action::Publish, topics, &policy, now());
+        match who {
+            Who::Ticket(..) => Err(self.refuse(Refusal::TicketElsewhere)),
+            _ => decision.map_err(|refusal| self.refuse(refusal)),
+        }
+    }
+
+    /// Decides whether anything may be published at this moment, before it is
+    /// known where: so that whoever may not needn't send it.
+    ///
+    /// # Errors
+    /// [`Refused`], which is counted and logged.
+    pub fn may_publish_somewhere(&self, who: &Who) -> Result<(), Refused> {
+        let refusal = match who {
+            _ if self.is_open() => return Ok(()),
+            Who::Holder(rights) if !rights.publish.is_empty() => return Ok(()),
+            Who::Holder(_) => Refusal::PublishNotGranted,
+            Who::Anonymous => Refusal::Anonymous,
+            Who::Ticket(..) => Refusal::TicketElsewhere,
+        };
+        Err(self.refuse(refusal))
     }
 
     /// The streams that have a standing.
@@ -462,3 +505,6 @@ fn shrink<K: Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>) {
         map.shrink_to(2 * map.len());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,21 @@
 //! One connection of a lane.
 
 use super::Taken;
+use super::door::Door;
 use super::lane::Round;
 use super::socket::{Inbound, PIECES, Socket};
+use crate::auth::{Over, Standing};
 use crate::mercure::active::Guard;
 use crate::metrics::SlowAction;
 use crate::places::Watching;
 use crate::ticks::Ticks;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Duration;
 use tidings_engine::stream::Ending;
-use tidings_engine::{Batch, Cursor, Form, Framing, Next, Stream, SubscriptionKey, control};
+use tidings_engine::{
+    Batch, Cursor, Form, Framing, Next, Sight, Stream, SubscriptionKey, Timestamp, control,
+};
 
 /// How long a peer that was told the end has to close its side: closing a
 /// socket that has unread bytes would take the last words from it.
@@ -39,6 +44,8 @@ pub struct Connection {
     pub wakes: Option<u64>,
     /// Until the end is said.
     active: Option<Guard>,
+    /// What may end the stream before its time.
+    standing: Option<Arc<Standing>>,
     _permit: Watching,
     _place: Box<dyn Send>,
 }
@@ -68,16 +75,22 @@ pub enum Turned {
 
 impl Connection {
     /// Begins the stream of `taken`; the head of the response comes first.
-    pub fn new(taken: Taken, round: &mut Round<'_>) -> Self {
+    /// Changes of its standing are told at `door`.
+    pub fn new(taken: Taken, door: &Arc<Door>, round: &mut Round<'_>) -> Self {
         let Taken {
             socket,
             head,
             watch,
             place,
         } = taken;
+        let stream = watch.begin(round.hub, round.subscriptions);
+        if let Some(standing) = &watch.standing {
+            let (door, key) = (Arc::clone(door), stream.key());
+            standing.carried_by(move |_| door.change(key));
+        }
         Self {
             socket,
-            stream: watch.begin(round.hub, round.subscriptions),
+            stream,
             form: watch.form,
             rest: head,
             queued: false,
@@ -87,6 +100,7 @@ impl Connection {
             ends: None,
             wakes: None,
             active: watch.active,
+            standing: watch.standing,
             _permit: watch.permit,
             _place: place,
         }
@@ -105,6 +119,11 @@ impl Connection {
     /// Its stream, for what the store answered.
     pub fn stream(&mut self) -> &mut Stream {
         &mut self.stream
+    }
+
+    /// What its stream sees by, if that can change.
+    pub fn sight(&self) -> Option<Arc<dyn Sight>> {
+        self.standing.as_ref()?.sight()
     }
 
     /// The hub drains: the stream ends at a tick.
@@ -131,13 +150,25 @@ impl Connection {
             State::Full => self.moved + round.stall,
             State::Lingering(until) => return until,
         };
-        self.ends.map_or(due, |ends| ends.min(due))
+        let due = self.ends.map_or(due, |ends| ends.min(due));
+        let standing = self.standing.as_deref();
+        standing.map_or(due, |own| due.min(end_of(own, round)))
+    }
+
+    /// Whether its standing is, and why.
+    fn over(&self, round: &Round<'_>) -> Option<Over> {
+        self.standing.as_ref()?.over(round.wall)
     }
 
     /// Writes what waits for the watcher, in one write.
     pub fn turn(&mut self, round: &mut Round<'_>) -> Turned {
         if self.state != State::Open {
             return Turned::Waits;
+        }
+        // Before anything is read: what a right no longer shows isn't given, and
+        // isn't passed over either.
+        if let Some(over) = self.over(round) {
+            return self.say_goodbye(round.hub.retry_after(over), round);
         }
         let mut pieces = Pieces::default();
         pieces.push(std::mem::take(&mut self.rest));
@@ -182,7 +213,10 @@ impl Connection {
             return Turned::Waits;
         }
         if self.ends.is_some_and(|ends| ends <= round.now) {
-            return self.say_goodbye(round);
+            return self.say_goodbye(round.hub.jittered_retry(), round);
+        }
+        if let Some(over) = self.over(round) {
+            return self.say_goodbye(round.hub.retry_after(over), round);
         }
         match self.state {
             State::Lingering(_) => Turned::Gone,
@@ -229,18 +263,18 @@ impl Connection {
         if self.write(pieces, None, round).is_err() {
             return Turned::Gone;
         }
-        self.say_goodbye(round)
+        self.say_goodbye(round.hub.jittered_retry(), round)
     }
 
     /// Ends the stream with the time at which to come back, if the socket has
     /// room for that.
-    fn say_goodbye(&mut self, round: &mut Round<'_>) -> Turned {
+    fn say_goodbye(&mut self, retry_ms: u64, round: &mut Round<'_>) -> Turned {
         self.ends = None;
+        self.standing = None;
         if self.state == State::Open {
             let mut pieces = Pieces::default();
             pieces.push(std::mem::take(&mut self.rest));
-            let retry = control::retry(round.hub.jittered_retry());
-            pieces.push(chunk(&retry));
+            pieces.push(chunk(&control::retry(retry_ms)));
             pieces.push(Bytes::from_static(LAST_CHUNK));
             if self.write(pieces, None, round).is_err() {
                 return Turned::Gone;
@@ -302,6 +336,16 @@ impl Connection {
         round.given.bytes += written.saturating_sub(before) as u64;
         Ok(())
     }
+}
+
+/// The tick at which a standing is over.
+fn end_of(standing: &Standing, round: &Round<'_>) -> u64 {
+    if standing.over(round.wall).is_some() {
+        return round.now;
+    }
+    let left = |end: Timestamp| Duration::from_millis(end.0.saturating_sub(round.wall.0));
+    let end = standing.ends_at().map(left);
+    end.map_or(u64::MAX, |left| round.now.saturating_add(Ticks::ceil(left)))
 }
 
 /// The pieces of one write.

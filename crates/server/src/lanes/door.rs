@@ -18,6 +18,8 @@ pub enum Brought {
 /// A lane's door: things are put behind it, and whoever is in is woken.
 pub struct Door {
     inbox: Mutex<Vec<Brought>>,
+    /// Streams whose standing has changed.
+    changed: Mutex<Vec<SubscriptionKey>>,
     waker: Waker,
     asleep: AtomicBool,
     closed: AtomicBool,
@@ -29,6 +31,7 @@ impl Door {
     pub fn new(waker: Waker) -> Self {
         Self {
             inbox: Mutex::default(),
+            changed: Mutex::default(),
             waker,
             asleep: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -44,6 +47,13 @@ impl Door {
     /// Brings what the store answered.
     pub fn answer(&self, key: SubscriptionKey, done: StoreRead) {
         self.put(Brought::StoreRead(key, done));
+    }
+
+    /// Tells the lane that the standing of one of its streams has changed. It
+    /// is heard before any event that comes later.
+    pub fn change(&self, key: SubscriptionKey) {
+        self.changes().push(key);
+        self.knock();
     }
 
     /// Tells the lane that something has changed.
@@ -95,14 +105,23 @@ impl Door {
         std::mem::swap(into, &mut self.inbox());
     }
 
-    /// Whether nothing was brought.
+    /// The streams whose standing has changed.
+    pub(super) fn take_changed(&self) -> Vec<SubscriptionKey> {
+        std::mem::take(&mut self.changes())
+    }
+
+    /// Whether nothing was brought, and nothing has changed.
     pub(super) fn is_empty(&self) -> bool {
-        self.inbox().is_empty()
+        self.inbox().is_empty() && self.changes().is_empty()
     }
 
     fn put(&self, brought: Brought) {
         self.inbox().push(brought);
         self.knock();
+    }
+
+    fn changes(&self) -> std::sync::MutexGuard<'_, Vec<SubscriptionKey>> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn inbox(&self) -> std::sync::MutexGuard<'_, Vec<Brought>> {

@@ -3,7 +3,7 @@
 use super::Taken;
 use super::connection::{Connection, Turned};
 use super::door::{Brought, Door};
-use crate::hub::Hub;
+use crate::hub::{self, Hub};
 use crate::ticks::{SLOTS, Ticks};
 use crate::watch;
 use mio::{Events, Poll, Token, Waker};
@@ -12,8 +12,8 @@ use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tidings_engine::stream::Terms;
-use tidings_engine::{Cursor, Position, SubscriptionKey, Subscriptions, Wheel};
+use tidings_engine::stream::{StoreRead, Terms};
+use tidings_engine::{Cursor, Position, SubscriptionKey, Subscriptions, Timestamp, Wheel};
 use tokio::runtime::Handle;
 
 /// The token of the door. Connections have the slots of their subscriptions.
@@ -47,6 +47,8 @@ struct Work<'a> {
     terms: Terms,
     /// The tick that it is.
     now: u64,
+    /// What the clock on the wall says.
+    wall: Timestamp,
     /// Ticks between heartbeats.
     heartbeat: u64,
     /// Ticks after which a socket that takes nothing is given up.
@@ -73,6 +75,8 @@ pub struct Round<'a> {
     pub terms: Terms,
     /// The tick that it is.
     pub now: u64,
+    /// What the clock on the wall says, by which rights end.
+    pub wall: Timestamp,
     /// Ticks between heartbeats.
     pub heartbeat: u64,
     /// Ticks after which a socket that takes nothing is given up.
@@ -88,6 +92,7 @@ impl<'a> Work<'a> {
             subscriptions,
             terms: self.terms,
             now: self.now,
+            wall: self.wall,
             heartbeat: self.heartbeat,
             stall: self.stall,
             given: &mut self.given,
@@ -182,6 +187,7 @@ impl Lane {
             runtime,
             terms: hub.terms(),
             now: self.ticks.now(),
+            wall: hub::now(),
             heartbeat: Ticks::span(hub.settings().limits.heartbeat),
             stall: Ticks::span(hub.stall()),
             given: Given::default(),
@@ -195,7 +201,7 @@ impl Lane {
             self.begin_drain(&mut work);
         }
         self.let_in(&mut work);
-        self.follow(&work);
+        self.follow(&mut work);
         for _ in 0..self.queue.len() {
             if let Some(key) = self.queue.pop_front() {
                 if let Some(connection) = self.connection(key) {
@@ -211,10 +217,14 @@ impl Lane {
 
     /// Moves the lane over so many of the next events as a watcher can take in
     /// one write: so those who keep up stay together, and share what they get.
-    fn follow(&mut self, work: &Work<'_>) {
+    fn follow(&mut self, work: &mut Work<'_>) {
         let (hub, budget) = (work.hub, work.terms.budget);
         let mut ready = Vec::new();
         let tail = hub.live().tail();
+        // Under the lock: whoever was given other rights before an event came
+        // sees it by those.
+        let changed = self.door.take_changed();
+        changed.iter().for_each(|key| self.change_sight(*key));
         let followed = self.subscriptions.follow(&tail, budget, &mut ready);
         let delivered = hub.live().delivered();
         drop(tail);
@@ -223,6 +233,23 @@ impl Lane {
         self.door.set_followed(seen);
         hub.live().followed();
         ready.into_iter().for_each(|key| self.enqueue(key));
+        for key in changed {
+            self.enqueue(key);
+            // It may end sooner now.
+            self.schedule(key, work);
+        }
+    }
+
+    /// Lets a stream see by the rights that it has now.
+    fn change_sight(&mut self, key: SubscriptionKey) {
+        let Some(Some(connection)) = self.connections.get(key.slot()) else {
+            return;
+        };
+        if let Some(sight) = connection.sight()
+            && connection.key() == key
+        {
+            self.subscriptions.set_sight(key, sight);
+        }
     }
 
     fn enqueue(&mut self, key: SubscriptionKey) {
@@ -259,20 +286,26 @@ impl Lane {
         for _ in 0..self.brought.len().min(NEWCOMERS) {
             match self.brought.pop_front() {
                 Some(Brought::Connection(taken)) => self.admit(taken, work),
-                Some(Brought::StoreRead(key, done)) => {
-                    if let Some(connection) = self.connection(key) {
-                        connection.stream().answer(done);
-                        self.enqueue(key);
-                    }
-                }
+                Some(Brought::StoreRead(key, done)) => self.answer(key, done),
                 None => return,
             }
         }
     }
 
+    /// Hands a stream what the store answered.
+    fn answer(&mut self, key: SubscriptionKey, mut done: StoreRead) {
+        if let Some(selection) = self.subscriptions.selection(key) {
+            watch::leave_out_hidden(&mut done, selection);
+        }
+        if let Some(connection) = self.connection(key) {
+            connection.stream().answer(done);
+            self.enqueue(key);
+        }
+    }
+
     fn admit(&mut self, taken: Taken, work: &mut Work<'_>) {
         let mut round = work.round(&mut self.subscriptions);
-        let mut connection = Box::new(Connection::new(taken, &mut round));
+        let mut connection = Box::new(Connection::new(taken, &self.door, &mut round));
         let key = connection.key();
         let registry = self.poll.registry();
         if let Err(error) = connection.socket().register(registry, Token(key.slot())) {

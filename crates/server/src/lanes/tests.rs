@@ -1,6 +1,9 @@
 //! Lanes with real sockets, without HTTP: what a watcher at the other end sees.
 
+mod standing;
+
 use super::{Socket, Taken};
+use crate::auth::Admitted;
 use crate::http1::Framing;
 use crate::hub::Hub;
 use crate::testing::{hub, publish};
@@ -28,21 +31,32 @@ struct Peer {
     decoder: Decoder,
     /// Types and data of the events that came.
     events: Vec<(String, String)>,
-    /// How often a reconnection time came.
+    /// How often a reconnection time came, and the last one.
     retries: usize,
+    retry_ms: u64,
     ended: bool,
 }
 
 impl Peer {
     /// Watches `selectors`, from behind `after` on.
     async fn watch(hub: &Arc<Hub>, selectors: &[&str], after: Position) -> Self {
+        let selectors = selectors.iter().map(|text| Selector::new(text).unwrap());
+        let admitted = Admitted {
+            selection: Selection::new(selectors.collect()),
+            standing: None,
+        };
+        Self::carry(hub, admitted, after).await
+    }
+
+    /// Watches what has been admitted, from behind `after` on.
+    async fn carry(hub: &Arc<Hub>, admitted: Admitted, after: Position) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (socket, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let selectors = selectors.iter().map(|text| Selector::new(text).unwrap());
         let place = hub.places().connect([127, 0, 0, 1].into());
         let watch = Watch {
-            selection: Selection::new(selectors.collect()),
+            selection: admitted.selection,
+            standing: admitted.standing,
             start: Start {
                 cursor: Cursor { after },
                 gap: None,
@@ -66,6 +80,7 @@ impl Peer {
             decoder: Decoder::new(),
             events: Vec::new(),
             retries: 0,
+            retry_ms: 0,
             ended: false,
         }
     }
@@ -102,7 +117,10 @@ impl Peer {
                 Item::Event(event) => self
                     .events
                     .push((event.event_type.to_owned(), event.data.to_owned())),
-                Item::Retry(_) => self.retries += 1,
+                Item::Retry(retry) => {
+                    self.retries += 1;
+                    self.retry_ms = retry;
+                }
                 other => panic!("{other:?}"),
             }
         }

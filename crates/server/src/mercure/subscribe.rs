@@ -1,7 +1,7 @@
 //! Subscribing: `GET`, `HEAD` and `QUERY`.
 
 use super::refusal;
-use crate::auth::{self, Who};
+use crate::auth::{self, Admitted, Who};
 use crate::http::query::check_length;
 use crate::http::{Code, Problem, Reply, ReplyBody, accept, respond};
 use crate::hub::{Hub, now};
@@ -58,23 +58,23 @@ pub async fn answer(
         lifetime: auth.mercure().lifetime.map(some_of),
     };
     let admitted = auth.stand(&who, wish)?;
-    stream(hub, head, &wanted, (who, admitted.selection)).await
+    stream(hub, head, &wanted, (who, admitted)).await
 }
 
 async fn stream(
     hub: &Arc<Hub>,
     head: &request::Parts,
     wanted: &Subscribe,
-    (who, selection): (Who, Selection),
+    (who, admitted): (Who, Admitted),
 ) -> Result<Reply, Problem> {
     let wish = Wish {
-        selection,
+        admitted,
         asked: asked(wanted.resume.as_ref()),
         form: Form::Plain,
         voice: Voice::Mercure,
     };
     let granted = if head.method == Method::HEAD {
-        let found = start::find(hub, wish.asked, &wish.selection).await;
+        let found = start::find(hub, wish.asked, &wish.admitted.selection).await;
         found
             .map(|start| (start, ReplyBody::Whole(None)))
             .map_err(|_| SoftRefusal::Storage)

@@ -6,13 +6,14 @@ mod history;
 mod page;
 mod publish;
 mod publish_stream;
+mod publisher;
 mod refusal;
 mod start;
 mod watch;
 
 pub use admit::{Key, check_size};
 pub use publish::Submitted;
-pub use refusal::{NoPlaceLines, SoftRefusal, soft_refusal};
+pub use refusal::{NoPlaceLines, SoftRefusal, refuse, soft_refusal};
 pub use watch::event_stream;
 
 use crate::auth::{Refused, Who};
@@ -23,6 +24,7 @@ use crate::hub::Hub;
 use crate::{health, mercure, metrics, tokens};
 use http::{Method, Request, StatusCode, request};
 use http_body::Body;
+use publisher::Publisher;
 use std::sync::Arc;
 use tidings_auth::Face;
 use tidings_engine::Topic;
@@ -120,17 +122,20 @@ pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begu
         (Route::Live, _) if read_only => Ok(respond::whole(StatusCode::OK, "text/plain", "ok\n")),
         (Route::Ready, _) if read_only => Ok(health::ready(hub)),
         (Route::Metrics, _) if read_only => metrics::reply(hub, &who),
-        (Route::Topic(topic), _) if read_only => watch::one(hub, &head, &topic).await,
-        (Route::Events, _) if read_only => watch::several(hub, &head).await,
+        (Route::Topic(topic), _) if read_only => watch::one(hub, &head, &who, &topic).await,
+        (Route::Events, _) if read_only => watch::several(hub, &head, &who).await,
         (Route::Topic(topic), &Method::POST | &Method::PUT)
             if head.method == Method::POST || is_stream(&head) =>
         {
+            let topic = publishable(&topic)?;
+            let publisher = Publisher::to(hub, who, &topic)?;
             let _receiving = hub.receive_body()?;
-            return publish::to_topic(hub, &head, body, publishable(&topic)?).await;
+            return publish::to_topic(publisher, &head, body, topic).await;
         }
         (Route::Events, &Method::POST) => {
+            let publisher = Publisher::anywhere(hub, who)?;
             let _receiving = hub.receive_body()?;
-            return publish::events(hub, &head, body).await;
+            return publish::events(publisher, &head, body).await;
         }
         // PUT is for streams alone, as `curl -T -` sends them.
         (Route::Topic(_), _) => Err(Problem::method_not_allowed("GET, HEAD, POST, PUT")),
@@ -147,18 +152,6 @@ async fn identify(hub: &Hub, route: &Route, head: &request::Parts) -> Result<Who
         Route::Topic(_) | Route::Events | Route::Metrics => {
             hub.auth().caller(head, Face::Native).await
         }
-    }
-}
-
-/// The answer to a refused request: soft, if it asks for a stream that it may
-/// have in a while.
-///
-/// # Errors
-/// The problem to answer with.
-pub fn refuse(hub: &Hub, head: &request::Parts, refused: Refused) -> Result<Reply, Problem> {
-    match refused.is_transient() && may_watch(head) {
-        true => Ok(soft_refusal(hub, head.version, SoftRefusal::Token)),
-        false => Err(refused.into()),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Begun;
 use super::admit::{self, Key, Labels};
 use super::publish_stream::{self, Ingest};
+use super::publisher::Publisher;
 use super::{event_json, publishable};
 use crate::http::body::{RequestBody, Room};
 use crate::http::query::Query;
@@ -11,7 +12,6 @@ use crate::hub::{self, Hub};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, request};
 use serde_json::json;
-use std::sync::Arc;
 use tidings_engine::{Entry, Event, Topic};
 use tidings_store::Appended;
 
@@ -42,11 +42,12 @@ impl BodyKind {
 /// # Errors
 /// The problem to answer with.
 pub async fn to_topic(
-    hub: &Arc<Hub>,
+    publisher: Publisher<'_>,
     head: &request::Parts,
     body: RequestBody,
     topic: Topic,
 ) -> Result<Begun, Problem> {
+    let hub = publisher.hub;
     body::check_coding(&head.headers)?;
     let query = Query::parse(head.uri.query(), hub.settings().limits.query_bytes)?;
     let key = Key::of(&head.headers)?;
@@ -62,7 +63,7 @@ pub async fn to_topic(
             Some("id") => true,
             Some(_) => return Err(Problem::new(Code::BadRequest, "'keep' can only be 'id'")),
         };
-        let ingest = Ingest::new(hub, kind, Some(topic), key, keep_ids);
+        let ingest = Ingest::new(publisher, kind, Some(topic), key, keep_ids);
         return publish_stream::run(ingest, body).await.map(Begun::Answered);
     }
     let labels = Labels {
@@ -73,6 +74,8 @@ pub async fn to_topic(
     let mut room = Room::new(hub);
     let data = read_text(body, hub.settings().limits.event_data_bytes, &mut room).await?;
     let event = admit::event(topic, data, labels, &hub.settings().limits)?;
+    // The body may have taken its time.
+    publisher.check(&event.topic)?;
     Submitted::one(hub, event, key.as_ref()).await
 }
 
@@ -81,16 +84,17 @@ pub async fn to_topic(
 /// # Errors
 /// The problem to answer with.
 pub async fn events(
-    hub: &Arc<Hub>,
+    publisher: Publisher<'_>,
     head: &request::Parts,
     body: RequestBody,
 ) -> Result<Begun, Problem> {
+    let hub = publisher.hub;
     body::check_coding(&head.headers)?;
     let key = Key::of(&head.headers)?;
     match body::essence(&head.headers).as_str() {
         "application/json" => {}
         "application/x-ndjson" => {
-            let ingest = Ingest::new(hub, BodyKind::Ndjson, None, key, true);
+            let ingest = Ingest::new(publisher, BodyKind::Ndjson, None, key, true);
             return publish_stream::run(ingest, body).await.map(Begun::Answered);
         }
         _ => {
@@ -104,7 +108,7 @@ pub async fn events(
     let (parsed, many) = parse(text, limits.batch_events).await?;
     let mut events = Vec::with_capacity(parsed.len());
     for (i, parsed) in parsed.into_iter().enumerate() {
-        events.push(from_json(hub, parsed, None).map_err(|mut problem| {
+        events.push(from_json(&publisher, parsed, None).map_err(|mut problem| {
             if many {
                 problem.detail = format!("event {}: {}", i + 1, problem.detail);
             }
@@ -215,9 +219,10 @@ async fn parse(
     })
 }
 
-/// Checks a JSON event; its topic is the request's or its own, never both.
+/// Checks a JSON event, and whether it may be published; its topic is the
+/// request's or its own, never both.
 pub fn from_json(
-    hub: &Hub,
+    publisher: &Publisher<'_>,
     parsed: event_json::JsonEvent,
     topic: Option<&Topic>,
 ) -> Result<Event, Problem> {
@@ -232,12 +237,13 @@ pub fn from_json(
         }
         (None, None) => return Err(Problem::new(Code::InvalidEvent, "'topic' is missing")),
     };
+    publisher.check(&topic)?;
     let labels = Labels {
         event: parsed.event.as_deref(),
         id: parsed.id.as_deref(),
         retry: parsed.retry.as_deref(),
     };
-    admit::event(topic, parsed.data, labels, &hub.settings().limits)
+    admit::event(topic, parsed.data, labels, &publisher.hub.settings().limits)
 }
 
 /// Reads a body that is text.

@@ -4,6 +4,7 @@
 use super::admit::{self, Key, Labels};
 use super::event_json;
 use super::publish::{BodyKind, from_json};
+use super::publisher::Publisher;
 use crate::http::body::{RequestBody, Room};
 use crate::http::{Code, Problem, Reply, body, respond};
 use crate::hub::{Hub, PublishError};
@@ -32,7 +33,7 @@ pub struct Ingest<'h> {
 
 /// How the events of one body are admitted.
 struct Admission<'h> {
-    hub: &'h Hub,
+    publisher: Publisher<'h>,
     topic: Option<Topic>,
     key: Option<Key>,
     keep_ids: bool,
@@ -50,12 +51,13 @@ enum Parser {
 impl<'h> Ingest<'h> {
     /// Takes in a body of `kind` for `topic`; without one, each event names its own.
     pub fn new(
-        hub: &'h Arc<Hub>,
+        publisher: Publisher<'h>,
         kind: BodyKind,
         topic: Option<Topic>,
         key: Option<Key>,
         keep_ids: bool,
     ) -> Self {
+        let hub = publisher.hub;
         let parser = match kind {
             BodyKind::EventStream => {
                 let max_event = hub.settings().limits.event_data_bytes + EVENT_TYPE_BYTES;
@@ -68,7 +70,7 @@ impl<'h> Ingest<'h> {
             _ => Parser::Lines(Vec::new()),
         };
         let admission = Admission {
-            hub,
+            publisher,
             topic,
             key,
             keep_ids,
@@ -243,6 +245,17 @@ impl Admission<'_> {
         Ok(())
     }
 
+    /// Checks an event of an event stream, and whether it may be published.
+    fn of_stream(&self, data: &str, labels: Labels<'_>) -> Result<Event, Problem> {
+        let Some(topic) = &self.topic else {
+            let detail = "an event stream names no topics";
+            return Err(Problem::new(Code::InvalidEvent, detail));
+        };
+        self.publisher.check(topic)?;
+        let limits = &self.publisher.hub.settings().limits;
+        admit::event(topic.clone(), data.to_owned(), labels, limits)
+    }
+
     fn too_large(&self, limit: usize) -> Problem {
         let detail = format!("event {} is longer than {limit} bytes", self.seen + 1);
         Problem::new(Code::TooLarge, detail)
@@ -254,7 +267,7 @@ fn feed_lines(
     mut piece: &[u8],
     admission: &mut Admission<'_>,
 ) -> Result<(), Problem> {
-    let limit = admission.hub.settings().limits.line_bytes;
+    let limit = admission.publisher.hub.settings().limits.line_bytes;
     while let Some(end) = memchr::memchr(b'\n', piece) {
         let line = &piece[..end];
         piece = &piece[end + 1..];
@@ -284,7 +297,7 @@ fn admit_line(line: &[u8], admission: &mut Admission<'_>) -> Result<(), Problem>
     let event = std::str::from_utf8(line)
         .map_err(|_| Problem::new(Code::InvalidEvent, "the line is not UTF-8"))
         .and_then(event_json::parse)
-        .and_then(|parsed| from_json(admission.hub, parsed, admission.topic.as_ref()));
+        .and_then(|parsed| from_json(&admission.publisher, parsed, admission.topic.as_ref()));
     admission.push(event)
 }
 
@@ -308,20 +321,11 @@ fn feed_stream(
                         .filter(|id| admission.keep_ids && !id.is_empty()),
                     retry: retry.as_deref(),
                 };
-                let event = match &admission.topic {
-                    Some(topic) => {
-                        let limits = &admission.hub.settings().limits;
-                        admit::event(topic.clone(), received.data.to_owned(), labels, limits)
-                    }
-                    None => Err(Problem::new(
-                        Code::InvalidEvent,
-                        "an event stream names no topics",
-                    )),
-                };
+                let event = admission.of_stream(received.data, labels);
                 admission.push(event)?;
             }
             Item::TooLarge(_) => {
-                let limit = admission.hub.settings().limits.event_data_bytes;
+                let limit = admission.publisher.hub.settings().limits.event_data_bytes;
                 return Err(admission.too_large(limit));
             }
             _ => {}

@@ -2,12 +2,14 @@
 //! good: `200`, a reconnection time, and the end (WHATWG HTML, server-sent
 //! events, "processing model": any other status fails the connection).
 
+use super::may_watch;
 use super::watch::event_stream;
-use crate::http::{Reply, ReplyBody, respond};
+use crate::auth::Refused;
+use crate::http::{Problem, Reply, ReplyBody, respond};
 use crate::hub::Hub;
 use crate::occasional::Occasional;
 use crate::places::NoPlace;
-use http::{Version, header};
+use http::{Version, header, request};
 use std::time::Instant;
 use tidings_engine::control;
 
@@ -103,6 +105,18 @@ impl NoPlaceLines {
                 }
             }
         }
+    }
+}
+
+/// The answer to a refused request: soft, if it asks for a stream that it may
+/// have in a while.
+///
+/// # Errors
+/// The problem to answer with, if not.
+pub fn refuse(hub: &Hub, head: &request::Parts, refused: Refused) -> Result<Reply, Problem> {
+    match refused.is_transient() && may_watch(head) {
+        true => Ok(soft_refusal(hub, head.version, SoftRefusal::Token)),
+        false => Err(refused.into()),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Watching: `GET /t/{topic}` and `GET /events?topic=…`.
 
-use super::refusal::soft_refusal;
+use super::refusal::{refuse, soft_refusal};
 use super::start::asked;
 use super::{history, page};
+use crate::auth::{self, ConnectionId, Who};
 use crate::http::query::Query;
 use crate::http::{Code, Problem, Reply, ReplyBody, accept, respond};
 use crate::hub::Hub;
@@ -11,23 +12,29 @@ use crate::watch::{self, Wish};
 use http::header::{self, HeaderName};
 use http::{Method, Response, Version, request};
 use std::sync::Arc;
-use tidings_engine::{Form, InvalidSelector, Selection, Selector, Voice};
+use tidings_auth::Face;
+use tidings_engine::{Form, InvalidSelector, Selection, Selector, Voice, control};
 
 /// `GET /t/{topic}`: one topic, or one pattern.
 ///
 /// # Errors
 /// The problem to answer with.
-pub async fn one(hub: &Arc<Hub>, head: &request::Parts, topic: &str) -> Result<Reply, Problem> {
+pub async fn one(
+    hub: &Arc<Hub>,
+    head: &request::Parts,
+    who: &Who,
+    topic: &str,
+) -> Result<Reply, Problem> {
     let query = Query::parse(head.uri.query(), hub.settings().limits.query_bytes)?;
     let selection = Selection::new(vec![selector(topic)?]);
-    answer(hub, head, &query, selection).await
+    answer(hub, head, who, &query, selection).await
 }
 
 /// `GET /events?topic=…&topic=…`: several topics and patterns.
 ///
 /// # Errors
 /// The problem to answer with.
-pub async fn several(hub: &Arc<Hub>, head: &request::Parts) -> Result<Reply, Problem> {
+pub async fn several(hub: &Arc<Hub>, head: &request::Parts, who: &Who) -> Result<Reply, Problem> {
     let query = Query::parse(head.uri.query(), hub.settings().limits.query_bytes)?;
     let max = hub.settings().limits.selectors_per_subscription;
     let selectors: Vec<Selector> = query.all("topic").map(selector).collect::<Result<_, _>>()?;
@@ -40,7 +47,7 @@ pub async fn several(hub: &Arc<Hub>, head: &request::Parts) -> Result<Reply, Pro
             format!("a stream watches at most {max} topics; use a pattern, or several streams");
         return Err(Problem::new(Code::InvalidTopic, detail));
     }
-    answer(hub, head, &query, Selection::new(selectors)).await
+    answer(hub, head, who, &query, Selection::new(selectors)).await
 }
 
 fn selector(text: &str) -> Result<Selector, Problem> {
@@ -51,12 +58,16 @@ fn selector(text: &str) -> Result<Selector, Problem> {
 async fn answer(
     hub: &Arc<Hub>,
     head: &request::Parts,
+    who: &Who,
     query: &Query,
     selection: Selection,
 ) -> Result<Reply, Problem> {
     let mut reply = match accept::negotiate(&head.headers) {
-        Some(accept::Form::Stream) => stream(hub, head, query, selection).await?,
-        Some(accept::Form::Json) => history::page(hub, &head.headers, query, selection).await?,
+        Some(accept::Form::Stream) => stream(hub, head, who, query, selection).await?,
+        Some(accept::Form::Json) => {
+            let selection = hub.auth().see(who, Face::Native, selection)?;
+            history::page(hub, &head.headers, query, selection).await?
+        }
         Some(accept::Form::Html) => page::reply(),
         None => {
             let detail =
@@ -64,15 +75,20 @@ async fn answer(
             return Err(Problem::new(Code::NotAcceptable, detail));
         }
     };
+    let varies = match hub.auth().is_open() {
+        true => "Accept",
+        false => "Accept, Authorization, Cookie",
+    };
     reply
         .headers_mut()
-        .append(header::VARY, header::HeaderValue::from_static("Accept"));
+        .append(header::VARY, header::HeaderValue::from_static(varies));
     Ok(reply)
 }
 
 async fn stream(
     hub: &Arc<Hub>,
     head: &request::Parts,
+    who: &Who,
     query: &Query,
     selection: Selection,
 ) -> Result<Reply, Problem> {
@@ -87,14 +103,27 @@ async fn stream(
         }
     };
     let asked = asked(&head.headers, query)?;
+    let connection = connection(query)?;
+    let first = connection.map(|id| control::connection(&id.to_string()));
     if head.method == Method::HEAD {
+        hub.auth().see(who, Face::Native, selection)?;
         return Ok(event_stream(head.version, ReplyBody::Whole(None)));
     }
-    let wish = Wish {
+    let ask = auth::Wish {
+        face: Face::Native,
         selection,
+        connection,
+        lifetime: None,
+    };
+    let admitted = match hub.auth().stand(who, ask) {
+        Ok(admitted) => admitted,
+        Err(refused) => return refuse(hub, head, refused),
+    };
+    let wish = Wish {
+        admitted,
         asked,
         form,
-        voice: Voice::default(),
+        voice: Voice::Native { first },
     };
     match watch::grant(hub, head.extensions.get::<Place>(), wish).await {
         Ok(watch) => {
@@ -102,6 +131,20 @@ async fn stream(
             Ok(event_stream(head.version, body))
         }
         Err(reason) => Ok(soft_refusal(hub, head.version, reason)),
+    }
+}
+
+/// The name by which a watcher wants to renew its token, if it does.
+fn connection(query: &Query) -> Result<Option<ConnectionId>, Problem> {
+    match query.one("connection")? {
+        None => Ok(None),
+        Some("1") => ConnectionId::random()
+            .map(Some)
+            .map_err(|_| Problem::new(Code::Internal, "the system has no random numbers to give")),
+        Some(_) => Err(Problem::new(
+            Code::BadRequest,
+            "'connection' can only be '1'",
+        )),
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
 use tidings_engine::subscriptions::{Followed, SubscriptionKey, Subscriptions};
-use tidings_engine::{Budget, Position, Wheel};
+use tidings_engine::{Budget, Position, Sight, Wheel};
 use tokio::sync::Notify;
 
 /// How many events a set looks at before others have their turn.
@@ -83,6 +83,21 @@ impl Set {
     pub fn wake_all(&self) {
         let wakers = std::mem::take(&mut self.state().wakers);
         wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Lets a subscription see by `sight`, and wakes whoever waits for it: its
+    /// standing has changed.
+    pub fn change(&self, key: SubscriptionKey, sight: Option<Arc<dyn Sight>>) {
+        let waker = {
+            let mut state = self.state();
+            if let Some(sight) = sight {
+                state.subscriptions.set_sight(key, sight);
+            }
+            state.take_waker(key)
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Looks at the next events and wakes whose subscriptions they match.

@@ -1,7 +1,8 @@
 //! One pulled stream.
 
 use super::window::Window;
-use crate::hub::Hub;
+use crate::auth::{Over, Standing};
+use crate::hub::{self, Hub};
 use crate::mercure::active::Guard;
 use crate::metrics::SlowAction;
 use crate::places::Watching;
@@ -11,9 +12,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tidings_engine::stream::{Ending, StoreRead, Terms};
-use tidings_engine::{Form, Framing, Next, Selection, Stream, control};
+use tidings_engine::{Form, Framing, Next, Selection, Stream, Timestamp, control};
 use tokio::task::JoinHandle;
 
 /// A stream as the bytes that a body is made of. Dropping it ends its
@@ -23,7 +24,6 @@ pub struct Pulled {
     /// Number of its set.
     set: usize,
     stream: Stream,
-    selection: Selection,
     form: Form,
     terms: Terms,
     /// When a heartbeat is due.
@@ -38,6 +38,8 @@ pub struct Pulled {
     ended: bool,
     /// Until the end is said.
     active: Option<Guard>,
+    /// What may end it before its time.
+    standing: Option<Arc<Standing>>,
     /// A place among the streams there may be.
     _permit: Watching,
 }
@@ -47,6 +49,10 @@ impl Pulled {
     pub fn new(hub: Arc<Hub>, watch: Watch) -> Self {
         let (set, stream) = hub.live().begin_pulled(&hub, &watch);
         hub.metrics().subscribers.inc();
+        if let Some(standing) = &watch.standing {
+            let (live, key) = (Arc::clone(hub.live()), stream.key());
+            standing.carried_by(move |own| live.sets()[set].change(key, own.sight()));
+        }
         let terms = hub.terms();
         Self {
             set,
@@ -61,7 +67,7 @@ impl Pulled {
             ended: false,
             active: watch.active,
             _permit: watch.permit,
-            selection: watch.selection,
+            standing: watch.standing,
             hub,
         }
     }
@@ -75,6 +81,11 @@ impl Pulled {
             if let Some(bytes) = self.drain() {
                 return Poll::Ready(Some(bytes));
             }
+            // Before anything is read: what a right no longer shows isn't given,
+            // and isn't passed over either.
+            if self.over().is_some() {
+                return Poll::Ready(Some(self.last_words()));
+            }
             if self.window.poll_open(cx).is_pending() {
                 self.stream.was_full();
                 return Poll::Pending;
@@ -83,7 +94,10 @@ impl Pulled {
                 let done = ready!(Pin::new(reading).poll(cx));
                 self.store_read = None;
                 match done {
-                    Ok(done) => self.stream.answer(done),
+                    Ok(mut done) => {
+                        self.with_selection(|own| watch::leave_out_hidden(&mut done, own));
+                        self.stream.answer(done);
+                    }
                     Err(_) => self.ended = true,
                 }
                 continue;
@@ -107,13 +121,16 @@ impl Pulled {
                     return Poll::Pending;
                 }
                 Next::ReadStore(before) => {
-                    let read =
-                        watch::read_store(Arc::clone(&self.hub), self.selection.clone(), before);
-                    self.store_read = Some(tokio::spawn(read));
+                    let selection = self.with_selection(Clone::clone);
+                    let read = selection.map(|selection| {
+                        watch::read_store(Arc::clone(&self.hub), selection, before)
+                    });
+                    self.store_read = read.map(tokio::spawn);
                 }
                 Next::Waiting | Next::Idle => {
                     // It may have begun between the look at it and the waker's place.
-                    if self.ends.is_none() && self.hub.drain().has_begun() {
+                    let drains = self.ends.is_none() && self.hub.drain().has_begun();
+                    if drains || self.over().is_some() {
                         continue;
                     }
                     if Instant::now() < self.beat {
@@ -143,6 +160,8 @@ impl Pulled {
         if matches!(next, Next::Idle | Next::Waiting) {
             state.wait(self.stream.key(), cx.waker());
             let due = self.ends.map_or(self.beat, |end| end.min(self.beat));
+            let end = self.standing.as_ref().and_then(|own| own.ends_at());
+            let due = end.map_or(due, |end| due.min(from_now(end)));
             let tick = set.tick(due);
             let is_set = |at: u64| at <= tick && set.tick(Instant::now()) <= at;
             if !self.woken_at.is_some_and(is_set) {
@@ -163,11 +182,26 @@ impl Pulled {
         Some(self.last_words())
     }
 
+    /// Whether its standing is, and why.
+    fn over(&self) -> Option<Over> {
+        self.standing.as_ref()?.over(hub::now())
+    }
+
     /// Ends the stream with the time at which to come back.
     fn last_words(&mut self) -> Bytes {
+        let over = self.over();
+        let usual = || self.hub.jittered_retry();
+        let retry = over.map_or_else(usual, |over| self.hub.retry_after(over));
         self.ended = true;
         self.active = None;
-        control::retry(self.hub.jittered_retry())
+        self.standing = None;
+        control::retry(retry)
+    }
+
+    /// Looks at what it watches, as far as it may at this moment.
+    fn with_selection<T>(&self, look: impl FnOnce(&Selection) -> T) -> Option<T> {
+        let state = self.hub.live().sets()[self.set].state();
+        state.subscriptions.selection(self.stream.key()).map(look)
     }
 
     fn heartbeat(&mut self) -> Bytes {
@@ -179,6 +213,16 @@ impl Pulled {
     fn put_heartbeat_off(&mut self) {
         self.beat = Instant::now() + self.hub.settings().limits.heartbeat;
     }
+}
+
+/// When a moment on the wall's clock comes.
+fn from_now(at: Timestamp) -> Instant {
+    let left = at.0.saturating_sub(hub::now().0);
+    let now = Instant::now();
+    // So far away that nobody lives to see it, if it can't be told.
+    let far = || now + Duration::from_secs(1 << 32);
+    now.checked_add(Duration::from_millis(left))
+        .unwrap_or_else(far)
 }
 
 impl Drop for Pulled {

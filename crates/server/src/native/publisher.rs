@@ -1,0 +1,48 @@
+//! Whoever publishes: what they may is asked for before a body is read, so that
+//! nobody sends one in vain, and again of each event before it is appended.
+
+use crate::auth::{Refused, Who};
+use crate::http::Problem;
+use crate::hub::Hub;
+use std::sync::Arc;
+use tidings_auth::TopicName;
+use tidings_engine::Topic;
+
+/// Who publishes, and where.
+#[derive(Clone)]
+pub struct Publisher<'h> {
+    /// The hub.
+    pub hub: &'h Arc<Hub>,
+    who: Who,
+}
+
+impl<'h> Publisher<'h> {
+    /// Whoever may publish to `topic` at this moment.
+    ///
+    /// # Errors
+    /// The problem to answer with.
+    pub fn to(hub: &'h Arc<Hub>, who: Who, topic: &Topic) -> Result<Self, Problem> {
+        let own = Self { hub, who };
+        own.check(topic)?;
+        Ok(own)
+    }
+
+    /// Whoever may publish somewhere at this moment.
+    ///
+    /// # Errors
+    /// The problem to answer with.
+    pub fn anywhere(hub: &'h Arc<Hub>, who: Who) -> Result<Self, Problem> {
+        hub.auth().may_publish_somewhere(&who)?;
+        Ok(Self { hub, who })
+    }
+
+    /// Decides whether an event may be published to `topic` at this moment. To
+    /// be asked of every event before it is appended.
+    ///
+    /// # Errors
+    /// The problem to answer with.
+    pub fn check(&self, topic: &Topic) -> Result<(), Refused> {
+        let auth = self.hub.auth();
+        auth.may_publish(&self.who, &[TopicName::native(topic, auth.base())])
+    }
+}
