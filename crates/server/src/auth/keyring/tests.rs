@@ -1,5 +1,6 @@
 //! Keys that rotate, and servers of documents that fail (faults F27).
 
+use super::super::{Auth, Kept, Over, Settings, Who, Wish};
 use super::*;
 use crate::config::{Config, File};
 use base64::Engine as _;
@@ -10,8 +11,8 @@ use rcgen::{KeyPair, PublicKeyData};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tidings_auth::Algorithm;
 use tidings_auth::mint::SigningKey;
+use tidings_auth::{Algorithm, Face, Selection, Selector};
 use tidings_eventsource::protocol::{Head, Request};
 use tidings_eventsource::transport::{Response, Sending, Transport};
 
@@ -118,7 +119,7 @@ impl World {
         let key = SigningKey::from_pem(pair.serialize_pem().as_bytes(), Algorithm::ES256);
         let seconds = BEGIN_MS / 1000 + self.begin.elapsed().as_secs() + 2 * 86_400;
         let claims = json!({
-            "iss": issuer, "aud": HUB, "exp": seconds, "tidings": { "publish": ["**"] },
+            "iss": issuer, "aud": HUB, "exp": seconds, "tidings": { "subscribe": ["**"] },
         });
         let Value::Object(claims) = claims else {
             unreachable!()
@@ -266,6 +267,37 @@ async fn a11_rights_end_with_their_key() {
     let started = World::new(Server::Refuses);
     pass(SECOND).await;
     assert!(started.keyring.vouches(&rights));
+}
+
+/// Whoever watches under a key that goes is told to come back; others stay.
+#[tokio::test(start_paused = true)]
+async fn a11_streams_end_with_their_key() {
+    let (old, new) = (pair(), pair());
+    let world = World::new(document(&[("1", &old), ("2", &new)]));
+    let base = Base::new(HUB).expect("a URL");
+    let settings = Settings {
+        keyring: Some(Arc::clone(&world.keyring)),
+        ..Settings::open(base)
+    };
+    let auth = Auth::new(settings, Kept::open(None).expect("no files"));
+    let stream = async |pair: &KeyPair, kid: &str| {
+        let rights = world.rights(pair, kid, ISSUER).await.expect("rights");
+        let wish = Wish {
+            face: Face::Native,
+            selection: Selection::new(vec![Selector::new("a/*").expect("a pattern")]),
+            connection: None,
+            lifetime: None,
+        };
+        let admitted = auth.stand(&Who::Holder(rights), wish).expect("a stream");
+        admitted.standing.expect("a standing")
+    };
+    let (first, second) = (stream(&old, "1").await, stream(&new, "2").await);
+    pass(700 * SECOND).await;
+    assert_eq!((first.over(now()), second.over(now())), (None, None));
+    world.answers(document(&[("2", &new)]));
+    pass(700 * SECOND).await;
+    assert_eq!(first.over(now()), Some(Over::Rights));
+    assert_eq!(second.over(now()), None);
 }
 
 /// Files are read again, all or none, and what was fetched stays.
