@@ -3,10 +3,13 @@
 
 use crate::Failure;
 use clap::Args;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use tidings_eventsource::transport::Hyper;
+use tidings_server::config::TOKEN_VARIABLE;
 use url::Url;
 
 /// Where a request goes, and how.
@@ -17,6 +20,10 @@ pub struct RequestArgs {
     /// Send a header, as NAME:VALUE; may be given more than once
     #[arg(short = 'H', long = "header", value_name = "NAME:VALUE")]
     pub headers: Vec<String>,
+    /// Send a token, as Authorization: Bearer; others on this machine may see
+    /// what is given here, unlike TIDINGS_TOKEN in the environment
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
     /// Trust the certificates of this file (PEM) too
     #[arg(long, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
@@ -71,6 +78,44 @@ pub fn add_parameter(url: &mut Url, name: &str, value: &str) -> Result<(), Failu
     }
     url.query_pairs_mut().append_pair(name, value);
     Ok(())
+}
+
+/// The headers of a request, with the token of `--token` or of the environment.
+///
+/// A token of the environment is for everyone who isn't told another way to
+/// authorize: `--header` or the URL.
+pub fn all_headers(args: &RequestArgs, url: &Url) -> Result<HeaderMap, Failure> {
+    let variable = std::env::var_os(TOKEN_VARIABLE).filter(|token| !token.is_empty());
+    with_token(args, url, variable)
+}
+
+fn with_token(
+    args: &RequestArgs,
+    url: &Url,
+    variable: Option<OsString>,
+) -> Result<HeaderMap, Failure> {
+    let mut headers = headers(&args.headers)?;
+    let authorized = headers.contains_key(AUTHORIZATION) || !url.username().is_empty();
+    let (name, token) = match (&args.token, variable) {
+        (Some(_), _) if authorized => {
+            let why = "--token: the request is authorized by --header or the URL; give one of them";
+            return Err(Failure::usage(why.to_owned()));
+        }
+        (Some(token), _) => ("--token", token.clone()),
+        (None, Some(_)) if authorized => return Ok(headers),
+        (None, Some(token)) => (TOKEN_VARIABLE, token.to_string_lossy().into_owned()),
+        (None, None) => return Ok(headers),
+    };
+    let token = token.trim_ascii();
+    let fits = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    let value = HeaderValue::from_str(&format!("Bearer {token}")).ok();
+    let Some(mut value) = value.filter(|_| fits) else {
+        let why = "a token is one word of ASCII, as tidings token mint writes it";
+        return Err(Failure::usage(format!("{name}: {why}")));
+    };
+    value.set_sensitive(true);
+    headers.insert(AUTHORIZATION, value);
+    Ok(headers)
 }
 
 /// The headers of `--header`.
@@ -207,6 +252,52 @@ mod tests {
         assert_eq!(url.query(), Some("x=%20y&since=last%3A5%26x"));
         let failure = add_parameter(&mut url, "since", "1m").expect_err("it is there");
         assert!(failure.text.contains("parameter 'since'"));
+    }
+
+    /// What is sent to authorize a request.
+    #[track_caller]
+    fn check_token(headers: &[&str], token: Option<&str>, variable: Option<&str>, sent: &str) {
+        let args = RequestArgs {
+            url: String::new(),
+            headers: headers.iter().map(|text| (*text).to_owned()).collect(),
+            token: token.map(str::to_owned),
+            cacert: None,
+        };
+        let url = Url::parse("http://localhost/t/a").expect("a URL");
+        let sending = match with_token(&args, &url, variable.map(OsString::from)) {
+            Ok(headers) => {
+                let value = headers.get(AUTHORIZATION);
+                value.map_or(String::new(), |value| {
+                    assert!(value.is_sensitive());
+                    String::from_utf8_lossy(value.as_bytes()).into_owned()
+                })
+            }
+            Err(failure) => {
+                assert_eq!(failure.code, 2);
+                assert!(!failure.text.contains("secret"), "{}", failure.text);
+                failure
+                    .text
+                    .split(':')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
+            }
+        };
+        assert_eq!(sending, sent, "{headers:?} {token:?} {variable:?}");
+    }
+
+    #[test]
+    fn a_token_is_sent_once() {
+        let basic = "Authorization: Basic secret";
+        check_token(&[], None, None, "");
+        check_token(&[], Some("a.b.c"), None, "Bearer a.b.c");
+        check_token(&[], None, Some("a.b.c\n"), "Bearer a.b.c");
+        check_token(&[], Some("a.b.c"), Some("d"), "Bearer a.b.c");
+        check_token(&[basic], None, Some("d"), "Basic secret");
+        check_token(&[basic], Some("secret"), None, "--token");
+        check_token(&[], Some("secret secret"), None, "--token");
+        check_token(&[], Some(""), None, "--token");
+        check_token(&[], None, Some("secret\u{e9}"), "TIDINGS_TOKEN");
     }
 
     #[test]

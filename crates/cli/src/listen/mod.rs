@@ -80,12 +80,13 @@ fn open(args: &ListenArgs, url: Url) -> Result<(Notices, Said), Failure> {
     }
     let transport = Explaining::new(request::transport(&args.request)?);
     let said = transport.said();
+    let headers = request::all_headers(&args.request, &url)?;
     let mut builder = Builder::new(url, transport, TokioRuntime::new()).policy(policy);
     if let Some(data) = &args.data {
         let body = request::body(data)?;
         builder = builder.body(request::content_type(&body), body);
     }
-    builder = builder.headers(request::headers(&args.request.headers)?);
+    builder = builder.headers(headers);
     if let Some(method) = &args.method {
         let method = Method::from_bytes(method.as_bytes());
         builder = builder.method(

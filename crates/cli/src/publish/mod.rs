@@ -38,7 +38,7 @@ pub fn run(args: &PublishArgs) -> Result<(), Failure> {
     let key = args.idempotency_key.as_deref().map(check_key).transpose()?;
     let post = Post {
         transport: request::transport(&args.request)?,
-        headers: request::headers(&args.request.headers)?,
+        headers: request::all_headers(&args.request, &url)?,
         place: request::place(&url),
         url,
         timeout: args.timeout,

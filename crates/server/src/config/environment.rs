@@ -11,11 +11,15 @@ const PREFIX: &str = "TIDINGS_";
 /// Names the configuration file, as `--config` does. The binary reads it.
 pub const CONFIG_VARIABLE: &str = "TIDINGS_CONFIG";
 
+/// Holds the token that `tidings listen` and `publish` send. A hub has no use
+/// for it, and may be started where it is set.
+pub const TOKEN_VARIABLE: &str = "TIDINGS_TOKEN";
+
 /// Whether somebody else sets this variable: Kubernetes gives every container
 /// in the namespace `TIDINGS_SERVICE_HOST`, `TIDINGS_SERVICE_PORT[_NAME]`,
 /// `TIDINGS_PORT` and `TIDINGS_PORT_80_TCP[_…]` if a service is called "tidings".
 fn is_foreign(name: &str) -> bool {
-    name == CONFIG_VARIABLE || is_of_a_service(name, PREFIX)
+    name == CONFIG_VARIABLE || name == TOKEN_VARIABLE || is_of_a_service(name, PREFIX)
 }
 
 /// Whether Kubernetes sets it for a service whose variables begin with `prefix`.

@@ -30,7 +30,7 @@ mod mercure_tests;
 mod tests;
 
 pub use auth::{AuthKey, Material};
-pub use environment::CONFIG_VARIABLE;
+pub use environment::{CONFIG_VARIABLE, TOKEN_VARIABLE};
 pub use fault::{ConfigError, ConfigErrors, Place};
 pub use file::read_file;
 pub use limits::Machine;
