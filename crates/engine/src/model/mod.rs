@@ -11,6 +11,7 @@
 mod reader;
 mod streams;
 mod watcher;
+mod wish;
 mod world;
 
 use crate::Position;
@@ -28,6 +29,8 @@ pub enum Op {
         count: usize,
         /// Which topic the first has; the others follow.
         topic: usize,
+        /// Which alternates and what visibility each has.
+        published: u64,
         /// Size of the data.
         bytes: usize,
         /// Holes.
@@ -102,6 +105,8 @@ pub enum Op {
         slow: usize,
         /// How far it may lag, in bytes.
         limit: u64,
+        /// Whether its voice has no word for gaps.
+        mercure: bool,
     },
     /// Its stream is asked for more.
     Pull {
@@ -188,6 +193,12 @@ pub enum Sabotage {
     StateAhead,
     /// Who is given only the newest events misses the very last.
     LoseNewest,
+    /// Sights hide nothing.
+    Leak,
+    /// Readers who may see different things share what was read.
+    Trust,
+    /// Who resumes behind a gap is not told of it by the head.
+    SilentHead,
 }
 
 /// What went wrong, and after which step (`None`: when all was read to the end).
@@ -228,6 +239,7 @@ fn op(random: &mut Random) -> Op {
         0..8 => Op::Append {
             count: [1, 1, 2, 5, 60][random.below(5)],
             topic: random.below(64),
+            published: random.bits(),
             bytes: [0, 20, 200, 5_000][random.below(4)],
             skip: [0, 0, 0, 1, 7][random.below(5)],
         },
@@ -264,6 +276,7 @@ fn op(random: &mut Random) -> Op {
             start: start(random),
             slow: random.below(3),
             limit: [0, 200, 2_000, 1 << 20][random.below(4)],
+            mercure: random.below(3) == 0,
         },
         43..64 => Op::Pull {
             reader,
@@ -373,7 +386,10 @@ mod tests {
             (Sabotage::ForgetBack, 8),
             (Sabotage::HideGap, 18),
             (Sabotage::StateAhead, 40),
-            (Sabotage::LoseNewest, 35),
+            (Sabotage::LoseNewest, 20),
+            (Sabotage::Leak, 25),
+            (Sabotage::Trust, 1),
+            (Sabotage::SilentHead, 1),
         ] {
             let mut noticed = 0;
             for seed in 0..50 {
@@ -386,7 +402,7 @@ mod tests {
                     noticed += 1;
                     let least = shrink(setup, &ops);
                     assert!(run(setup, &least).is_err());
-                    assert!(least.len() <= 20, "{sabotage:?}: {least:?}");
+                    assert!(least.len() <= 30, "{sabotage:?}: {least:?}");
                 }
             }
             assert!(

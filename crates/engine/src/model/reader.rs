@@ -1,7 +1,8 @@
 //! A reader of the model: what it was given, and what it should have been.
 
+use super::wish::Wish;
 use super::{Sabotage, range};
-use crate::{Cursor, Frame, Position, Read, Selection, SubscriptionKey};
+use crate::{Cursor, Frame, Position, Read, SubscriptionKey};
 use std::sync::Arc;
 
 /// What the store said, on its way to the reader.
@@ -14,7 +15,7 @@ pub(super) struct Answer {
 pub(super) struct Reader {
     pub lane: usize,
     pub key: SubscriptionKey,
-    pub selection: Selection,
+    pub wish: Wish,
     /// Told to read, and not yet at the end.
     pub ready: bool,
     /// The tail said "gap".
@@ -29,11 +30,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub fn new(lane: usize, key: SubscriptionKey, selection: Selection, start: Position) -> Self {
+    pub fn new(lane: usize, key: SubscriptionKey, wish: Wish, start: Position) -> Self {
         Self {
             lane,
             key,
-            selection,
+            wish,
             ready: false,
             needs_store: false,
             answer: None,
@@ -66,7 +67,7 @@ impl Reader {
         let expected: Vec<Position> = log[from..]
             .iter()
             .take_while(|frame| frame.position() <= to)
-            .filter(|frame| self.selection.matches(frame.topic()))
+            .filter(|frame| self.wish.wants(frame))
             .map(|frame| frame.position())
             .filter(|at| !self.gaps.iter().any(|(after, to)| after < at && at <= to))
             .collect();

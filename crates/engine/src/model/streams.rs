@@ -1,13 +1,14 @@
 //! What happens to the model's readers that have a stream.
 
 use super::watcher::{Waiting, Watcher};
-use super::world::{LOG, World, random_selection};
+use super::wish::Wish;
+use super::world::{LOG, World};
 use super::{Sabotage, Start};
 use crate::batch::{Form, Framing};
 use crate::control::GapReason;
 use crate::stream::{Ending, Opening, StoreRead, Terms, Voice};
 use crate::{
-    Batch, Budget, Cursor, Frame, Next, Position, Selection, Selector, SlowPolicy, Stream, WireId,
+    Batch, Budget, Cursor, Frame, Next, Position, Selector, SlowPolicy, Stream, Topic, WireId,
 };
 
 /// Of these the store may keep less than of the others.
@@ -17,24 +18,25 @@ impl World {
     pub fn watch(
         &mut self,
         lane: usize,
-        selection: u64,
+        (wish, voice): (Wish, Voice),
         start: Start,
         (slow, limit): (usize, u64),
     ) {
-        let selection = random_selection(selection);
         let after = self.place(lane, start);
-        let told = self.horizon(&selection);
+        let told = self.horizon(&wish);
         // Who never was there is told nothing of what is gone.
         let cursor = Cursor {
             after: after.max(self.expired),
         };
         let policies = [SlowPolicy::Disconnect, SlowPolicy::Gap, SlowPolicy::Latest];
         let policy = policies[slow % policies.len()];
-        let key = self.lanes[lane].insert(selection.clone(), cursor);
-        let start = crate::Start { cursor, gap: None };
-        let stream = Stream::new((LOG, key), opening(start, told), policy);
+        let mut start = crate::Start { cursor, gap: None };
+        self.pass_gap(&mut start, &wish, &voice);
+        let cursor = start.cursor;
+        let key = self.lanes[lane].insert(wish.selection.clone(), cursor);
+        let stream = Stream::new((LOG, key), opening(start, told, &voice), policy);
         let id = wire(cursor.after);
-        let mut watcher = Watcher::new(lane, stream, selection, (policy, limit), id);
+        let mut watcher = Watcher::new(lane, stream, (wish, voice), (policy, limit), id);
         watcher.excused = told;
         watcher.waiting = Waiting::new(self.lanes[lane].is_behind(key));
         self.watchers.push(watcher);
@@ -74,6 +76,9 @@ impl World {
                     return Err("a block tells of a gap".into());
                 }
             }
+            Next::Gap(..) if watcher.voice == Voice::Mercure => {
+                return Err("it tells of a gap and has no word for it".into());
+            }
             Next::Gap(reason, bytes) => {
                 self.told_gap(at, reason, before, &bytes)?;
                 // One that doesn't move stands before what the store answered.
@@ -102,10 +107,16 @@ impl World {
                 self.settle(at);
             }
             Next::End(ending) => {
-                if ending == Ending::TooSlow && watcher.policy != SlowPolicy::Disconnect {
+                let tells = watcher.voice != Voice::Mercure;
+                let stays = watcher.policy == SlowPolicy::Latest
+                    || watcher.policy == SlowPolicy::Gap && tells;
+                if ending == Ending::TooSlow && stays || ending == Ending::Gap && tells {
                     return Err("it ends against its policy".into());
                 }
-                self.come_back(at);
+                let gap = self.come_back(at)?;
+                if ending == Ending::Gap && gap.is_none() {
+                    return Err("it ended at a gap that who resumes doesn't find".into());
+                }
             }
         }
         Ok(())
@@ -133,15 +144,16 @@ impl World {
             return;
         };
         let (mut cursor, mut out) = (before, Vec::new());
-        let selection = watcher.selection.clone();
-        let read = self.read_store(&mut cursor, &selection, frames, &mut out);
-        out.retain(|frame| !self.is_forgotten(frame));
+        let wish = &watcher.wish;
+        let read = self.read_store(&mut cursor, wish, frames, &mut out);
+        out.retain(|frame| !self.is_forgotten(frame, wish));
+        let horizon = self.horizon(wish);
         self.watchers[at].answer = Some(StoreRead {
             before,
             cursor,
             frames: out,
             read: (!fails).then_some(read),
-            horizon: self.horizon(&selection),
+            horizon,
         });
     }
 
@@ -154,25 +166,70 @@ impl World {
         }
     }
 
-    /// A watcher loses its connection, and resumes from the id that it has.
-    pub fn come_back(&mut self, at: usize) {
+    /// A watcher loses its connection, and resumes from the id that it has;
+    /// answers the gap that its start has.
+    pub fn come_back(&mut self, at: usize) -> Result<Option<GapReason>, String> {
         let watcher = &mut self.watchers[at];
         let (number, key) = (watcher.lane, watcher.stream.key());
         self.lanes[number].remove(key);
         self.gone.push((number, key));
         let known = watcher.known();
-        let (selection, policy) = (watcher.selection.clone(), watcher.policy);
-        let told = self.horizon(&selection);
-        let gap = (known < told).then_some(GapReason::Expired);
-        let cursor = Cursor {
-            after: known.max(self.expired),
+        let (voice, policy) = (watcher.voice.clone(), watcher.policy);
+        let wish = &self.watchers[at].wish;
+        let told = self.horizon(wish);
+        let mut start = crate::Start {
+            cursor: Cursor {
+                after: known.max(self.expired),
+            },
+            gap: (known < told).then_some(GapReason::Expired),
         };
-        let key = self.lanes[number].insert(selection, cursor);
-        let start = crate::Start { cursor, gap };
+        self.pass_gap(&mut start, wish, &voice);
+        let key = self.lanes[number].insert(wish.selection.clone(), start.cursor);
+        let stream = Stream::new((LOG, key), opening(start, told, &voice), policy);
         let watcher = &mut self.watchers[at];
-        watcher.come_back(Stream::new((LOG, key), opening(start, told), policy));
+        watcher.come_back(stream);
         watcher.excused = watcher.excused.max(told);
         watcher.waiting = Waiting::new(self.lanes[number].is_behind(key));
+        if let (Voice::Mercure, Some(reason)) = (voice, start.gap) {
+            self.heard_by_head(at, reason, (known, start.cursor.after))?;
+        }
+        Ok(start.gap)
+    }
+
+    /// The head of the response says what the voice can't.
+    fn heard_by_head(
+        &mut self,
+        at: usize,
+        reason: GapReason,
+        (known, to): (Position, Position),
+    ) -> Result<(), String> {
+        let watcher = &self.watchers[at];
+        match reason {
+            // What is right behind is passed, too.
+            GapReason::Expired if known < watcher.excused => {}
+            reason => watcher.check_gap(self, reason, to)?,
+        }
+        if self.setup.sabotage != Some(Sabotage::SilentHead) {
+            self.watchers[at].gaps.push((known, to, false));
+        }
+        Ok(())
+    }
+
+    /// What whoever makes the head of a response does for a voice that can't tell
+    /// of a gap later.
+    fn pass_gap(&self, start: &mut crate::Start, wish: &Wish, voice: &Voice) {
+        if *voice != Voice::Mercure || start.cursor.after >= self.tail.start() {
+            return;
+        }
+        let mut cursor = start.cursor;
+        let read = self.read_store(&mut cursor, wish, 1, &mut Vec::new());
+        start.past_gap(&StoreRead {
+            before: start.cursor,
+            cursor,
+            frames: Vec::new(),
+            read: Some(read),
+            horizon: self.horizon(wish),
+        });
     }
 
     pub fn watch_to_end(&mut self, at: usize) -> Result<(), String> {
@@ -216,31 +273,33 @@ impl World {
             let stands = cursor.map_or(Position::START, |c| c.after);
             new.iter()
                 .filter(|frame| frame.position() > stands)
-                .filter(|frame| watcher.selection.matches(frame.topic()))
+                .filter(|frame| watcher.wish.wants(frame))
                 .for_each(|frame| watcher.waiting.come(frame));
         }
     }
 
     /// Up to here something of a selection may be gone.
-    fn horizon(&self, selection: &Selection) -> Position {
+    fn horizon(&self, wish: &Wish) -> Position {
         let forgetful = Selector::new(FORGETFUL).expect("a selector");
-        let mut selectors = selection.selectors().iter();
+        let mut selectors = wish.selection.selectors().iter();
         match selectors.any(|own| own.overlaps(&forgetful)) {
             true => self.expired.max(self.forgotten),
             false => self.expired,
         }
     }
 
-    fn is_forgotten(&self, frame: &Frame) -> bool {
+    /// Whether it is kept for none of the topics by which it is watched.
+    fn is_forgotten(&self, frame: &Frame, wish: &Wish) -> bool {
         let forgetful = Selector::new(FORGETFUL).expect("a selector");
-        frame.position() <= self.forgotten && forgetful.matches(frame.topic())
+        let kept = |topic: &Topic| !forgetful.matches(topic);
+        frame.position() <= self.forgotten && !wish.wants_by(frame, kept)
     }
 
     /// Whether the store has it no more.
-    pub fn is_lost(&self, frame: &Frame) -> bool {
+    pub fn is_lost(&self, frame: &Frame, wish: &Wish) -> bool {
         frame.position() <= self.expired
             || self.is_damaged(frame.position())
-            || self.is_forgotten(frame)
+            || self.is_forgotten(frame, wish)
     }
 
     fn told_gap(
@@ -317,12 +376,12 @@ impl World {
     }
 }
 
-fn opening(start: crate::Start, told: Position) -> Opening {
+fn opening(start: crate::Start, told: Position, voice: &Voice) -> Opening {
     Opening {
         start,
         told,
         retry_ms: 1_000,
-        voice: Voice::default(),
+        voice: voice.clone(),
     }
 }
 

@@ -2,17 +2,19 @@
 //! its bytes, and what it should.
 
 use super::range;
+use super::wish::Wish;
 use super::world::World;
 use crate::control::{GAP_EVENT, GapReason};
-use crate::stream::StoreRead;
-use crate::{Cursor, Frame, Position, Selection, SlowPolicy, Stream, Subscriptions, WireId};
+use crate::stream::{StoreRead, Voice};
+use crate::{Cursor, Frame, Position, SlowPolicy, Stream, Subscriptions, WireId};
 use std::sync::Arc;
 use tidings_codec::{Decoder, Item};
 
 pub(super) struct Watcher {
     pub lane: usize,
     pub stream: Stream,
-    pub selection: Selection,
+    pub wish: Wish,
+    pub voice: Voice,
     pub policy: SlowPolicy,
     /// How far it may lag, in bytes.
     pub limit: u64,
@@ -101,7 +103,7 @@ impl Watcher {
     pub fn new(
         lane: usize,
         stream: Stream,
-        selection: Selection,
+        (wish, voice): (Wish, Voice),
         (policy, limit): (SlowPolicy, u64),
         start: WireId,
     ) -> Self {
@@ -110,7 +112,8 @@ impl Watcher {
         Self {
             lane,
             stream,
-            selection,
+            wish,
+            voice,
             policy,
             limit,
             ready: true,
@@ -189,7 +192,7 @@ impl Watcher {
         let mut received = self.received.iter().peekable();
         for frame in world.between(self.checked, cursor) {
             let at = frame.position();
-            if !self.selection.matches(frame.topic()) {
+            if !self.wish.wants(frame) {
                 continue;
             }
             if received.next_if_eq(&&at).is_some() {
@@ -197,9 +200,15 @@ impl Watcher {
             }
             let told = |(after, to, _): &(Position, Position, bool)| *after < at && at <= *to;
             let slow = self.gaps.iter().filter(|gap| gap.2).any(told);
-            let lost = world.is_lost(frame) && (at <= self.excused || self.gaps.iter().any(told));
+            let lost = world.is_lost(frame, &self.wish)
+                && (at <= self.excused || self.gaps.iter().any(told));
             let conflates = self.policy == SlowPolicy::Latest && self.was_full;
-            let newer = || world.has_newer(frame, |n| n > cursor || self.received.contains(&n));
+            let newer = || {
+                world.has_newer(frame, |later| {
+                    let at = later.position();
+                    self.wish.wants(later) && (at > cursor || self.received.contains(&at))
+                })
+            };
             if !(slow || lost || conflates && newer()) {
                 return Err(format!("{} of {} never came", at.0, frame.topic()));
             }
@@ -224,7 +233,7 @@ impl Watcher {
     /// Whether a gap with this reason is one.
     pub fn check_gap(&self, world: &World, reason: GapReason, to: Position) -> Result<(), String> {
         let right = match reason {
-            GapReason::Slow => self.policy == SlowPolicy::Gap,
+            GapReason::Slow => self.policy == SlowPolicy::Gap && self.voice != Voice::Mercure,
             GapReason::Expired => {
                 let horizon = self.horizon.max(self.excused);
                 horizon > Position::START && horizon >= to

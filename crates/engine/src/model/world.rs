@@ -2,10 +2,13 @@
 
 use super::reader::{Answer, Reader};
 use super::watcher::Watcher;
+use super::wish::{Wish, mercure_topic};
 use super::{Op, Setup, Start, range};
+use crate::published::alternates;
+use crate::stream::Voice;
 use crate::{
-    Budget, Cursor, Event, Frame, Gap, LogId, Position, Read, Selection, Selector, SubscriptionKey,
-    Subscriptions, Tail, Timestamp, Topic,
+    Budget, Cursor, Event, Frame, Gap, LogId, Position, Read, SubscriptionKey, Subscriptions, Tail,
+    Timestamp, Topic, Visibility,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,13 +19,19 @@ const LANES: usize = 2;
 /// Enough to cross each other, and not so many that a run takes long.
 const MAX_READERS: usize = 24;
 
-/// Exact ones, wildcards and reserved ones that cross each other.
-const TOPICS: [&str; 9] = [
-    "a", "b", "a/a", "a/b", "b/a", "b/b", "a/b/a", "$h/a", "b/c/d/e",
-];
-const SELECTORS: [&str; 17] = [
-    "a", "b", "a/a", "a/b", "b/a", "a/b/a", "$h/a", "nobody", "*", "**", "a/*", "*/a", "a/**",
-    "*/*", "$h/*", "a/*/a", "b/**",
+/// Native ones, the hub's own, and Mercure's, by their names there.
+const TOPICS: [&str; 11] = [
+    "a",
+    "b",
+    "a/a",
+    "a/b",
+    "b/a",
+    "b/b",
+    "a/b/a",
+    "$h/a",
+    "b/c/d/e",
+    "https://x.example/a",
+    "urn:x",
 ];
 
 pub(super) struct World {
@@ -66,9 +75,13 @@ impl World {
             Op::Append {
                 count,
                 topic,
+                published,
                 bytes,
                 skip,
-            } => (0..count).for_each(|i| self.append(topic + i, bytes, skip)),
+            } => {
+                let each = |i: usize| (topic + i, published.wrapping_mul(2 * i as u64 + 1));
+                (0..count).for_each(|i| self.append(each(i), bytes, skip));
+            }
             Op::Deliver { count } => self.deliver(count),
             Op::Follow { lane, count } => return self.follow(lane % LANES, count),
             Op::Subscribe {
@@ -85,8 +98,14 @@ impl World {
                 start,
                 slow,
                 limit,
+                mercure,
             } if self.watchers.len() < MAX_READERS => {
-                self.watch(lane % LANES, selection, start, (slow, limit));
+                let wish = Wish::random(selection, self.setup.sabotage);
+                let voice = match mercure {
+                    true => Voice::Mercure,
+                    false => Voice::default(),
+                };
+                self.watch(lane % LANES, (wish, voice), start, (slow, limit));
             }
             Op::Watch { .. } => {}
             Op::Expire { count } => self.expired = self.place_after(self.expired, count),
@@ -138,7 +157,7 @@ impl World {
             Op::Beat { .. } => return self.beat(at),
             Op::ReadStore { frames, fails, .. } => self.read_store_for(at, frames, fails),
             Op::HandOver { .. } => self.hand_over(at),
-            _ => self.come_back(at),
+            _ => self.come_back(at).map(|_| ())?,
         }
         Ok(())
     }
@@ -208,11 +227,16 @@ impl World {
             .map_or(Position::START, |frame| frame.position())
     }
 
-    fn append(&mut self, topic: usize, bytes: usize, skip: u64) {
+    fn append(&mut self, (topic, published): (usize, u64), bytes: usize, skip: u64) {
+        let topic = nth_topic(topic);
+        let mut random = Random::new(published);
+        let others = [0, 0, 0, 1, 3][random.below(5)];
+        let others: Vec<Topic> = (0..others).map(|_| nth_topic(random.below(64))).collect();
+        let visibilities = [Visibility::Native, Visibility::Public, Visibility::Private];
         let event = Event {
-            alternates: Box::default(),
-            visibility: crate::Visibility::Native,
-            topic: Topic::new(TOPICS[topic % TOPICS.len()]).expect("a valid topic"),
+            alternates: alternates(&topic, others),
+            visibility: visibilities[random.below(3)],
+            topic,
             event_type: None,
             id: None,
             retry: None,
@@ -262,9 +286,9 @@ impl World {
 
     fn subscribe(&mut self, lane: usize, selection: u64, start: Start) {
         let after = self.place(lane, start);
-        let selection = random_selection(selection);
-        let key = self.lanes[lane].insert(selection.clone(), Cursor { after });
-        let mut reader = Reader::new(lane, key, selection, after);
+        let wish = Wish::random(selection, self.setup.sabotage);
+        let key = self.lanes[lane].insert(wish.selection.clone(), Cursor { after });
+        let mut reader = Reader::new(lane, key, wish, after);
         // A caught-up reader stands where its lane does; nothing lies between.
         reader.ready = self.lanes[lane].is_behind(key);
         self.readers.push(reader);
@@ -297,11 +321,11 @@ impl World {
         &self.log[self.index_after(after)..self.index_after(to.max(after))]
     }
 
-    /// Whether there is a later event of the same topic in the tail's reach
-    /// for which `wanted` holds.
-    pub(super) fn has_newer(&self, frame: &Frame, wanted: impl Fn(Position) -> bool) -> bool {
-        let mut later = self.between(frame.position(), self.tail.end()).iter();
-        later.any(|later| later.topic() == frame.topic() && wanted(later.position()))
+    /// Whether there is a later event of the same canonical topic for which
+    /// `wanted` holds; the store may be ahead of the tail.
+    pub(super) fn has_newer(&self, frame: &Frame, wanted: impl Fn(&Frame) -> bool) -> bool {
+        let mut later = self.between(frame.position(), self.end()).iter();
+        later.any(|later| later.topic() == frame.topic() && wanted(later))
     }
 
     pub(super) fn is_damaged(&self, position: Position) -> bool {
@@ -342,8 +366,7 @@ impl World {
             return;
         };
         let mut frames = Vec::new();
-        let selection = reader.selection.clone();
-        let read = self.read_store(&mut cursor, &selection, max_frames, &mut frames);
+        let read = self.read_store(&mut cursor, &reader.wish, max_frames, &mut frames);
         self.readers[at].answer = Some(Answer {
             cursor,
             frames,
@@ -355,7 +378,7 @@ impl World {
     pub(super) fn read_store(
         &self,
         cursor: &mut Cursor,
-        selection: &Selection,
+        wish: &Wish,
         max_frames: usize,
         out: &mut Vec<Arc<Frame>>,
     ) -> Read {
@@ -373,7 +396,7 @@ impl World {
                 (true, false) => return Read::Frames,
                 (false, _) => cursor.after = to,
             }
-            if selection.matches(frame.topic()) {
+            if wish.wants(frame) {
                 out.push(Arc::clone(frame));
             }
         }
@@ -510,11 +533,10 @@ pub(super) fn check_budget(frames: &[Arc<Frame>], budget: Budget) -> Result<(), 
     Ok(())
 }
 
-pub(super) fn random_selection(seed: u64) -> Selection {
-    let mut random = Random::new(seed);
-    let count = random.below(5);
-    let selectors = (0..count).map(|_| {
-        Selector::new(SELECTORS[random.below(SELECTORS.len())]).expect("a valid selector")
-    });
-    Selection::new(selectors.collect())
+fn nth_topic(number: usize) -> Topic {
+    let text = TOPICS[number % TOPICS.len()];
+    match text.contains(':') {
+        true => mercure_topic(text),
+        false => Topic::new(text).expect("a valid topic"),
+    }
 }
