@@ -7,7 +7,7 @@ use serde_json::json;
 use std::process::Command;
 use std::time::Duration;
 use tidings_testkit::token::{PUBLIC_URL, SECRET, bearer, signed};
-use tidings_testkit::{CANARY, HubProcess, Launch, Scripted, check_problem, launch};
+use tidings_testkit::{CANARY, HubProcess, Launch, Scripted, Watch, check_problem, launch};
 
 /// As its keys are in the environment.
 fn keys(keys: &str) -> Launch {
@@ -275,6 +275,39 @@ fn f27_files_of_keys_are_read_again() {
     hub.wait_for_log("read again: the keys for tokens");
     check(SECRET, 401);
     check(other, 200);
+}
+
+/// Whoever watches under a key that is gone is told when to come back.
+#[test]
+fn a11_a_stream_ends_when_its_key_is_gone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("secret");
+    std::fs::write(&file, SECRET).expect("a file");
+    let path = file.display();
+    let hub = keys(&format!(
+        "[{{ algorithms = [\"HS256\"], secret_file = \"{path}\" }}]"
+    ))
+    .start();
+    let watcher = bearer(json!({ "tidings": { "subscribe": ["a"] } }));
+    let headers = [
+        ("Accept", "text/event-stream"),
+        ("Authorization", &*watcher),
+    ];
+    let mut http = hub.http();
+    http.send_request("GET", "/t/a", &headers, b"")
+        .expect("sent");
+    let mut watch = Watch::answered(http).expect("a stream").opened();
+    std::fs::write(&file, "9f2c7be1-4a3d-4c0e-8a5b-5d2f0c9e1b77").expect("a file");
+    hub.signal(Signal::HUP);
+    hub.wait_for_log("read again: the keys for tokens");
+    assert!(watch.try_next().expect("the end of the stream").is_none());
+    assert!(
+        watch.retry().is_some_and(|retry| retry >= 5_000),
+        "{:?}",
+        watch.retry()
+    );
+    let refused = hub.http().request("GET", "/t/a", &headers, b"");
+    check_problem(&refused, 401, "invalid-token");
 }
 
 /// Tokens of strangers lead to no request; the document is fetched at start.
