@@ -461,6 +461,35 @@ fn a_token_that_expires_while_it_publishes_publishes_nothing_more() {
 }
 
 #[test]
+fn a_token_that_expires_while_its_body_is_awaited_publishes_nothing() {
+    let hub = closed();
+    let exp = in_seconds(2);
+    let mut claims = grants(&["a"], &[]);
+    claims["exp"] = exp.into();
+    let token = bearer(claims);
+    let event = "{\"topic\":\"a\",\"data\":\"late\"}";
+    let length = event.len().to_string();
+    let begun = ["/t/a", "/events"].map(|path| {
+        let mut http = hub.http();
+        let headers = [
+            JSON,
+            ("Content-Length", &*length),
+            ("Authorization", &*token),
+        ];
+        http.send_request("POST", path, &headers, b"")
+            .expect("sent");
+        http
+    });
+    wait_until("the token has expired", || in_seconds(0) >= exp);
+    for mut http in begun {
+        http.send(event.as_bytes()).expect("sent");
+        let answer = http.answer(false).expect("an answer");
+        check_problem(&answer, 401, "invalid-token");
+    }
+    assert!(kept(&hub, "/t/a").is_empty());
+}
+
+#[test]
 fn a_connection_has_a_name_if_its_watcher_asks_for_one() {
     let hub = closed();
     let named = |stream: &mut Watch| {
