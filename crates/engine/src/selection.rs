@@ -103,7 +103,13 @@ impl Selection {
     /// an event, in comparisons of a short topic with a pattern (some 60 ns). A
     /// long topic counts for several, and so do rules of Mercure's.
     pub fn work(&self, event: &Published<'_>) -> usize {
-        event.topics().map(work_of).sum::<usize>() * self.work_per_topic as usize
+        let topics: usize = event.topics().map(work_of).sum();
+        topics.saturating_mul(self.work_per_topic())
+    }
+
+    /// [`Selection::work`] for each short topic.
+    pub fn work_per_topic(&self) -> usize {
+        self.work_per_topic as usize
     }
 
     /// Whether any selector matches `topic`; seen or not. The cost grows with the

@@ -35,6 +35,13 @@ impl Grants {
         native && !self.has_mercure()
     }
 
+    /// How much work it is at worst to find out whether a short topic is granted,
+    /// in the units of [`Selection::work`].
+    pub fn work(&self) -> usize {
+        let rules = self.patterns.iter().map(Matcher::work);
+        self.native.work_per_topic() + 1 + rules.sum::<usize>()
+    }
+
     /// Whether a topic is granted, by any of its names. The hub's own native
     /// topics have no name that a selector of Mercure could match.
     pub fn grant(&self, topic: &TopicName<'_>) -> bool {

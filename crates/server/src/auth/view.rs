@@ -77,6 +77,11 @@ impl Sight for View {
         }
     }
 
+    fn work(&self) -> usize {
+        let granted = self.rights.as_ref().map_or(0, |own| own.subscribe.work());
+        granted + self.rules.anonymous.work_per_topic()
+    }
+
     fn is_same(&self, other: &dyn Sight) -> bool {
         let other: &dyn Any = other;
         let Some(other) = other.downcast_ref::<Self>() else {
