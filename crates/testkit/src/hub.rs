@@ -81,6 +81,11 @@ impl Launch {
         self
     }
 
+    /// The directory of its data.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// The command, for tests that need more than this.
     pub fn command(&self) -> Command {
         let mut command = match self.through.split_first() {

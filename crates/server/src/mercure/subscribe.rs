@@ -57,7 +57,11 @@ pub async fn answer(
         connection: None,
         lifetime: auth.mercure().lifetime.map(some_of),
     };
-    let admitted = auth.stand(&who, wish)?;
+    let admitted = match auth.stand(&who, wish) {
+        Ok(admitted) => admitted,
+        // Where too many tickets are in use, later there are fewer.
+        Err(refused) => return native::refuse(hub, head, refused),
+    };
     stream(hub, head, &wanted, (who, admitted)).await
 }
 
