@@ -231,7 +231,7 @@ impl Http {
     /// # Errors
     /// What the system says, or that the body broke off.
     pub fn read_body(&mut self, answer: &mut Answer) -> io::Result<()> {
-        if answer.status == 204 {
+        if matches!(answer.status, 204 | 304) {
             return Ok(());
         }
         if answer.header("transfer-encoding") == Some("chunked") {

@@ -169,4 +169,23 @@ mod tests {
             assert_eq!(takes_stream(&headers), taken, "{accept:?}");
         }
     }
+
+    #[test]
+    fn a17_how_much_a_type_is_wanted() {
+        for (accept, expect) in [
+            (None, 1000),
+            (Some("*/*;q=0.1"), 100),
+            (Some("application/*;q=0.2, */*;q=0.5"), 200),
+            (Some("application/ld+json;q=0, application/*"), 0),
+            (Some("application/json"), 0),
+            (Some("nonsense"), 1000),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(accept) = accept {
+                headers.insert(ACCEPT, accept.parse().unwrap());
+            }
+            let wanted = quality(&headers, ("application", "ld+json"));
+            assert_eq!(wanted, expect, "{accept:?}");
+        }
+    }
 }

@@ -138,3 +138,76 @@ fn subscriptions<'a>(
     let all = subscriber.subscriptions(true, base);
     all.filter(move |active| route.selects(active))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::subscriber::Terms;
+    use super::*;
+    use serde_json::Value;
+    use tidings_engine::Position;
+    use tidings_mercure::Matcher;
+    use tokio::sync::Semaphore;
+
+    /// The collection that `path` names of a crowd, each of which watches `a` and
+    /// every hundredth `b` too; and how many pieces it came in.
+    async fn check(path: &str, dialect: Dialect, crowd: usize, expect: usize) -> usize {
+        let base = Arc::new(Base::new("https://hub.example").unwrap());
+        let terms = Terms {
+            base: &base,
+            event_bytes: usize::MAX,
+        };
+        let subscriber = |n: usize| {
+            let matchers = [Matcher::exact("a"), Matcher::exact("b")];
+            let some = if n.is_multiple_of(100) {
+                &matchers[..]
+            } else {
+                &matchers[..1]
+            };
+            let own = Subscriber::new(n as u128, some, None, &terms, &Arc::default());
+            Arc::new(own.unwrap())
+        };
+        let view = View {
+            subscribers: (0..crowd).map(subscriber).collect(),
+            at: Position(1),
+        };
+        let route = Route::parse(&format!("{}{path}", base.hub().path()), &base).unwrap();
+        let shape = Shape {
+            route,
+            dialect,
+            last_event_id: "x".into(),
+        };
+        let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        let mut pages = Pages::new(Arc::clone(&base), shape, view, permit);
+        let (mut whole, mut pieces) = (Vec::new(), 0);
+        while let Some(piece) = pages.next() {
+            assert!(!piece.is_empty());
+            assert!(piece.len() < PIECE_BYTES + 1024, "{}", piece.len());
+            whole.extend_from_slice(&piece);
+            pieces += 1;
+        }
+        assert!(pages.next().is_none());
+        let whole: Value = serde_json::from_slice(&whole).unwrap();
+        let listed = whole["subscriptions"].as_array().unwrap();
+        let mut ids: Vec<_> = listed.iter().map(|own| own["id"].to_string()).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!((listed.len(), ids.len()), (expect, expect), "{path}");
+        pieces
+    }
+
+    #[tokio::test]
+    async fn a_collection_comes_in_pieces() {
+        for dialect in [Dialect::V0, Dialect::V1] {
+            assert_eq!(check("/subscriptions", dialect, 0, 0).await, 1);
+            assert_eq!(check("/subscriptions", dialect, 1, 2).await, 1);
+            assert!(check("/subscriptions", dialect, 2000, 2020).await > 20);
+        }
+        let path = "/subscriptions/exact/b";
+        assert_eq!(check(path, Dialect::V1, 5000, 50).await, 2);
+        assert_eq!(check("/subscriptions/b", Dialect::V0, 9000, 90).await, 3);
+        assert_eq!(
+            check("/subscriptions/nobody", Dialect::V0, 9000, 0).await,
+            2
+        );
+    }
+}

@@ -21,7 +21,7 @@ pub struct Subscriber {
     name: Box<str>,
     matchers: Box<[Matcher]>,
     rights: Option<Arc<Rights>>,
-    held: Held,
+    _held: Held,
 }
 
 /// Bytes of what all subscribers may take together, until it is dropped.
@@ -67,7 +67,7 @@ impl Subscriber {
             name: name.into(),
             matchers,
             rights,
-            held: Held { all, bytes },
+            _held: Held { all, bytes },
         })
     }
 
