@@ -5,6 +5,7 @@ mod mercure;
 
 use mercure::{HUB, Seen, as_mercure, end, escaped, everyone, publish, v0, v1, watch};
 use serde_json::json;
+use tidings_testkit::token::{SECRET, in_seconds, signed};
 use tidings_testkit::{CANARY, HubProcess, Watch, check_refused, launch};
 
 const STREAM: (&str, &str) = ("Accept", "text/event-stream");
@@ -439,4 +440,33 @@ fn a16_pages_of_allowed_origins_can_read_where_a_stream_starts() {
     let evil = [("Origin", "https://evil.example"), STREAM];
     let stream = watch(&hub, "match=a", &evil);
     assert_eq!(stream.head().header("access-control-allow-origin"), None);
+}
+
+#[test]
+fn a11_a_stream_ends_with_its_token() {
+    let hub = open_hub();
+    let claims = json!({
+        "mercure": { "subscribe": ["*"] }, "aud": null, "exp": in_seconds(3)
+    });
+    let token = format!("Bearer {}", signed(claims, SECRET.as_bytes(), "JWT"));
+    let headers = [("Authorization", &*token), STREAM];
+    let streams = ["topic=a", "match=a"].map(|query| watch(&hub, query, &headers));
+    for mut stream in streams {
+        assert_eq!(stream.head().status, 200);
+        assert_eq!(stream.next(), None, "it ends, and well");
+        assert!(stream.retry() >= Some(5_000), "{:?}", stream.retry());
+    }
+    let path = format!("{HUB}?topic=a");
+    check_refused(&hub, ("GET", &path, &headers, b""), 401, "invalid-token");
+}
+
+#[test]
+fn a_stream_ends_when_it_has_lived_as_long_as_one_may() {
+    let hub = as_mercure(launch!(), "anonymous\nwrite_timeout 1s").start();
+    for query in ["topic=a", "match=a"] {
+        let mut stream = watch(&hub, query, &[STREAM]);
+        assert_eq!(stream.head().status, 200);
+        assert_eq!(stream.next(), None, "it ends, and well");
+        assert!(stream.retry().is_some(), "it says when to come back");
+    }
 }
