@@ -194,6 +194,23 @@ async fn what_a_kill_leaves_behind_is_ended_by_the_next_start() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_log_does_not_say_is_not_shown() {
+    let hub = hub(&Arc::default());
+    let there = begin(&hub, "there");
+    settle(&hub).await;
+    let before = document(&hub);
+    assert_eq!(before.0.len(), 2);
+    // From here on the log takes nothing, and streams come and go all the same.
+    hub.writer().shutdown();
+    let came = begin(&hub, "came");
+    drop(there);
+    assert!(!hub.active().settled(Duration::ZERO).await);
+    assert_eq!(document(&hub), before);
+    drop(came);
+    assert_eq!(document(&hub), before);
+}
+
 #[tokio::test]
 async fn a_hub_that_does_not_tell_has_nothing() {
     let hub = crate::testing::hub(Limits::default(), SlowPolicy::Disconnect);
