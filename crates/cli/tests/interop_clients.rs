@@ -1,8 +1,11 @@
-//! Other people's clients watch our hub.
+//! Other people's clients watch our hub, at its native and its Mercure face.
 
 mod interop;
 
-use interop::hub::{check_remembers_the_start, check_watches};
+use interop::hub::{
+    MERCURE, check_remembers_the_start, check_remembers_the_start_at, check_watches,
+    check_watches_at,
+};
 use interop::stranger::Stranger;
 use interop::{directory, node, python, table};
 use std::path::Path;
@@ -31,6 +34,8 @@ fn python_httpx_sse() {
 fn check(watch: impl Fn(&str) -> Stranger) {
     check_watches(&watch);
     check_remembers_the_start(&watch);
+    check_watches_at(&format!("{MERCURE}&lastEventID=earliest"), &watch);
+    check_remembers_the_start_at(MERCURE, &watch);
 }
 
 /// A client that watches a URL and listens for all types of the table.

@@ -28,9 +28,10 @@ pub use target::Target;
 /// each as it ends.
 ///
 /// # Errors
-/// In words, if the hub's URL can't be used.
+/// In words, if the hub's URL can't be used, or nobody listens there.
 pub fn run(options: &Options, mut told: impl FnMut(&Line)) -> Result<Report, String> {
     let target = Target::new(&options.url, options.insecure, options.patience)?;
+    target.connect().map_err(|error| error.to_string())?;
     let contexts: Vec<Context<'_>> = options
         .dialects
         .iter()
@@ -44,7 +45,14 @@ pub fn run(options: &Options, mut told: impl FnMut(&Line)) -> Result<Report, Str
     let mut report = Report::default();
     let mut add = |line: Line| {
         told(&line);
+        let failed = matches!(line.outcome, Outcome::Fail(_));
         report.0.push(line);
+        // A hub that has gone breaks no more rules.
+        match failed {
+            true => target.connect().map(drop),
+            false => Ok(()),
+        }
+        .map_err(|error| error.to_string())
     };
     for rule in rules()
         .into_iter()
@@ -59,11 +67,11 @@ pub fn run(options: &Options, mut told: impl FnMut(&Line)) -> Result<Report, Str
                     level: rule.level,
                     about: rule.rule.clone(),
                     outcome: check(context).into(),
-                });
+                })?;
             }
         }
     }
-    for (row, number) in suite::ROWS.iter().zip(1..) {
+    for (row, number) in suite::rows().iter().zip(1..) {
         let id = format!("row-{number}");
         if !options.asks_for(&id) {
             continue;
@@ -73,9 +81,9 @@ pub fn run(options: &Options, mut told: impl FnMut(&Line)) -> Result<Report, Str
                 id: id.clone(),
                 dialect: context.dialect,
                 level: Level::Must,
-                about: format!("A row of the public suite: {}.", row.name),
+                about: format!("A row of the public suite: {}.", row.about),
                 outcome: suite::run(context, row).into(),
-            });
+            })?;
         }
     }
     Ok(report)

@@ -3,11 +3,18 @@
 import { once } from 'node:events';
 import http from 'node:http';
 
-/// Serves one empty page; answers its origin.
-export async function startSite(t) {
-  const server = http.createServer((_, reply) => {
-    reply.writeHead(200, { 'Content-Type': 'text/html', 'Set-Cookie': 'of-the-site=1' });
-    reply.end('<!doctype html><title>another site</title><link rel="icon" href="data:,">');
+const EMPTY = {
+  type: 'text/html',
+  body: '<!doctype html><title>another site</title><link rel="icon" href="data:,">',
+};
+
+/// Serves `pages`, each a type and a body, and else an empty one; answers its
+/// origin. They may be given later.
+export async function startSite(t, pages = {}) {
+  const server = http.createServer((asked, reply) => {
+    const { type, body } = pages[asked.url] ?? EMPTY;
+    reply.writeHead(200, { 'Content-Type': type, 'Set-Cookie': 'of-the-site=1' });
+    reply.end(body);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

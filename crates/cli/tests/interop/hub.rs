@@ -7,6 +7,10 @@ use tidings_testkit::{HubProcess, Launch, Received, launch};
 
 /// The topic of these tests.
 pub const TOPIC: &str = "strangers";
+/// Where it is watched.
+pub const NATIVE: &str = "/t/strangers";
+/// Where it is watched by those who come from Mercure.
+pub const MERCURE: &str = "/.well-known/mercure?topic=https%3A%2F%2Fhub.example%2Ft%2Fstrangers";
 
 /// A hub behind a cutter. Its streams ask to be reopened soon, so that a test
 /// that loses them several times stays short.
@@ -14,6 +18,7 @@ pub fn behind(cutter: &Cutter) -> HubProcess {
     let launch = launch!(
         "TIDINGS_STREAM_RETRY" = "100ms",
         "TIDINGS_DRAIN_WINDOW" = "1s",
+        "TIDINGS_PUBLIC_URL" = "https://hub.example",
     )
     .env("TIDINGS_HOSTS", cutter.address().to_string());
     let hub = launch.start();
@@ -50,12 +55,18 @@ fn encoded(text: &str) -> String {
 /// although the hub is killed, and although it is stopped.
 #[track_caller]
 pub fn check_watches<C: Client>(watch: impl FnOnce(&str) -> C) {
+    check_watches_at(&format!("{NATIVE}?since=earliest"), watch);
+}
+
+/// The same at another face of the hub.
+#[track_caller]
+pub fn check_watches_at<C: Client>(path: &str, watch: impl FnOnce(&str) -> C) {
     let cutter = Cutter::new(&CUTS);
     let hub = behind(&cutter);
     let rows = rows();
     let (history, live) = rows.split_at(rows.len() / 2);
     let expected = publish(&hub, history);
-    let url = format!("http://{}/t/{TOPIC}?since=earliest", cutter.address());
+    let url = format!("http://{}{path}", cutter.address());
     let mut client = watch(&url);
     check_same(&mut client, &expected);
     let expected = publish(&hub, live);
@@ -98,11 +109,17 @@ fn check_survives(
 /// before the next one is not lost.
 #[track_caller]
 pub fn check_remembers_the_start<C: Client>(watch: impl FnOnce(&str) -> C) {
+    check_remembers_the_start_at(NATIVE, watch);
+}
+
+/// The same at another face of the hub.
+#[track_caller]
+pub fn check_remembers_the_start_at<C: Client>(path: &str, watch: impl FnOnce(&str) -> C) {
     let cutter = Cutter::new(&["\n\n"]);
     cutter.hold_after_cut();
     let hub = behind(&cutter);
     hub.publish_numbers(0..3, |_| TOPIC);
-    let url = format!("http://{}/t/{TOPIC}", cutter.address());
+    let url = format!("http://{}{path}", cutter.address());
     let mut client = watch(&url);
     cutter.wait_for_cuts();
     let expected = hub.publish_numbers(3..6, |_| TOPIC);

@@ -13,7 +13,8 @@ use rights::{Config, Denied, Rights};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tidings_mercure::document::{Metadata, Route, subscription};
+use tidings_mercure::document::subscription::{Collection, media_type};
+use tidings_mercure::document::{Metadata, Route};
 use tidings_mercure::request::{publish, subscribe};
 use tidings_mercure::{Base, Dialect, Refusal, RefusalKind};
 use tidings_testkit::{Asked, Exchange, Scripted};
@@ -315,16 +316,25 @@ impl Shared {
             true => all
                 .next()
                 .and_then(|one| one.document(dialect, Some(&last), &self.base)),
-            false => Some(subscription::collection(
-                route, all, dialect, &last, &self.base,
-            )),
+            false => {
+                let collection = Collection::new(route, dialect, &last, &self.base);
+                let items: Vec<String> = all
+                    .filter_map(|active| active.item(dialect, &self.base))
+                    .collect();
+                Some(format!(
+                    "{}{}{}",
+                    collection.begin(),
+                    items.join(","),
+                    collection.end()
+                ))
+            }
         };
         let link = tidings_mercure::document::Link {
             last_event_id: Some(&last),
             ..Default::default()
         };
         match document {
-            Some(document) => Reply::new(200, subscription::media_type(dialect), document)
+            Some(document) => Reply::new(200, media_type(dialect), document)
                 .header("link", link.to_hub(&self.base))
                 .header("etag", etag)
                 .header("cache-control", "must-revalidate"),
