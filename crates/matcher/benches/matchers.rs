@@ -1,10 +1,11 @@
 //! What it costs to find who watches a Mercure topic.
 //! `cargo bench -p tidings-matcher`
 
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+mod cpu_time;
+
+use cpu_time::CpuTime;
 use criterion::{BatchSize, BenchmarkId, criterion_group, criterion_main};
 use peak_alloc::PeakAlloc;
-use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
 use std::time::Duration;
 use tidings_matcher::Base;
@@ -14,39 +15,6 @@ use tidings_matcher::{Index, Matcher, Subject};
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 type Criterion = criterion::Criterion<CpuTime>;
-
-/// The processor time of this thread: what others do meanwhile doesn't count.
-struct CpuTime;
-
-impl Measurement for CpuTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        let now = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::try_from(now).expect("a time")
-    }
-
-    fn end(&self, start: Duration) -> Duration {
-        self.start() - start
-    }
-
-    fn add(&self, a: &Duration, b: &Duration) -> Duration {
-        *a + *b
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        WallTime.to_f64(value)
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
 
 const COUNTS: [u32; 4] = [100, 1_000, 10_000, 100_000];
 
