@@ -1,5 +1,6 @@
-//! Where a request carries its token. At most one may stand: two that differ
-//! would be read differently by the hub and by whoever stands before it.
+//! Where a request carries its token. A cookie yields to what the page has
+//! chosen. Of the rest at most one may stand: two that differ would be read
+//! differently by the hub and by whoever stands before it.
 
 use crate::Refusal;
 use std::fmt;
@@ -32,9 +33,6 @@ pub struct Options {
     pub cookies: Vec<String>,
     /// Whether a token may stand in the query: only with a legacy key.
     pub query_token: bool,
-    /// Whether a cookie is passed over beside a token that the page has chosen
-    /// itself, as Mercure has it; otherwise it has to be the same one.
-    pub cookie_yields: bool,
 }
 
 impl Default for Options {
@@ -42,7 +40,6 @@ impl Default for Options {
         Self {
             cookies: vec![MERCURE_COOKIE.to_owned(), ACCESS_TOKEN_COOKIE.to_owned()],
             query_token: false,
-            cookie_yields: false,
         }
     }
 }
@@ -102,9 +99,7 @@ impl Presented {
         let first = match (all.next(), cookie) {
             (None, None) => return Ok(Self::Nothing),
             (None, Some(cookie)) => return Ok(cookie),
-            (Some(first), Some(cookie)) if !options.cookie_yields && !first.is(&cookie) => {
-                return Err(Refusal::Ambiguous);
-            }
+            // A browser sends cookies on its own: what the page has chosen goes first.
             (Some(first), _) => first,
         };
         match all.all(|other| first.is(other)) {

@@ -108,7 +108,7 @@ refusals! {
     Ambiguous => Answer::BadRequest, "ambiguous",
         "the request presents more than one token, and they differ: send one";
     /// A token in the query where that isn't allowed.
-    QueryToken => Answer::BadRequest, "query-token",
+    QueryToken => Answer::InvalidToken, "query-token",
         "a token in the query is taken only by hubs with a legacy key: send it in Authorization, or \
          use a ticket";
     /// `Authorization` isn't `Bearer` and one token.

@@ -209,7 +209,6 @@ impl Auth {
         let options = Options {
             cookies: self.settings.cookies.clone(),
             query_token: self.settings.query_token,
-            cookie_yields: face == Face::Mercure,
         };
         Presented::find(parts, &options)
     }
