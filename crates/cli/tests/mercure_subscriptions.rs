@@ -468,7 +468,7 @@ fn presence_11_collection_and_events_are_one_history_while_200_come_and_go() {
         }
         (lanes, pulled, shared)
     };
-    let mut early = Known::fetch(&hub, &all);
+    let early = Known::fetch(&hub, &all);
     let (kept, late) = std::thread::scope(|scope| {
         let churns = [1, 2].map(|number| {
             let churn = &churn;
