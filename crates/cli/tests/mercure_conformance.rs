@@ -3,7 +3,7 @@
 use std::time::Duration;
 use tidings_conformance::{Dialect, Options, Report, run};
 use tidings_testkit::token::PUBLIC_URL;
-use tidings_testkit::{HubProcess, Launch, launch};
+use tidings_testkit::{HubProcess, Identity, Launch, launch};
 
 const PUBLISHERS: &str = "what publishers' tokens are signed with";
 const SUBSCRIBERS: &str = "what subscribers' tokens are signed with";
@@ -88,4 +88,18 @@ fn with_keys_that_vouch_for_an_issuer() {
     let hub = configured().start();
     let report = run(&options(&hub, &[Dialect::V1], Some(ISSUER)), |_| {}).unwrap();
     check(&report, &["stream-8", "subscribe-17"]);
+}
+
+#[test]
+fn over_tls_with_a_certificate_that_is_trusted_only_if_told_to() {
+    let hub = Identity::new().shown_by(environment("anonymous")).start();
+    let mut options = options(&hub, &Dialect::ALL, None);
+    let port = hub.tls_address().port();
+    options.url = format!("https://localhost:{port}/.well-known/mercure");
+    options.only = ["endpoint", "cursor", "row"].map(str::to_owned).to_vec();
+    assert!(run(&options, |line| panic!("{line}")).is_err());
+    options.insecure = true;
+    let report = run(&options, |_| {}).unwrap();
+    assert!(!report.0.is_empty());
+    check(&report, &[]);
 }

@@ -122,3 +122,60 @@ impl fmt::Display for Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(level: Level, outcome: Outcome) -> Line {
+        Line {
+            id: "auth-1".into(),
+            dialect: Dialect::V1,
+            level,
+            about: "It is so.".into(),
+            outcome,
+        }
+    }
+
+    #[test]
+    fn what_breaks_a_must() {
+        let (fail, skip) = (
+            || Outcome::Fail("seen".into()),
+            || Outcome::Skip("why".into()),
+        );
+        for (lines, breaks, last) in [
+            (vec![], false, "0 pass, 0 fail, 0 skipped"),
+            (
+                vec![
+                    line(Level::Must, Outcome::Pass),
+                    line(Level::Should, fail()),
+                    line(Level::Clients, fail()),
+                    line(Level::Must, skip()),
+                ],
+                false,
+                "1 pass, 2 fail, 1 skipped",
+            ),
+            (
+                vec![line(Level::Must, fail())],
+                true,
+                "0 pass, 1 fail, 0 skipped",
+            ),
+        ] {
+            let report = Report(lines);
+            assert_eq!(report.breaks_a_must(), breaks);
+            assert_eq!(report.to_string(), last);
+        }
+    }
+
+    #[test]
+    fn lines() {
+        let failed = line(Level::Must, Outcome::Fail("401".into()));
+        assert_eq!(
+            failed.to_string(),
+            "FAIL  auth-1        1.0  MUST    It is so.\n      seen: 401"
+        );
+        let document = Report(vec![failed]).to_json();
+        assert_eq!(document[0]["outcome"], "fail");
+        assert_eq!(document[0]["detail"], "401");
+    }
+}

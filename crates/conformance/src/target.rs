@@ -17,7 +17,8 @@ use url::Url;
 #[derive(Debug, Clone)]
 pub struct Target {
     url: Url,
-    address: SocketAddr,
+    /// All that its name stands for: one of them listens.
+    addresses: Vec<SocketAddr>,
     tls: Option<Arc<ClientConfig>>,
     patience: Duration,
 }
@@ -145,15 +146,12 @@ impl Target {
             return Err("--url has no host".into());
         };
         let host = host.trim_matches(['[', ']']);
-        let mut addresses = (host, port)
+        let addresses = (host, port)
             .to_socket_addrs()
             .map_err(|error| format!("{host} can't be resolved: {error}"))?;
-        let address = addresses
-            .next()
-            .ok_or_else(|| format!("{host} has no address"))?;
         Ok(Self {
+            addresses: addresses.collect(),
             url,
-            address,
             tls,
             patience,
         })
@@ -222,7 +220,14 @@ impl Target {
     /// # Errors
     /// [`Unreachable`].
     pub fn connect(&self) -> Result<Http, Unreachable> {
-        let connected = Http::try_connect(self.address).and_then(|http| {
+        let mut connected = Err(io::Error::from(io::ErrorKind::NotFound));
+        for address in &self.addresses {
+            connected = Http::try_connect(*address);
+            if connected.is_ok() {
+                break;
+            }
+        }
+        let connected = connected.and_then(|http| {
             http.socket().set_read_timeout(Some(self.patience))?;
             http.socket().set_write_timeout(Some(self.patience))?;
             let Some(tls) = &self.tls else {

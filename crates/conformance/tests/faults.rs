@@ -5,6 +5,7 @@ mod fake;
 
 use fake::faults::{Change, FAULTS};
 use fake::{Fake, ISSUER, ORIGIN, SECRET};
+use std::net::TcpListener;
 use std::time::Duration;
 use tidings_conformance::{Options, Outcome, rules, run};
 
@@ -15,7 +16,8 @@ fn options(fake: &Fake) -> Options {
     options.credentials.issuer = Some(ISSUER.into());
     options.credentials.audience = Some(fake.url());
     options.origin = Some(ORIGIN.into());
-    options.heartbeat = Duration::from_secs(10);
+    // Long on a machine that has much to do; nothing that passes waits for it.
+    options.patience = Duration::from_secs(60);
     options
 }
 
@@ -89,4 +91,12 @@ fn every_check_has_a_fault_that_it_notices() {
         let has_one = faults.any(|(id, ..)| *id == rule.id);
         assert_eq!(has_one, !NONE.contains(&&*rule.id), "{}", rule.id);
     }
+}
+
+#[test]
+fn a_hub_that_is_not_there_breaks_no_rule() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    assert!(run(&Options::new(url), |line| panic!("{line}")).is_err());
 }
