@@ -13,8 +13,9 @@ usage: cargo xtask mercure-conformance --url HUB [options]
   --publisher-key SECRET  what the hub verifies publishers' tokens with (HS256):
                           tokens are made of it
   --subscriber-key SECRET the same for subscribers
-  --publisher-token JWT   instead of a key: a token that grants every topic; then
-                          what needs other tokens is skipped
+  --publisher-token JWT   instead of a key: a token that grants every topic, of the
+                          version that --dialect names; what needs other tokens
+                          is skipped
   --subscriber-token JWT  the same for subscribers
   --issuer URL            iss of the tokens of 1.0; with it, others must be refused
   --audience URL          aud of the tokens of 1.0, what the hub's metadata call
@@ -90,6 +91,11 @@ impl Options {
         }
         if options.url.is_empty() {
             return Err("--url is missing".into());
+        }
+        let who = &options.credentials;
+        let has_token = who.publisher_token.is_some() || who.subscriber_token.is_some();
+        if has_token && options.dialects.len() > 1 {
+            return Err("a token is of one version: say which with --dialect".into());
         }
         Ok(options)
     }
@@ -188,6 +194,10 @@ mod tests {
             (
                 "--url x --patience 0",
                 "--patience is a number of seconds from 1 to 3600",
+            ),
+            (
+                "--url x --publisher-token t",
+                "a token is of one version: say which with --dialect",
             ),
             ("--url x --secret", "an argument is not known"),
             ("--url x --secret y", "an argument is not known"),

@@ -5,9 +5,11 @@ mod fake;
 
 use fake::faults::{Change, FAULTS};
 use fake::{Fake, ISSUER, ORIGIN, SECRET};
+use serde_json::json;
 use std::net::TcpListener;
 use std::time::Duration;
-use tidings_conformance::{Options, Outcome, rules, run};
+use tidings_conformance::token::{DETAIL, Draft};
+use tidings_conformance::{Dialect, Options, Outcome, rules, run};
 
 fn options(fake: &Fake) -> Options {
     let mut options = Options::new(fake.url());
@@ -99,4 +101,43 @@ fn a_hub_that_is_not_there_breaks_no_rule() {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
     assert!(run(&Options::new(url), |line| panic!("{line}")).is_err());
+}
+
+/// Without keys what needs tokens of its own making is skipped, and nothing fails.
+#[track_caller]
+fn check_without_keys(dialect: Dialect, has_tokens: bool, fewest: usize) {
+    let fake = Fake::start(true, None);
+    let mut options = options(&fake);
+    options.dialects = vec![dialect];
+    let draft = Draft::new(dialect, ISSUER, &fake.url());
+    let token = match dialect {
+        Dialect::V0 => draft.claim("mercure", json!({"publish": ["*"], "subscribe": ["*"]})),
+        Dialect::V1 => draft.details(json!([{
+            "type": DETAIL,
+            "actions": ["publish", "subscribe"],
+            "topics": [{"match": "*"}],
+        }])),
+    };
+    let token = has_tokens.then(|| token.sign(SECRET));
+    let who = &mut options.credentials;
+    (who.publisher_key, who.subscriber_key) = (None, None);
+    (who.publisher_token, who.subscriber_token) = (token.clone(), token);
+    let report = run(&options, |_| {}).unwrap();
+    let failed: Vec<String> = report.failures().map(ToString::to_string).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    for line in report.skipped() {
+        let is_for_want = line.to_string().contains("why: no --");
+        let known = SKIPPED.contains(&&*line.id) || line.id == "auth-24";
+        assert!(is_for_want || known, "{line}");
+    }
+    let passed = report.0.len() - report.skipped().count();
+    assert!(passed >= fewest, "{report}");
+}
+
+#[test]
+fn without_keys_less_is_looked_at() {
+    for (dialect, with_tokens, with_nothing) in [(Dialect::V0, 50, 8), (Dialect::V1, 60, 15)] {
+        check_without_keys(dialect, true, with_tokens);
+        check_without_keys(dialect, false, with_nothing);
+    }
 }
