@@ -180,7 +180,7 @@ impl Auth {
         let Some(keyring) = &self.settings.keyring else {
             return Ok(Who::Anonymous);
         };
-        let presented = self.presented(head, face)?;
+        let presented = self.presented(head)?;
         let token = match &presented {
             Presented::Nothing => return Ok(Who::Anonymous),
             Presented::Ticket(ticket) => {
@@ -200,7 +200,7 @@ impl Auth {
         keyring.verify(token).await.map(Who::Holder)
     }
 
-    fn presented(&self, head: &request::Parts, face: Face) -> Result<Presented, Refusal> {
+    fn presented(&self, head: &request::Parts) -> Result<Presented, Refusal> {
         let parts = Parts {
             authorization: &values(&head.headers, header::AUTHORIZATION),
             cookie: &values(&head.headers, header::COOKIE),

@@ -29,6 +29,7 @@ impl Refused {
     }
 
     /// The one reason.
+    #[cfg(test)]
     pub fn refusal(&self) -> Refusal {
         self.refusal
     }

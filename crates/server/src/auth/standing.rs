@@ -104,6 +104,7 @@ impl Standing {
     }
 
     /// The name that its watcher was told.
+    #[cfg(test)]
     pub fn connection(&self) -> Option<ConnectionId> {
         self.connection
     }
@@ -114,6 +115,7 @@ impl Standing {
     }
 
     /// What was asked for; how much of it is given says [`Self::view`].
+    #[cfg(test)]
     pub fn watched(&self) -> &Selection {
         &self.watched
     }
@@ -268,14 +270,10 @@ impl Standings {
         known.by_id.values().filter_map(Weak::upgrade).collect()
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.known().by_id.len()
-    }
-
     /// Whether there is none.
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.known().by_id.is_empty()
     }
 
     /// Ends the streams that `revocations` concern: of tokens that are revoked,
@@ -343,7 +341,7 @@ impl Auth {
     /// [`Refused`], which is counted and logged.
     pub fn stand(&self, who: &Who, wish: Wish) -> Result<Admitted, Refused> {
         let lasts = wish.connection.is_some() || wish.lifetime.is_some();
-        if who.rights().is_none() && !lasts || self.is_open() && !lasts {
+        if !lasts && (who.rights().is_none() || self.is_open()) {
             let selection = self.see(who, wish.face, wish.selection)?;
             let standing = None;
             return Ok(Admitted {
