@@ -86,5 +86,8 @@ pub fn run(options: &Options, mut told: impl FnMut(&Line)) -> Result<Report, Str
             })?;
         }
     }
-    Ok(report)
+    match report.0.is_empty() {
+        true => Err("--only names no rule of these versions".into()),
+        false => Ok(report),
+    }
 }

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     }
     let options = match Options::parse(&args) {
         Ok(options) => options,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(&format!("{error}\n\n{USAGE}")),
     };
     let told = |line: &tidings_conformance::Line| {
         if !options.json {
@@ -38,6 +38,6 @@ fn main() -> ExitCode {
 }
 
 fn refuse(error: &str) -> ExitCode {
-    eprintln!("{error}\n\n{USAGE}");
+    eprintln!("{}", error.trim_end());
     ExitCode::from(2)
 }
