@@ -69,7 +69,7 @@ impl UsedTickets {
         resumes: bool,
         stream: StreamId,
         now: Timestamp,
-        is_carried: impl Fn(StreamId) -> bool,
+        is_carried: impl FnOnce(StreamId) -> bool,
     ) -> Result<Option<StreamId>, Refusal> {
         if ticket.expires <= now {
             return Err(Refusal::TicketExpired);

@@ -1,7 +1,7 @@
 //! Tickets: what stands in the query for a token.
 
 use super::vault::{Name, Vault, VaultError};
-use super::{Auth, Refused, Use, Who};
+use super::{Auth, Refused, Standing, Use, Who};
 use crate::hub::now;
 use crate::native;
 use http::{Method, request};
@@ -83,6 +83,35 @@ impl Tickets {
         vault.write(Name::UsedTickets, &table)
     }
 
+    /// Uses a ticket, and answers beside what came of it which stream has to
+    /// end. `find` finds a stream by its name.
+    fn present(
+        &self,
+        ticket: &Ticket,
+        resumes: bool,
+        stream: StreamId,
+        find: impl FnOnce(StreamId) -> Option<Arc<Standing>>,
+    ) -> (Result<Option<StreamId>, Refusal>, Option<StreamId>) {
+        // What is found may be held by nobody else any more, and takes its own
+        // ticket back when it goes: it has to outlive the lock.
+        let mut found = None;
+        let mut table = self.used();
+        let present = table.stream(ticket.id);
+        let is_carried = |id| {
+            found = find(id);
+            let standing = found.as_ref();
+            standing.is_some_and(|standing| standing.over(now()).is_none())
+        };
+        let used = table.present(ticket, resumes, stream, now(), is_carried);
+        drop(table);
+        let ends = match &used {
+            Ok(replaced) => *replaced,
+            Err(Refusal::TicketContested) => present,
+            Err(_) => None,
+        };
+        (used, ends)
+    }
+
     fn used(&self) -> MutexGuard<'_, UsedTickets> {
         lock(&self.used)
     }
@@ -118,22 +147,9 @@ impl Auth {
         stream: StreamId,
     ) -> Result<Opened, Refusal> {
         let standings = self.standings();
-        let is_carried = |id| {
-            let standing = standings.find(id);
-            standing.is_some_and(|standing| standing.over(now()).is_none())
-        };
-        let (used, present) = {
-            let mut table = self.kept.tickets.used();
-            let present = table.stream(ticket.id);
-            let resumes = what_for == Use::Resumes;
-            let used = table.present(ticket, resumes, stream, now(), is_carried);
-            (used, present)
-        };
-        let ends = match &used {
-            Ok(replaced) => *replaced,
-            Err(Refusal::TicketContested) => present,
-            Err(_) => None,
-        };
+        let resumes = what_for == Use::Resumes;
+        let tickets = &self.kept.tickets;
+        let (used, ends) = tickets.present(ticket, resumes, stream, |id| standings.find(id));
         if let Some(standing) = ends.and_then(|id| standings.find(id)) {
             standing.end();
         }
@@ -222,3 +238,6 @@ fn kept(vault: &Vault) -> Result<Option<UsedTickets>, VaultError> {
     };
     Ok(table)
 }
+
+#[cfg(test)]
+mod tests;
