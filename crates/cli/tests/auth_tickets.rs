@@ -138,6 +138,18 @@ fn a_ticket_opens_one_stream_and_resumes_it_exactly() {
     }
 }
 
+/// A proxy that serves the hub below a path takes that away.
+#[test]
+fn a_ticket_opens_streams_of_a_hub_that_is_reached_below_a_path() {
+    let below = "https://hub.example/below";
+    let hub = launch!().closed().env("TIDINGS_PUBLIC_URL", below).start();
+    for path in NEWS {
+        let ticket = ticket_of(&hub, with(json!({ "aud": below })));
+        let path = format!("{path}&ticket={ticket}");
+        let _stream = Watcher::open(&hub, Protocol::Http1, &path, &[]);
+    }
+}
+
 /// A place to go on from that stands in the URL is no resume: it would be
 /// copied along.
 #[test]

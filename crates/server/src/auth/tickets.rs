@@ -184,7 +184,7 @@ impl Opened {
 pub fn open(auth: &Auth, ticket: &str, head: &request::Parts, face: Face) -> Result<Who, Refusal> {
     let opens_stream = match face {
         Face::Native => native::may_watch(head),
-        Face::Mercure => head.uri.path() == auth.base().hub().path(),
+        Face::Mercure => crate::mercure::may_watch(head),
     };
     if head.method != Method::GET || !opens_stream {
         return Err(Refusal::TicketElsewhere);
