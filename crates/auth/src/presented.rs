@@ -31,7 +31,8 @@ pub struct Parts<'a> {
 pub struct Options {
     /// The names of cookies that hold a token, from the first to the last.
     pub cookies: Vec<String>,
-    /// Whether a token may stand in the query: only with a legacy key.
+    /// Whether a token may stand in the query: only with a legacy key, whose
+    /// tokens alone may ([`crate::Rights::may_stand_in_query`]).
     pub query_token: bool,
 }
 

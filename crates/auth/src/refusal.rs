@@ -109,8 +109,8 @@ refusals! {
         "the request presents more than one token, and they differ: send one";
     /// A token in the query where that isn't allowed.
     QueryToken => Answer::InvalidToken, "query-token",
-        "a token in the query is taken only by hubs with a legacy key: send it in Authorization, or \
-         use a ticket";
+        "a token in the query is taken only if a legacy key has signed it, and it is no access token: \
+         send it in Authorization, or use a ticket";
     /// `Authorization` isn't `Bearer` and one token.
     Scheme => Answer::InvalidToken, "scheme",
         "Authorization has to be 'Bearer', one space and a token";

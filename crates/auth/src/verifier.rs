@@ -3,7 +3,7 @@
 use crate::Refusal;
 use crate::claims::Registered;
 use crate::key::cache::{KeyCache, SourceId};
-use crate::key::{Key, KeyMark, Roles, Strictness};
+use crate::key::{Key, KeyMark, Signer, Strictness};
 use crate::rights::{self, Rights};
 use crate::token::{Kind, Unverified};
 use std::fmt;
@@ -77,11 +77,14 @@ impl Verifier {
     /// is known: while a document of keys hasn't come, it may be in that. What
     /// was granted under a key that is gone ends.
     pub fn vouches(&self, rights: &Rights, now: Timestamp) -> bool {
-        let Some(mark) = rights.signer else {
+        let Some(signer) = &rights.signer else {
             return true;
         };
-        let mut all = self.keys.iter().chain(self.cache.all(now));
-        all.any(|key| key.mark == mark) || !self.cache.is_complete(now)
+        let is_there = |mark: &KeyMark| {
+            let mut all = self.keys.iter().chain(self.cache.all(now));
+            all.any(|key| key.mark == *mark) || !self.cache.is_complete(now)
+        };
+        signer.keys.iter().all(is_there)
     }
 
     /// Verifies a token: its form, its signature, its times and audience, and
@@ -92,7 +95,7 @@ impl Verifier {
             Err(refusal) => return Verdict::Refused(refusal),
         };
         match self.signer(&token, now) {
-            Ok((signer, claims)) => match self.judge(&token, &signer, claims, now) {
+            Ok((signer, claims)) => match self.judge(&token, signer, claims, now) {
                 Ok(rights) => Verdict::Verified(Arc::new(rights)),
                 Err(refusal) => Verdict::Refused(refusal),
             },
@@ -158,7 +161,7 @@ impl Verifier {
     fn judge(
         &self,
         token: &Unverified<'_>,
-        signer: &Signer,
+        signer: Signer,
         claims: Registered,
         now: Timestamp,
     ) -> Result<Rights, Refusal> {
@@ -170,7 +173,7 @@ impl Verifier {
         let mut rights = rights::read(&token.claims, kind, signer.strictness, &self.base)?;
         rights.restrict(signer.roles);
         rights.identify(claims, expires);
-        rights.signer = Some(signer.mark);
+        rights.signer = Some(signer);
         Ok(rights)
     }
 
@@ -211,32 +214,6 @@ impl fmt::Debug for Verifier {
             .field("audiences", &self.audiences)
             .field("leeway_ms", &self.leeway_ms)
             .finish_non_exhaustive()
-    }
-}
-
-/// What is known of who signed a token.
-struct Signer {
-    mark: KeyMark,
-    strictness: Strictness,
-    roles: Roles,
-}
-
-impl Signer {
-    /// Joins the keys that verify a token: a hub may have one secret for both
-    /// roles. Where a strict key verifies it, legacy ones don't count.
-    fn of<'a>(keys: impl Iterator<Item = &'a Key>) -> Option<Self> {
-        let mut keys: Vec<&Key> = keys.collect();
-        if keys.iter().any(|key| key.strictness == Strictness::Strict) {
-            keys.retain(|key| key.strictness == Strictness::Strict);
-        }
-        Some(Self {
-            mark: keys.first()?.mark,
-            strictness: keys.first()?.strictness,
-            roles: Roles {
-                publish: keys.iter().any(|key| key.roles.publish),
-                subscribe: keys.iter().any(|key| key.roles.subscribe),
-            },
-        })
     }
 }
 

@@ -132,6 +132,34 @@ fn a13_a_token_in_the_query_is_for_hubs_with_a_legacy_key() {
     );
 }
 
+/// A hub with a legacy key beside others takes none of theirs from a URL, which
+/// stands in logs and histories.
+#[test]
+fn a13_a_token_in_the_query_is_one_of_a_legacy_key() {
+    let old = "aX4_dNq2m-vWb04p81kRtZ7yLcG5hJ3s";
+    let keys = format!(
+        "[{{ algorithms = ['HS256'], secret = '{SECRET}' }}, {{ algorithms = ['HS256'], secret = '{old}', \
+         legacy = true }}]"
+    );
+    let hub = launch!().closed().env("TIDINGS_AUTH_KEYS", keys).start();
+    for (secret, typ, in_query) in [
+        (SECRET, "JWT", 401),
+        (SECRET, "at+jwt", 401),
+        (old, "JWT", 200),
+        (old, "at+jwt", 401),
+    ] {
+        let token = signed(admin(), secret.as_bytes(), typ);
+        let bearer = format!("Bearer {token}");
+        assert_eq!(ask(&hub, "", &[("Authorization", &bearer)]).status, 200);
+        let answer = ask(&hub, &format!("?authorization={token}"), &[]);
+        assert_eq!(answer.status, in_query, "{typ} {}", answer.text());
+    }
+    assert_eq!(
+        hub.metric("tidings_refused_total{reason=\"query-token\"}"),
+        3
+    );
+}
+
 /// All faults of a token look alike from outside; the log of a hub on loopback
 /// has the one reason, and the metrics count it.
 #[test]

@@ -5,8 +5,10 @@ pub mod cache;
 pub mod jwks;
 mod public;
 mod secret;
+mod signer;
 
 pub use secret::Weakness;
+pub(crate) use signer::Signer;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
@@ -14,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How strictly the tokens of a key are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Strictness {
     /// `exp` and `aud` are required; Mercure 0.x claims are refused; a weak
     /// secret is an error.
@@ -25,7 +27,7 @@ pub enum Strictness {
 }
 
 /// What the tokens of a key may grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Roles {
     /// To publish.
     pub publish: bool,
@@ -49,6 +51,14 @@ impl Roles {
         publish: false,
         subscribe: true,
     };
+
+    /// What either of both may grant.
+    fn and(self, other: Self) -> Self {
+        Self {
+            publish: self.publish || other.publish,
+            subscribe: self.subscribe || other.subscribe,
+        }
+    }
 }
 
 /// A key and what it vouches for. `Debug` doesn't show the key.

@@ -9,7 +9,7 @@ pub use record::{InvalidRecord, MAX_RECORD_BYTES};
 
 use crate::Refusal;
 use crate::claims::Registered;
-use crate::key::{KeyMark, Roles, Strictness};
+use crate::key::{Roles, Signer, Strictness};
 use crate::token::Kind;
 use grants::Grants;
 use serde_json::{Map, Value};
@@ -49,8 +49,8 @@ pub struct Rights {
     pub expires: Option<Timestamp>,
     /// `iat`.
     pub issued: Option<Timestamp>,
-    /// The key that verified the token ([`crate::Verifier::vouches`]).
-    pub(crate) signer: Option<KeyMark>,
+    /// Who has signed the token ([`crate::Verifier::vouches`]).
+    pub(crate) signer: Option<Signer>,
 }
 
 /// A payload for the subscriptions that these grants match.
@@ -83,6 +83,13 @@ impl Rights {
     /// Whether the token has expired.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|at| at <= now)
+    }
+
+    /// Whether the token may stand in a query: as Mercure 0.x has it, so with a
+    /// legacy key alone, and not if it is an access token.
+    pub fn may_stand_in_query(&self) -> bool {
+        let legacy = |signer: &Signer| signer.strictness == Strictness::Legacy;
+        self.dialect == Dialect::V0 && self.signer.as_ref().is_some_and(legacy)
     }
 
     /// Whether these rights may replace those of a connection that stands: the

@@ -2,7 +2,7 @@
 
 use super::grants::Grants;
 use super::{Payload, Rights};
-use crate::key::KeyMark;
+use crate::key::Signer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidings_engine::Timestamp;
@@ -29,7 +29,7 @@ struct Record {
     token_id: Option<String>,
     expires: Option<u64>,
     issued: Option<u64>,
-    signer: Option<KeyMark>,
+    signer: Option<Signer>,
 }
 
 impl Rights {
@@ -46,7 +46,7 @@ impl Rights {
             token_id: self.token_id.clone(),
             expires: self.expires.map(|at| at.0),
             issued: self.issued.map(|at| at.0),
-            signer: self.signer,
+            signer: self.signer.clone(),
         };
         serde_json::to_vec(&record).unwrap_or_default()
     }

@@ -195,7 +195,14 @@ impl Auth {
                 self.check_origin(head)?;
                 token
             }
-            Presented::Bearer(token) | Presented::Query(token) => token,
+            Presented::Query(token) => {
+                let rights = keyring.verify(token).await?;
+                return match rights.may_stand_in_query() {
+                    true => Ok(Who::Holder(rights)),
+                    false => Err(Refusal::QueryToken),
+                };
+            }
+            Presented::Bearer(token) => token,
         };
         keyring.verify(token).await.map(Who::Holder)
     }
