@@ -53,6 +53,9 @@ pub const HEAD_BYTES: usize = 128 * KIB;
 /// What a body may hold before it counts against
 /// [`Limits::publish_body_bytes`], in bytes.
 pub const BODY_FREE_BYTES: usize = 64 * KIB;
+/// Bodies of Mercure's `QUERY` that are being received at once; one more is refused
+/// with 503. None is longer than [`Limits::query_bytes`].
+pub const QUERY_BODIES: usize = 64;
 /// What a publisher may send on an HTTP/2 stream that nobody has read, in bytes.
 pub const BODY_WINDOW_BYTES: usize = 256 * KIB;
 /// An envelope is at most this many times as long as its event: JSON writes

@@ -14,7 +14,7 @@ use prometheus_client::metrics::counter::Counter;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tidings_engine::limits::{PAGES_BYTES, RETRY_SPREAD};
+use tidings_engine::limits::{PAGES_BYTES, QUERY_BODIES, RETRY_SPREAD};
 use tidings_engine::slow::{SlowPolicy, SlowRules};
 use tidings_engine::stream::Terms;
 use tidings_engine::{Budget, Entry, Limits, LogId, Position, Selection, Timestamp, WireId};
@@ -61,6 +61,8 @@ pub struct Hub {
     bodies: Semaphore,
     /// How many more bodies may be received at once.
     receiving: Semaphore,
+    /// How many more bodies of watchers may be.
+    queries: Semaphore,
     /// Places for connections and streams.
     places: Arc<Places>,
     no_place_lines: NoPlaceLines,
@@ -144,6 +146,7 @@ impl Hub {
             metrics,
             bodies,
             receiving,
+            queries: Semaphore::new(QUERY_BODIES),
             places,
             no_place_lines: NoPlaceLines::default(),
             pages: Arc::new(Semaphore::new(Self::page_permits(PAGES_BYTES))),
@@ -194,6 +197,18 @@ impl Hub {
         self.receiving.try_acquire().map_err(|_| {
             let detail = "as many bodies are being received as limits.publish_bodies allows; \
                           publish again later";
+            Problem::new(Code::Busy, detail).closing()
+        })
+    }
+
+    /// A place among the watchers whose `QUERY` is being received. Publishers
+    /// have places of their own: where everyone may watch, nobody can take those.
+    ///
+    /// # Errors
+    /// `503` if there is none.
+    pub fn receive_query(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.queries.try_acquire().map_err(|_| {
+            let detail = "too many QUERY bodies are being received; ask again later";
             Problem::new(Code::Busy, detail).closing()
         })
     }

@@ -2,7 +2,7 @@
 
 use super::{
     BODY_FREE_BYTES, BODY_WINDOW_BYTES, ENVELOPE_FACTOR, EVENT_TOPICS_BYTES, HEAD_BYTES, Limits,
-    PAGES_BYTES,
+    PAGES_BYTES, QUERY_BODIES,
 };
 use crate::Topic;
 
@@ -99,10 +99,10 @@ impl Limits {
                 "publish_body_bytes".into(),
             ),
             of(
-                product(self.publish_bodies, body),
+                product(self.publish_bodies.saturating_add(QUERY_BODIES), body),
                 "bodies just received",
                 format!(
-                    "publish_bodies {} × ({BODY_FREE_BYTES} + {BODY_WINDOW_BYTES} in HTTP/2's \
+                    "(publish_bodies {} + {QUERY_BODIES} queries) × ({BODY_FREE_BYTES} + {BODY_WINDOW_BYTES} in HTTP/2's \
                      window)",
                     self.publish_bodies
                 ),

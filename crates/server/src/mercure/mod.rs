@@ -9,7 +9,7 @@ mod publish;
 mod refusal;
 mod subscribe;
 
-use crate::http::body::{self, RequestBody, Room};
+use crate::http::body::RequestBody;
 use crate::http::{Problem, accept};
 use crate::hub::Hub;
 use crate::native::{self, Begun};
@@ -74,14 +74,7 @@ pub async fn begin(
     }
     let reply = match resource {
         Resource::Hub if read_only => subscribe::answer(hub, head, None).await,
-        Resource::Hub if is_query(&head.method) => {
-            body::check_coding(&head.headers)?;
-            let _receiving = hub.receive_body()?;
-            let mut room = Room::new(hub);
-            let most = hub.settings().limits.query_bytes;
-            let form = body::read_whole(body, most, &mut room).await?;
-            subscribe::answer(hub, head, Some(&form)).await
-        }
+        Resource::Hub if is_query(&head.method) => subscribe::answer(hub, head, Some(body)).await,
         Resource::Hub if head.method == Method::POST => {
             return publish::begin(hub, head, body).await;
         }

@@ -2,6 +2,7 @@
 
 use super::refusal;
 use crate::auth::{self, Admitted, Who};
+use crate::http::body::{self, RequestBody, Room};
 use crate::http::query::check_length;
 use crate::http::{Code, Problem, Reply, ReplyBody, accept, respond};
 use crate::hub::{Hub, now};
@@ -9,6 +10,7 @@ use crate::native::{self, SoftRefusal, event_stream, soft_refusal};
 use crate::places::Place;
 use crate::start;
 use crate::watch::{self, Wish};
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header, request};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,14 +26,15 @@ use tidings_mercure::{Base, Dialect, Matcher};
 /// which began together don't all come back at once.
 const SHORTEST_LIFE: f64 = 0.8;
 
-/// The answer to who subscribes; `form` is the body of a `QUERY`.
+/// The answer to who subscribes; `form` is the body of a `QUERY`, of which nothing
+/// is read for who may not watch.
 ///
 /// # Errors
 /// The problem to answer with.
 pub async fn answer(
     hub: &Arc<Hub>,
     head: &request::Parts,
-    form: Option<&[u8]>,
+    form: Option<RequestBody>,
 ) -> Result<Reply, Problem> {
     if !accept::takes_stream(&head.headers) {
         let detail = "this is given as text/event-stream, and 'Accept' leaves that out";
@@ -48,7 +51,12 @@ pub async fn answer(
     Admission::Mercure
         .check(who.caller(), &auth.policy(&revocations), now())
         .map_err(|refusal| auth.refuse(refusal))?;
-    let wanted = requests::subscribe::subscribe(&head.headers, head.uri.query(), form, auth.base())
+    let form = match form {
+        Some(body) => Some(read(hub, head, body).await?),
+        None => None,
+    };
+    let (query, form) = (head.uri.query(), form.as_deref());
+    let wanted = requests::subscribe::subscribe(&head.headers, query, form, auth.base())
         // Both dialects give these the same status.
         .map_err(|refusal| refusal::problem(refusal, Dialect::V1))?;
     let wish = auth::Wish {
@@ -63,6 +71,14 @@ pub async fn answer(
         Err(refused) => return native::refuse(hub, head, refused),
     };
     stream(hub, head, &wanted, (who, admitted)).await
+}
+
+/// The body of a `QUERY`.
+async fn read(hub: &Hub, head: &request::Parts, body: RequestBody) -> Result<Bytes, Problem> {
+    body::check_coding(&head.headers)?;
+    let _receiving = hub.receive_query()?;
+    let mut room = Room::new(hub);
+    body::read_whole(body, hub.settings().limits.query_bytes, &mut room).await
 }
 
 async fn stream(
