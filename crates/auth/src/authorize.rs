@@ -180,7 +180,9 @@ fn is_shown(
 fn may_see(face: Face, token: Option<&Rights>, policy: &Policy<'_>) -> bool {
     match face {
         Face::Native => true,
-        Face::Mercure => policy.open || policy.mercure_anonymous || token.is_some(),
+        Face::Mercure => {
+            policy.open || policy.mercure_anonymous || token.is_some_and(Rights::may_watch)
+        }
     }
 }
 
@@ -190,7 +192,8 @@ pub enum Admission<'a> {
     /// The native face: each of these selectors has to be granted as a whole,
     /// so that nobody takes part of an answer for all of it.
     Native(&'a Selection, &'a Base),
-    /// The Mercure face: whatever is asked for; routing grants nothing.
+    /// The Mercure face: whatever is asked for; routing grants nothing. A token
+    /// has to be of a key that is for watching ([`Rights::may_watch`]).
     Mercure,
 }
 
@@ -205,7 +208,10 @@ impl Admission<'_> {
         let token = standing(caller, policy, now)?;
         match self {
             Self::Mercure if may_see(Face::Mercure, token, policy) => Ok(()),
-            Self::Mercure => Err(Refusal::Anonymous),
+            Self::Mercure => Err(match token {
+                None => Refusal::Anonymous,
+                Some(_) => Refusal::SubscribeNotGranted,
+            }),
             Self::Native(asked, base) => {
                 if asked.selectors().is_empty() {
                     return Err(Refusal::NoTopic);

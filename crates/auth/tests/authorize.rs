@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tidings_auth::revocation::{Entry, Revoked};
 use tidings_auth::{
-    Action, Admission, Answer, Caller, Decision, Face, Policy, Refusal, Revocations, Rights, Scope,
-    Strictness, TopicName, Visibility, administer, authorize,
+    Action, Admission, Answer, Caller, Decision, Face, Policy, Refusal, Revocations, Rights, Roles,
+    Scope, Strictness, TopicName, Visibility, administer, authorize,
 };
 use tidings_engine::{Selection, Timestamp};
 
@@ -520,7 +520,8 @@ fn a_watch_begins_only_if_all_of_it_is_granted() {
 #[test]
 fn mercure_s_face_takes_a_token_or_the_directive() {
     let nothing = holder(json!({}));
-    let admit = |hub: &Hub, caller| Admission::Mercure.check(caller, &hub.policy(), NOW);
+    let admit =
+        |hub: &Hub, caller: Caller<'_>| Admission::Mercure.check(caller, &hub.policy(), NOW);
     assert_eq!(admit(&closed(), Caller::Anonymous), Err(Refusal::Anonymous));
     assert_eq!(admit(&closed(), Caller::Token(&nothing)), Ok(()));
     let natively = Hub {
@@ -533,6 +534,24 @@ fn mercure_s_face_takes_a_token_or_the_directive() {
         ..closed()
     };
     assert_eq!(admit(&directive, Caller::Anonymous), Ok(()));
+    // A key for publishing alone opens no more than no token does.
+    for (roles, expected) in [
+        (Roles::PUBLISH, Err(Refusal::SubscribeNotGranted)),
+        (Roles::SUBSCRIBE, Ok(())),
+        (Roles::BOTH, Ok(())),
+    ] {
+        let verifier = verifier_of(vec![secret_key(Strictness::Legacy).with_roles(roles)]);
+        let granted = json!({"mercure": {"publish": ["*"], "subscribe": ["*"]}});
+        let verified = rights(&verifier, &token(hs_header(), claims(granted)));
+        let kept = Rights::from_record(&verified.to_record(), &BASE).expect("a record");
+        for rights in [&*verified, &kept] {
+            assert_eq!(admit(&closed(), Caller::Token(rights)), expected);
+            assert_eq!(admit(&directive, Caller::Token(rights)), Ok(()));
+            let public = receive(Face::Mercure, Visibility::Public);
+            let seen = closed().ask(Caller::Token(rights), public, &[mercure("raw")]);
+            assert_eq!(seen, expected);
+        }
+    }
 }
 
 /// CVE-2026-39972: a memo whose key was `selector_topic` gave one watcher what

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tidings_auth::revocation::{Entry, Revoked};
 use tidings_auth::{
-    Action, Caller, Face, Policy, Revocations, Rights, Strictness, TopicName, Verdict, Visibility,
-    authorize,
+    Action, Caller, Face, Policy, Revocations, Rights, Roles, Strictness, TopicName, Verdict,
+    Visibility, authorize,
 };
 use tidings_engine::{Selection, Timestamp};
 
@@ -38,6 +38,9 @@ enum Granted {
 struct Made {
     publish: Vec<Granted>,
     subscribe: Vec<Granted>,
+    /// What its key is for.
+    to_publish: bool,
+    to_watch: bool,
     expires_s: u64,
     issued_s: Option<u64>,
     subject: Option<&'static str>,
@@ -108,7 +111,10 @@ fn granted(rng: &mut Rng) -> Vec<Granted> {
 }
 
 fn made(rng: &mut Rng) -> Made {
+    let role = rng.u8(..6);
     Made {
+        to_publish: role != 0,
+        to_watch: role != 1,
         publish: granted(rng),
         subscribe: granted(rng),
         expires_s: NOW_S + rng.u64(1..=100),
@@ -138,7 +144,11 @@ fn verified(made: &Made) -> Arc<Rights> {
         claims["sub"] = subject.into();
     }
     let token = token(hs_header(), Value::clone(&claims));
-    match verifier(Strictness::Legacy).verify(&token, NOW) {
+    let key = secret_key(Strictness::Legacy).with_roles(Roles {
+        publish: made.to_publish,
+        subscribe: made.to_watch,
+    });
+    match verifier_of(vec![key]).verify(&token, NOW) {
         Verdict::Verified(rights) => rights,
         verdict => panic!("{verdict:?} {claims}"),
     }
@@ -279,7 +289,13 @@ fn expected(
     if topics.is_empty() {
         return false;
     }
-    let has = |list: fn(&Made) -> &Vec<Granted>, topic: &Named| {
+    let publishes = |made: &Made, topic: &Named| {
+        made.to_publish && made.publish.iter().any(|granted| grants(granted, topic))
+    };
+    let watches = |made: &Made, topic: &Named| {
+        made.to_watch && made.subscribe.iter().any(|granted| grants(granted, topic))
+    };
+    let has = |does: &dyn Fn(&Made, &Named) -> bool, topic: &Named| {
         let Some(made) = made else {
             return false;
         };
@@ -289,24 +305,16 @@ fn expected(
         {
             return false;
         }
-        list(made).iter().any(|granted| grants(granted, topic))
+        does(made, topic)
     };
     match action {
         Action::Publish => {
-            let all = topics.iter().all(|topic| has(|made| &made.publish, topic));
+            let all = topics.iter().all(|topic| has(&publishes, topic));
             !topics.iter().any(Named::is_reserved) && (world.open || all)
         }
-        Action::Presence => {
-            world.open
-                || topics
-                    .iter()
-                    .all(|topic| has(|made| &made.subscribe, topic))
-        }
+        Action::Presence => world.open || topics.iter().all(|topic| has(&watches, topic)),
         Action::Receive { face, visibility } => {
-            if topics
-                .iter()
-                .any(|topic| has(|made| &made.subscribe, topic))
-            {
+            if topics.iter().any(|topic| has(&watches, topic)) {
                 return true;
             }
             if visibility == Visibility::Private {
@@ -323,7 +331,8 @@ fn expected(
                 Face::Native => named,
                 Face::Mercure => {
                     let public = visibility == Visibility::Public || named;
-                    public && (made.is_some() || world.mercure_anonymous)
+                    let admitted = made.is_some_and(|made| made.to_watch);
+                    public && (admitted || world.mercure_anonymous)
                 }
             }
         }

@@ -85,6 +85,12 @@ impl Rights {
         self.expires.is_some_and(|at| at <= now)
     }
 
+    /// Whether the token is of a key that is for watching, whatever it grants:
+    /// on Mercure's face that opens what is public.
+    pub fn may_watch(&self) -> bool {
+        self.signer.as_ref().is_some_and(|own| own.roles.subscribe)
+    }
+
     /// Whether the token may stand in a query: as Mercure 0.x has it, so with a
     /// legacy key alone, and not if it is an access token.
     pub fn may_stand_in_query(&self) -> bool {

@@ -95,7 +95,9 @@ impl Sight for View {
                     // Withdrawn topics depend on whose token it is, and how old.
                     !self.revocations.has_topics()
                         && !other.revocations.has_topics()
-                        && (Arc::ptr_eq(own, others) || own.subscribe == others.subscribe)
+                        && (Arc::ptr_eq(own, others)
+                            || own.subscribe == others.subscribe
+                                && own.may_watch() == others.may_watch())
                 }
                 _ => false,
             }
