@@ -3,7 +3,7 @@
 use crate::Refusal;
 use crate::claims::Registered;
 use crate::key::cache::{KeyCache, SourceId};
-use crate::key::{Key, KeyMark, Signer, Strictness};
+use crate::key::{Key, SignedBy, Signer, Strictness};
 use crate::rights::{self, Rights};
 use crate::token::{Kind, Unverified};
 use std::fmt;
@@ -74,15 +74,16 @@ impl Verifier {
     }
 
     /// Whether the key that rights were verified with is still there, as far as
-    /// is known: while a document of keys hasn't come, it may be in that. What
-    /// was granted under a key that is gone ends.
+    /// is known: while the document that it came in hasn't come again, it may be
+    /// in that. What was granted under a key that is gone ends.
     pub fn vouches(&self, rights: &Rights, now: Timestamp) -> bool {
         let Some(signer) = &rights.signer else {
             return true;
         };
-        let is_there = |mark: &KeyMark| {
+        let is_there = |own: &SignedBy| {
             let mut all = self.keys.iter().chain(self.cache.all(now));
-            all.any(|key| key.mark == *mark) || !self.cache.is_complete(now)
+            let awaited = |source| self.cache.awaits(source, now);
+            all.any(|key| key.mark == own.key) || own.source.is_some_and(awaited)
         };
         signer.keys.iter().all(is_there)
     }

@@ -9,7 +9,8 @@ use tidings_auth::key::cache::{
 };
 use tidings_auth::key::jwks::{self, InvalidJwks};
 use tidings_auth::{
-    Algorithm, KeyCache, KeySource, Refusal, Roles, SourceId, Strictness, Verdict, Verifier,
+    Algorithm, Key, KeyCache, KeySource, Refusal, Rights, Roles, SourceId, Strictness, Verdict,
+    Verifier,
 };
 use tidings_engine::Timestamp;
 
@@ -246,6 +247,49 @@ fn a_key_that_was_taken_out_of_its_document_verifies_no_more() {
     let one = document(&[jwk(&ED, "k2")]);
     assert_eq!(hub.cache_mut().finish(source, Some(&one), at), Ok(1));
     check(&hub, &old, at, Err(Some(Refusal::UnknownKey)));
+}
+
+/// A document that can't be had excuses the keys that came in it, and no others.
+#[test]
+fn a_key_is_missed_unless_its_own_document_is() {
+    let of = |issuers: &[Option<&str>], keys: Vec<Key>| {
+        let sources = issuers.iter().copied().map(source).collect();
+        let cache = KeyCache::new(sources).expect("few sources");
+        Verifier::new(keys, cache, BASE.clone())
+    };
+    let mut hub = of(&[Some(A), Some(B)], vec![secret_key(Strictness::Strict)]);
+    let wanted = hub.cache_mut().due(NOW).remove(0).source;
+    let keys = document(&[jwk(&ES256, "k1")]);
+    hub.cache_mut()
+        .finish(wanted, Some(&keys), NOW)
+        .expect("keys");
+    let fetched = rights(&hub, &signed(&ES256, A, Some("k1")));
+    let configured = rights(&hub, &token(hs_header(), claims(json!({}))));
+    // As a ticket has them, too.
+    let kept = |rights: &Rights| Rights::from_record(&rights.to_record(), &BASE).expect("one");
+    let check = |hub: &Verifier, rights: &Rights, at, expected| {
+        assert_eq!(hub.vouches(rights, at), expected);
+        assert_eq!(hub.vouches(&kept(rights), at), expected);
+    };
+    for rights in [&fetched, &configured] {
+        check(&hub, rights, NOW, true);
+    }
+    // The document of B has never come.
+    let others = document(&[jwk(&ED, "k2")]);
+    hub.cache_mut()
+        .finish(wanted, Some(&others), NOW)
+        .expect("keys");
+    check(&hub, &fetched, NOW, false);
+    // That of A is too old to be believed.
+    check(&hub, &fetched, later(FORGET_AFTER_MS), true);
+    check(&of(&[Some(A)], Vec::new()), &fetched, NOW, true);
+    check(&of(&[Some(B)], Vec::new()), &fetched, NOW, false);
+    check(
+        &of(&[Some(A), Some(B)], Vec::new()),
+        &configured,
+        NOW,
+        false,
+    );
 }
 
 #[test]

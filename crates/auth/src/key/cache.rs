@@ -6,7 +6,7 @@
 //! an issuer that isn't configured nothing is ever asked for.
 
 use super::jwks::{self, InvalidJwks};
-use super::{Key, Roles, Strictness};
+use super::{Key, Mark, Roles, Strictness};
 use jsonwebtoken::Algorithm;
 use tidings_engine::Timestamp;
 
@@ -39,6 +39,14 @@ pub struct KeySource {
     pub strictness: Strictness,
     /// What its tokens may grant.
     pub roles: Roles,
+}
+
+impl KeySource {
+    /// Tells it from others, also to a hub that has started with other sources.
+    fn mark(&self) -> Mark {
+        let issuer = self.issuer.as_deref().unwrap_or_default();
+        Mark::of(&[self.url.as_bytes(), issuer.as_bytes()])
+    }
 }
 
 /// Names a [`KeySource`] of a [`KeyCache`].
@@ -152,6 +160,7 @@ impl KeyCache {
             for key in &mut keys {
                 key.issuer.clone_from(&source.issuer);
                 key.roles = source.roles;
+                key.source = Some(source.mark());
             }
             entry.keys = keys;
             entry.fetched = Some(now);
@@ -176,10 +185,10 @@ impl KeyCache {
         self.entries.iter().flat_map(move |entry| entry.usable(now))
     }
 
-    /// Whether every document is there.
-    pub(crate) fn is_complete(&self, now: Timestamp) -> bool {
+    /// Whether a document isn't there, and may have keys once it is.
+    pub(crate) fn awaits(&self, source: Mark, now: Timestamp) -> bool {
         let mut entries = self.entries.iter();
-        entries.all(|entry| !entry.usable(now).is_empty())
+        entries.any(|entry| entry.source.mark() == source && entry.usable(now).is_empty())
     }
 
     /// The document that may have a key `kid` of this issuer once it is

@@ -8,9 +8,9 @@ mod secret;
 mod signer;
 
 pub use secret::Weakness;
-pub(crate) use signer::Signer;
+pub(crate) use signer::{SignedBy, Signer};
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -65,7 +65,10 @@ impl Roles {
 #[derive(Clone)]
 pub struct Key {
     pub(crate) key: DecodingKey,
-    pub(crate) mark: KeyMark,
+    pub(crate) mark: Mark,
+    /// The document that was fetched; `None` for a key of the configuration or
+    /// of a file.
+    pub(crate) source: Option<Mark>,
     /// Of one family. One, unless a JWK of RSA names none.
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) key_id: Option<String>,
@@ -74,23 +77,27 @@ pub struct Key {
     pub(crate) roles: Roles,
 }
 
-/// Tells a key from others without showing it: what rights were read under it
-/// end with it.
+/// Tells a key, or the document it came in, from others without showing it:
+/// what rights were read under a key end with it.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct KeyMark([u8; 16]);
+pub(crate) struct Mark([u8; 16]);
 
-impl KeyMark {
-    fn of(material: &[u8]) -> Self {
-        let digest = digest(&SHA256, material);
+impl Mark {
+    fn of(parts: &[&[u8]]) -> Self {
+        let mut digest = Context::new(&SHA256);
+        for part in parts {
+            digest.update(&(part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
         let mut mark = [0; 16];
-        mark.copy_from_slice(&digest.as_ref()[..16]);
+        mark.copy_from_slice(&digest.finish().as_ref()[..16]);
         Self(mark)
     }
 }
 
-impl fmt::Debug for KeyMark {
+impl fmt::Debug for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyMark(..)")
+        f.write_str("Mark(..)")
     }
 }
 
@@ -198,7 +205,8 @@ impl Key {
     ) -> Self {
         Self {
             key,
-            mark: KeyMark::of(material),
+            mark: Mark::of(&[material]),
+            source: None,
             algorithms,
             key_id: None,
             issuer: None,

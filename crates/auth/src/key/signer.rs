@@ -1,15 +1,32 @@
 //! What is remembered of who has signed a token.
 
-use super::{Key, KeyMark, Roles, Strictness};
+use super::{Key, Mark, Roles, Strictness};
 use serde::{Deserialize, Serialize};
 
 /// The keys that verified a token, as one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Signer {
     /// Those that it counts for: with the first of them that is gone, it is.
-    pub keys: Vec<KeyMark>,
+    pub keys: Vec<SignedBy>,
     pub strictness: Strictness,
     pub roles: Roles,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SignedBy {
+    pub key: Mark,
+    /// The document that it came in, if that was fetched.
+    pub source: Option<Mark>,
+}
+
+impl SignedBy {
+    fn of(key: &Key) -> Self {
+        Self {
+            key: key.mark,
+            source: key.source,
+        }
+    }
 }
 
 impl Signer {
@@ -23,14 +40,14 @@ impl Signer {
         }
         let first = keys.first()?;
         let mut own = Self {
-            keys: vec![first.mark],
+            keys: vec![SignedBy::of(first)],
             strictness: first.strictness,
             roles: first.roles,
         };
         for key in keys {
             let roles = own.roles.and(key.roles);
             if roles != own.roles {
-                own.keys.push(key.mark);
+                own.keys.push(SignedBy::of(key));
                 own.roles = roles;
             }
         }
