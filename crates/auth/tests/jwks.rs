@@ -220,7 +220,7 @@ fn documents_are_fetched_again_by_age_and_forgotten_if_that_fails() {
     assert_eq!(hub.cache_mut().due(later(REFRESH_AFTER_MS)).len(), 1);
     // It fails, in every way: the keys of before stay, and it is tried again.
     let mut at = REFRESH_AFTER_MS;
-    let broken: [Option<&[u8]>; 4] = [None, Some(b"<html>"), Some(b"{\"keys\":[]}"), Some(b"")];
+    let broken: [Option<&[u8]>; 4] = [None, Some(b"<html>"), Some(b"{\"keys\":{}}"), Some(b"")];
     for document in broken {
         let ended = hub.cache_mut().finish(source, document, later(at));
         assert_eq!(ended.is_ok(), document.is_none());
@@ -290,6 +290,34 @@ fn a_key_is_missed_unless_its_own_document_is() {
         NOW,
         false,
     );
+}
+
+/// An issuer whose keys were all stolen takes them all out.
+#[test]
+fn a_document_that_has_no_keys_any_more_is_believed() {
+    let oct = json!({"kty": "oct", "k": b64(SECRET)});
+    for emptied in [document(&[]), document(&[oct])] {
+        let mut hub = hub(&[Some(A)]);
+        let source = hub.cache_mut().due(NOW).remove(0).source;
+        let keys = document(&[jwk(&ES256, "k1")]);
+        assert_eq!(hub.cache_mut().finish(source, Some(&keys), NOW), Ok(1));
+        let token = signed(&ES256, A, Some("k1"));
+        let rights = rights(&hub, &token);
+        let at = later(MIN_INTERVAL_MS - 1);
+        let ended = hub.cache_mut().finish(source, Some(&emptied), at);
+        assert_eq!(ended, Err(InvalidJwks::NoKey));
+        assert!(!hub.vouches(&rights, at));
+        check(&hub, &token, at, Err(Some(Refusal::UnknownKey)));
+        // It is asked for again as any other that lacks a key, and by its age.
+        let at = later(MIN_INTERVAL_MS);
+        assert_eq!(needed(&hub, &token, at), source);
+        assert_eq!(hub.cache_mut().due(at), []);
+        let fetch = hub.cache_mut().begin(source, at);
+        assert!(fetch.is_some());
+        assert_eq!(hub.cache_mut().finish(source, Some(&keys), at), Ok(1));
+        check(&hub, &token, at, Ok(()));
+        assert!(hub.vouches(&rights, at));
+    }
 }
 
 #[test]

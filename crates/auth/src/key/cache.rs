@@ -76,7 +76,7 @@ struct Entry {
     fetched: Option<Timestamp>,
     attempted: Option<Timestamp>,
     in_flight: bool,
-    /// The last fetch that ended gave no keys.
+    /// The last fetch that ended gave no document.
     failed: bool,
 }
 
@@ -142,7 +142,8 @@ impl KeyCache {
     /// of before stay until they are too old.
     ///
     /// # Errors
-    /// [`InvalidJwks`], and the keys of before stay.
+    /// [`InvalidJwks`], and the keys of before stay. Not so after
+    /// [`InvalidJwks::NoKey`]: that is what the issuer says, and there are none.
     pub fn finish(
         &mut self,
         source: SourceId,
@@ -156,7 +157,9 @@ impl KeyCache {
         entry.failed = true;
         if let Some(document) = document {
             let source = &entry.source;
-            let mut keys = jwks::parse(document, &source.algorithms, source.strictness)?;
+            let keys = jwks::parse(document, &source.algorithms, source.strictness);
+            let has_none = keys.as_ref().err() == Some(&InvalidJwks::NoKey);
+            let mut keys = if has_none { Vec::new() } else { keys? };
             for key in &mut keys {
                 key.issuer.clone_from(&source.issuer);
                 key.roles = source.roles;
@@ -165,6 +168,9 @@ impl KeyCache {
             entry.keys = keys;
             entry.fetched = Some(now);
             entry.failed = false;
+            if has_none {
+                return Err(InvalidJwks::NoKey);
+            }
         }
         Ok(entry.keys.len())
     }
@@ -188,7 +194,7 @@ impl KeyCache {
     /// Whether a document isn't there, and may have keys once it is.
     pub(crate) fn awaits(&self, source: Mark, now: Timestamp) -> bool {
         let mut entries = self.entries.iter();
-        entries.any(|entry| entry.source.mark() == source && entry.usable(now).is_empty())
+        entries.any(|entry| entry.source.mark() == source && !entry.is_known(now))
     }
 
     /// The document that may have a key `kid` of this issuer once it is
@@ -224,10 +230,16 @@ impl KeyCache {
 }
 
 impl Entry {
+    /// Whether the document is there, be it one without keys.
+    fn is_known(&self, now: Timestamp) -> bool {
+        let young = |at| age(at, now) < FORGET_AFTER_MS;
+        self.fetched.is_some_and(young)
+    }
+
     fn usable(&self, now: Timestamp) -> &[Key] {
-        match self.fetched {
-            Some(at) if age(at, now) < FORGET_AFTER_MS => &self.keys,
-            _ => &[],
+        match self.is_known(now) {
+            true => &self.keys,
+            false => &[],
         }
     }
 
@@ -236,7 +248,7 @@ impl Entry {
         let keys = self.usable(now);
         let named = kid.filter(|_| self.source.issuer.is_some());
         let has = |kid| keys.iter().any(|key| key.key_id.as_deref() == Some(kid));
-        keys.is_empty() || named.is_some_and(|kid| !has(kid))
+        !self.is_known(now) || named.is_some_and(|kid| !has(kid))
     }
 
     fn flies(&self, now: Timestamp) -> bool {

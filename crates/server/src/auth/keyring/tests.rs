@@ -210,7 +210,7 @@ async fn f27_keys_outlive_a_server_that_fails_but_not_for_ever() {
         Server::Refuses,
         Server::Hangs,
         Server::Answers("<html>".to_owned()),
-        Server::Answers("{\"keys\":[]}".to_owned()),
+        Server::Answers("{\"keys\":{}}".to_owned()),
     ] {
         let pair = pair();
         let world = World::new(document(&[("1", &pair)]));
