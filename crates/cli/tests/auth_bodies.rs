@@ -3,10 +3,20 @@
 mod mercure;
 
 use mercure::{HUB, as_mercure, post, v0};
-use tidings_testkit::{Answer, Http, HubProcess, check_problem, launch};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tidings_testkit::token::{PUBLIC_URL, SECRET, bearer, in_seconds};
+use tidings_testkit::{Answer, Http, HubProcess, check_problem, launch, wait_until};
 
+const NDJSON: (&str, &str) = ("Content-Type", "application/x-ndjson");
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 const CHUNKED: (&str, &str) = ("Transfer-Encoding", "chunked");
+const OTHER_SECRET: &str = "9f2c7be1-4a3d-4c0e-8a5b-5d2f0c9e1b77";
+
+fn publisher() -> String {
+    bearer(json!({ "sub": "ann", "tidings": { "publish": ["**"], "subscribe": ["**"] } }))
+}
 
 /// A `QUERY` whose body doesn't come until it is asked for. What is answered to
 /// its head.
@@ -51,4 +61,94 @@ fn watchers_whose_query_never_ends_keep_nobody_from_publishing() {
     assert_eq!(refused, 503);
     let answer = post(&hub, &v0(&["*"], &[]), "topic=a&data=b");
     assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+/// A hub whose one key is in a file, and the file.
+struct Keyed {
+    hub: HubProcess,
+    file: std::path::PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Keyed {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("secret");
+        std::fs::write(&file, SECRET).expect("a file");
+        let path = file.display();
+        let keys = format!("[{{ algorithms = [\"HS256\"], secret_file = \"{path}\" }}]");
+        let hub = launch!(
+            "TIDINGS_AUTH_KEYS" = keys,
+            "TIDINGS_PUBLIC_URL" = PUBLIC_URL
+        );
+        Self {
+            hub: hub.start(),
+            file,
+            _directory: directory,
+        }
+    }
+
+    /// From here on tokens that [`SECRET`] signed are good for nothing.
+    fn replace_key(&self) {
+        std::fs::write(&self.file, OTHER_SECRET).expect("a file");
+        self.hub.signal(Signal::HUP);
+        self.hub.wait_for_log("read again: the keys for tokens");
+    }
+}
+
+/// Begins a request with a body of lines.
+fn lines(hub: &HubProcess, token: &str) -> Http {
+    let mut http = hub.http();
+    let headers = [NDJSON, CHUNKED, ("Authorization", token)];
+    http.send_request("POST", "/t/a", &headers, b"")
+        .expect("sent");
+    http
+}
+
+/// What the log has of `a`, as whoever holds this token is told.
+fn kept(hub: &HubProcess, token: &str) -> Vec<String> {
+    let headers = [("Accept", "application/json"), ("Authorization", token)];
+    let page = hub.http().request("GET", "/t/a", &headers, b"").json();
+    let events = page["events"].as_array().expect("events");
+    let data = |event: &Value| event["data"].as_str().expect("data").to_owned();
+    events.iter().map(data).collect()
+}
+
+#[test]
+fn a11_nobody_goes_on_publishing_when_their_key_is_gone() {
+    let own = Keyed::start();
+    let hub = &own.hub;
+    let token = publisher();
+    let mut http = lines(hub, &token);
+    http.send_chunk(b"{\"data\":\"in time\"}\n").expect("sent");
+    wait_until("the first is kept", || !kept(hub, &token).is_empty());
+    // Two more that have been let in, and whose bodies are still to come.
+    let begun = [("/t/a", "late"), (HUB, "topic=a&data=late")].map(|(path, body)| {
+        let mut http = hub.http();
+        let length = body.len().to_string();
+        let headers = [
+            FORM,
+            ("Authorization", &*token),
+            ("Content-Length", &*length),
+            ("Expect", "100-continue"),
+        ];
+        http.send_request("POST", path, &headers, b"")
+            .expect("sent");
+        assert_eq!(http.answer_head().expect("an answer").status, 100);
+        (http, body)
+    });
+    own.replace_key();
+    // The hub may have ended it before it comes.
+    let _ = http.send_chunk(b"{\"data\":\"too late\"}\n");
+    let answer = http.answer(false).expect("an answer");
+    check_problem(&answer, 401, "invalid-token");
+    assert_eq!(answer.json()["published"], 1);
+    for (mut http, body) in begun {
+        http.send(body.as_bytes()).expect("sent");
+        let answer = http.answer(false).expect("an answer");
+        check_problem(&answer, 401, "invalid-token");
+    }
+    let claims = json!({ "tidings": { "subscribe": ["**"] } });
+    let reader = tidings_testkit::token::signed(claims, OTHER_SECRET.as_bytes(), "JWT");
+    assert_eq!(kept(hub, &format!("Bearer {reader}")), ["in time"]);
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 use tidings_auth::ticket::StreamId;
-use tidings_auth::{Action, TopicName, authorize};
+use tidings_auth::{Action, TopicName, authorize, identify};
 use tidings_auth::{Admission, Face, Refusal, Revocations, Rights, Selection, Selector, Timestamp};
 use tidings_engine::Sight;
 
@@ -396,13 +396,30 @@ impl Auth {
     /// # Errors
     /// [`Refused`], which is counted and logged.
     pub fn may_publish(&self, who: &Who, topics: &[TopicName<'_>]) -> Result<(), Refused> {
+        self.still_publishes(who)?;
         let revocations = self.revocations();
         let policy = self.policy(&revocations);
         let decision = authorize(who.caller(), Action::Publish, topics, &policy, now());
-        match who {
-            Who::Ticket(..) => Err(self.refuse(Refusal::TicketElsewhere)),
-            _ => decision.map_err(|refusal| self.refuse(refusal)),
+        decision.map_err(|refusal| self.refuse(refusal))
+    }
+
+    /// Decides whether whoever has begun to publish still counts, whatever they
+    /// were granted: their token hasn't expired, it isn't revoked, and the key
+    /// that vouched for it is still there.
+    ///
+    /// # Errors
+    /// [`Refused`], which is counted and logged.
+    pub fn still_publishes(&self, who: &Who) -> Result<(), Refused> {
+        if self.is_open() {
+            return Ok(());
         }
+        let revocations = self.revocations();
+        let decision = match who {
+            Who::Ticket(..) => Err(Refusal::TicketElsewhere),
+            Who::Holder(rights) if !self.vouches(rights) => Err(Refusal::Unvouched),
+            _ => identify(who.caller(), &self.policy(&revocations), now()),
+        };
+        decision.map_err(|refusal| self.refuse(refusal))
     }
 
     /// Decides whether anything may be published at this moment, before it is

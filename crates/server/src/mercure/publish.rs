@@ -4,12 +4,12 @@ use super::refusal;
 use crate::auth::Who;
 use crate::http::body::{self, RequestBody, Room};
 use crate::http::{Code, Problem};
-use crate::hub::{Hub, now};
+use crate::hub::Hub;
 use crate::native::{Begun, Key, Submitted, check_size};
 use bytes::Bytes;
 use http::{HeaderMap, request};
 use std::sync::Arc;
-use tidings_auth::{Action, Face, Refusal, TopicName, authorize};
+use tidings_auth::{Face, Refusal, TopicName};
 use tidings_engine::published::alternates;
 use tidings_engine::{Event, Topic, Visibility};
 use tidings_mercure::Dialect;
@@ -68,15 +68,11 @@ fn event(hub: &Hub, headers: &HeaderMap, form: &[u8], who: &Who) -> Result<Event
         .iter()
         .map(|topic| TopicName::mercure(topic, auth.base()))
         .collect();
-    let revocations = auth.revocations();
-    let policy = auth.policy(&revocations);
-    authorize(who.caller(), Action::Publish, &names, &policy, now()).map_err(|refusal| {
-        let refused = auth.refuse(refusal);
-        match dialect {
+    auth.may_publish(who, &names)
+        .map_err(|refused| match dialect {
             Dialect::V0 => refused.in_0x(),
             Dialect::V1 => refused,
-        }
-    })?;
+        })?;
     let topics = names.iter().map(|name| name.as_native().cloned());
     let topics: Option<Vec<Topic>> = topics.collect();
     let Some(topics) = topics else {
