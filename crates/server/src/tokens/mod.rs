@@ -9,6 +9,7 @@ use crate::auth::{Refused, Who};
 use crate::http::body::{self, RequestBody, Room};
 use crate::http::{Code, Problem, Reply, respond};
 use crate::hub::Hub;
+use bytes::Bytes;
 use http::{Method, Request, StatusCode, request};
 use std::sync::Arc;
 use tidings_auth::Face;
@@ -83,13 +84,19 @@ async fn holder(hub: &Hub, head: &request::Parts) -> Result<Who, Refused> {
 }
 
 /// Reads a body. Who asks is known before a byte of it is.
-async fn read(
+async fn read(hub: &Hub, head: &request::Parts, body: RequestBody) -> Result<Bytes, Problem> {
+    let _receiving = hub.receive_body()?;
+    read_operators(hub, head, body).await
+}
+
+/// Reads a body of the operator's. It takes no place of a publisher's, since it may
+/// be those who have all of them whose tokens it revokes.
+async fn read_operators(
     hub: &Hub,
     head: &request::Parts,
     body: RequestBody,
-) -> Result<bytes::Bytes, Problem> {
+) -> Result<Bytes, Problem> {
     body::check_coding(&head.headers)?;
-    let _receiving = hub.receive_body()?;
     let mut room = Room::new(hub);
     body::read_whole(body, BODY_BYTES, &mut room).await
 }

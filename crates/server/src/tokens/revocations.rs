@@ -1,7 +1,7 @@
 //! `/admin/revocations`: tokens that are good for nothing more, before their
 //! time.
 
-use super::{done, read};
+use super::{done, read_operators};
 use crate::auth::{RevokeError, VaultError};
 use crate::http::body::{self, RequestBody};
 use crate::http::{Code, Problem, Reply, respond};
@@ -88,7 +88,9 @@ pub async fn add(
         let detail = "what is to be revoked is told in application/json";
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
-    let body = read(hub, head, body).await?;
+    let body = read_operators(hub, head, body).await?;
+    // The body may have taken its time.
+    admit(hub, head).await?;
     let asked: Asked = serde_json::from_slice(&body).map_err(|_| {
         refuse(
             "the body has to be a JSON object with one of jti, sub (strings) and topics (a list of \
