@@ -5,6 +5,7 @@ mod mercure;
 use mercure::{HUB, as_mercure, post, v0};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::io::Write as _;
 use std::time::Duration;
 use tidings_testkit::token::{PUBLIC_URL, SECRET, bearer, in_seconds};
 use tidings_testkit::{Answer, Http, HubProcess, check_problem, launch, wait_until};
@@ -123,7 +124,11 @@ fn a11_nobody_goes_on_publishing_when_their_key_is_gone() {
     http.send_chunk(b"{\"data\":\"in time\"}\n").expect("sent");
     wait_until("the first is kept", || !kept(hub, &token).is_empty());
     // Two more that have been let in, and whose bodies are still to come.
-    let begun = [("/t/a", "late"), (HUB, "topic=a&data=late")].map(|(path, body)| {
+    let begun = [
+        ("/t/a", "late"),
+        (HUB, "topic=https%3A%2F%2Fhub.example%2Ft%2Fa&data=late"),
+    ]
+    .map(|(path, body)| {
         let mut http = hub.http();
         let length = body.len().to_string();
         let headers = [
@@ -151,4 +156,75 @@ fn a11_nobody_goes_on_publishing_when_their_key_is_gone() {
     let claims = json!({ "tidings": { "subscribe": ["**"] } });
     let reader = tidings_testkit::token::signed(claims, OTHER_SECRET.as_bytes(), "JWT");
     assert_eq!(kept(hub, &format!("Bearer {reader}")), ["in time"]);
+}
+
+/// Revokes a token by its id.
+#[track_caller]
+fn revoke(hub: &HubProcess, id: &str) {
+    let operator = bearer(json!({ "tidings": { "admin": true } }));
+    let headers = [
+        ("Authorization", &*operator),
+        ("Content-Type", "application/json"),
+    ];
+    let what = json!({ "jti": id }).to_string();
+    let answer = hub
+        .http()
+        .request("POST", "/admin/revocations", &headers, what.as_bytes());
+    assert_eq!(answer.status, 201, "{}", answer.text());
+}
+
+/// Begins a request with a body of lines, of which the first is kept.
+fn begin(hub: &HubProcess, token: &str) -> Http {
+    let before = kept(hub, &publisher()).len();
+    let mut http = lines(hub, token);
+    http.send_chunk(b"{\"data\":\"x\"}\n").expect("sent");
+    wait_until("it has begun", || kept(hub, &publisher()).len() > before);
+    http
+}
+
+/// Checks that a body of blank lines is ended by the hub.
+#[track_caller]
+fn check_ends(mut http: Http) {
+    let mut socket = http.socket().try_clone().expect("a socket");
+    let sent = std::thread::spawn(move || {
+        while socket.write_all(b"1\r\n\n\r\n").is_ok() {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    });
+    let answer = http.answer(false).expect("an answer");
+    check_problem(&answer, 401, "invalid-token");
+    assert_eq!(answer.json()["published"], 1);
+    drop(http);
+    sent.join().expect("the hub has closed");
+}
+
+#[test]
+fn a11_blank_lines_keep_no_place_for_whoever_may_not_publish_any_more() {
+    let hub = launch!("TIDINGS_LIMITS_PUBLISH_BODIES" = "1")
+        .closed()
+        .start();
+    let claims = |exp: i64, jti: &str| {
+        let all = json!({ "publish": ["**"], "subscribe": ["**"] });
+        json!({ "exp": exp, "jti": jti, "tidings": all })
+    };
+    check_ends(begin(&hub, &bearer(claims(in_seconds(3), "1"))));
+    // Its place is free: for one whose token is revoked.
+    let http = begin(&hub, &bearer(claims(in_seconds(3600), "2")));
+    revoke(&hub, "2");
+    check_ends(http);
+    // And for whoever may.
+    let headers = [("Authorization", &*publisher())];
+    let answer = hub.http().request("POST", "/t/a", &headers, b"x");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[test]
+fn a11_who_sends_nothing_keeps_no_place_either() {
+    let own = Keyed::start();
+    let token = publisher();
+    let mut http = begin(&own.hub, &token);
+    own.replace_key();
+    let answer = http.answer(false).expect("an answer");
+    check_problem(&answer, 401, "invalid-token");
+    assert_eq!(answer.json()["published"], 1);
 }

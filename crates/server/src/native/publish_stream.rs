@@ -5,20 +5,24 @@ use super::admit::{self, Key, Labels};
 use super::event_json;
 use super::publish::{BodyKind, from_json};
 use super::publisher::Publisher;
-use crate::http::body::{RequestBody, Room};
+use crate::http::body::{Piece, RequestBody, Room};
 use crate::http::{Code, Problem, Reply, body, respond};
 use crate::hub::{Hub, PublishError};
 use http::StatusCode;
 use serde_json::json;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tidings_codec::{Chunk, Decoder, EventId, Item};
 use tidings_engine::limits::EVENT_TYPE_BYTES;
 use tidings_engine::{Entry, Event, Topic};
 use tidings_store::AppendError;
+use tokio::time::{Interval, MissedTickBehavior};
 
 /// What one append takes of a body, about, in bytes.
 const BATCH_BYTES: usize = 256 * 1024;
+/// How often it is asked whether whoever sends nothing still may.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A streamed body that is being taken in.
 pub struct Ingest<'h> {
@@ -99,7 +103,7 @@ impl<'h> Ingest<'h> {
         &mut self,
         piece: &[u8],
         body: &mut RequestBody,
-    ) -> Result<Option<body::Piece>, Problem> {
+    ) -> Result<Option<Piece>, Problem> {
         let mut taken = piece.len();
         let mut parsed = self.parse(piece);
         let mut behind = None;
@@ -195,14 +199,15 @@ impl<'h> Ingest<'h> {
 /// # Errors
 /// The problem to answer with; it tells how much was published before it.
 pub async fn run(mut ingest: Ingest<'_>, mut body: RequestBody) -> Result<Reply, Problem> {
-    let silence = ingest.hub.settings().limits.publish_silence;
     let mut drain = pin!(ingest.hub.drain().moment());
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut found = None;
     let result = loop {
         let piece = match found.take() {
             Some(piece) => piece,
             None => tokio::select! {
-                piece = body::next_piece(&mut body, silence) => piece,
+                piece = next_piece(&ingest, &mut look, &mut body) => piece,
                 () = &mut drain => break Err(Problem::new(
                     Code::Busy,
                     "the hub is stopping; publish the rest when it is back",
@@ -229,6 +234,23 @@ pub async fn run(mut ingest: Ingest<'_>, mut body: RequestBody) -> Result<Reply,
             .with("published", published)
             .with("last_id", last_id)
             .closing()),
+    }
+}
+
+/// The next piece of a body, as long as its publisher counts.
+async fn next_piece(ingest: &Ingest<'_>, look: &mut Interval, body: &mut RequestBody) -> Piece {
+    let publisher = &ingest.admission.publisher;
+    let silence = ingest.hub.settings().limits.publish_silence;
+    let mut piece = pin!(body::next_piece(body, silence));
+    loop {
+        tokio::select! {
+            piece = &mut piece => {
+                // Blank lines are no events, of which each is asked for.
+                publisher.still_counts()?;
+                return piece;
+            }
+            _ = look.tick() => publisher.still_counts()?,
+        }
     }
 }
 

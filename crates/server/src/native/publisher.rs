@@ -36,6 +36,15 @@ impl<'h> Publisher<'h> {
         Ok(Self { hub, who })
     }
 
+    /// Whoever publishes still counts. To be asked again and again of one whose
+    /// body doesn't end: it has a place that others may need.
+    ///
+    /// # Errors
+    /// The problem to answer with.
+    pub fn still_counts(&self) -> Result<(), Refused> {
+        self.hub.auth().still_publishes(&self.who)
+    }
+
     /// Decides whether an event may be published to `topic` at this moment. To
     /// be asked of every event before it is appended.
     ///
