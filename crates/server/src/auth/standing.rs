@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 use tidings_auth::ticket::StreamId;
 use tidings_auth::{Action, TopicName, authorize, identify};
-use tidings_auth::{Admission, Face, Refusal, Revocations, Rights, Selection, Selector, Timestamp};
+use tidings_auth::{Admission, Face, Refusal, Revocations, Rights, Selection, Timestamp};
 use tidings_engine::Sight;
 
 /// Names a stream to whoever watches it: 128 random bits, told to them alone.
@@ -201,21 +201,16 @@ impl Standing {
         }
     }
 
-    /// Whether a list of revocations takes anything from it that the list which
-    /// stood when its view was made doesn't.
+    /// Whether a list of revocations takes anything from its token that the list
+    /// which stood when its view was made doesn't. Which topics doesn't matter:
+    /// an event may be granted by any of its own, also by one that isn't watched.
     fn is_concerned(&self, newest: &Revocations) -> bool {
         let (view, now) = (self.view(), now());
         let Some(rights) = &view.rights else {
             return false;
         };
         let mut withdrawn = newest.newly_withdrawn(rights, &view.revocations, now);
-        newest.revoke(rights, now)
-            || withdrawn.any(|topics| match view.face {
-                // What is watched is granted as a whole: by its own topics.
-                Face::Native => self.watched.selectors().iter().any(|own| meet(own, topics)),
-                // What is watched may be granted by any topic of the event.
-                Face::Mercure => true,
-            })
+        newest.revoke(rights, now) || withdrawn.next().is_some()
     }
 }
 
@@ -277,7 +272,7 @@ impl Standings {
     }
 
     /// Ends the streams that `revocations` concern: of tokens that are revoked,
-    /// and of tokens that have lost topics which the stream watches.
+    /// and of tokens that have lost topics. Those resume with what is left.
     ///
     /// Whoever revokes has the new list stand first ([`Auth::revocations`]):
     /// a stream that begins meanwhile looks there.
@@ -500,19 +495,6 @@ fn admit(view: &View, selection: &Selection) -> Result<(), Refusal> {
 fn expiry(view: &View) -> u64 {
     let expires = view.rights.as_ref().and_then(|rights| rights.expires);
     expires.map_or(u64::MAX, |at| at.0)
-}
-
-/// Whether two native selectors may watch the same topic.
-fn meet(one: &Selector, other: &Selector) -> bool {
-    let mut one = one.as_str().split('/');
-    let mut other = other.as_str().split('/');
-    loop {
-        match (one.next(), other.next()) {
-            (Some("**"), Some(_)) | (Some(_), Some("**")) | (None, None) => return true,
-            (Some(own), Some(others)) if own == "*" || others == "*" || own == others => {}
-            _ => return false,
-        }
-    }
 }
 
 fn shrink<K: Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>) {

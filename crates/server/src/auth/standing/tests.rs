@@ -4,6 +4,7 @@ use super::*;
 use crate::hub::Hub;
 use crate::testing::{closed_hub, holder};
 use serde_json::{Value, json};
+use tidings_auth::Selector;
 use tidings_auth::revocation::{Entry, Revoked};
 use tidings_engine::{Limits, Published, Topic, Visibility};
 
@@ -127,10 +128,11 @@ async fn revocations_end_the_streams_that_they_concern() {
         ("b", Revoked::Subject("bob".into()), false),
         ("b", Revoked::Topics("b".into()), true),
         ("b", Revoked::Topics("*".into()), true),
-        ("b", Revoked::Topics("a/*".into()), false),
+        // Also what isn't watched: events of `b` may be granted by it.
+        ("b", Revoked::Topics("a/*".into()), true),
         ("a/*", Revoked::Topics("a/1".into()), true),
         ("a/*", Revoked::Topics("**".into()), true),
-        ("a/*", Revoked::Topics("b".into()), false),
+        ("a/*", Revoked::Topics("b".into()), true),
     ] {
         let admitted = stand(&hub, claims.clone(), &[watched]).await;
         let standing = admitted.standing.expect("a standing");
@@ -178,26 +180,4 @@ async fn a_standing_is_found_while_its_stream_lasts() {
     assert_eq!(found.over(soon), Some(Over::Rights));
     drop((found, admitted));
     assert!(standings.connection(id).is_none() && standings.is_empty());
-}
-
-#[test]
-fn selectors_meet_where_one_topic_is_watched_by_both() {
-    for (one, other, expected) in [
-        ("a", "a", true),
-        ("a", "b", false),
-        ("a", "a/b", false),
-        ("a", "*", true),
-        ("a", "**", true),
-        ("a/b", "*", false),
-        ("a/b", "*/c", false),
-        ("a/*", "*/b", true),
-        ("a/*", "b/**", false),
-        ("a/**", "a", false),
-        ("a/**", "**", true),
-        ("a/b/**", "a/*/c", true),
-    ] {
-        let [one, other] = [one, other].map(|text| Selector::new(text).expect("one"));
-        assert_eq!(meet(&one, &other), expected, "{one:?} {other:?}");
-        assert_eq!(meet(&other, &one), expected, "{other:?} {one:?}");
-    }
 }
