@@ -177,27 +177,24 @@ impl Revocations {
         !self.topics.is_empty()
     }
 
-    /// The topics that this list withdraws from a token, and that `before`
-    /// didn't yet.
-    pub fn newly_withdrawn<'a>(
-        &'a self,
-        rights: &'a Rights,
-        before: &'a Self,
+    /// Whether this list withdraws topics from a token that `before`, as it stood
+    /// at `since`, didn't: an entry that had expired by then is none.
+    pub fn withdraws_more(
+        &self,
+        rights: &Rights,
+        (before, since): (&Self, Timestamp),
         now: Timestamp,
-    ) -> impl Iterator<Item = &'a Selector> {
-        let takes = move |entry: &Entry| {
+    ) -> bool {
+        let takes = |entry: &Entry, at: Timestamp| {
             let whose = entry.issuer.is_none() || entry.issuer == rights.issuer;
-            whose && entry.is_older(rights)
+            whose && entry.stands(at) && entry.is_older(rights)
         };
-        let known = move |entry: &Entry| {
+        let is_known = |entry: &Entry| {
             let found = before.find(&entry.revoked, entry.issuer.as_deref());
-            found.is_ok_and(|index| takes(&before.entries[index]))
+            found.is_ok_and(|index| takes(&before.entries[index], since))
         };
-        let new = self
-            .topics
-            .iter()
-            .filter(move |(_, entry)| entry.stands(now) && takes(entry) && !known(entry));
-        new.map(|(selector, _)| selector)
+        let mut entries = self.topics.iter().map(|(_, entry)| entry);
+        entries.any(|entry| takes(entry, now) && !is_known(entry))
     }
 
     /// The list as bytes, to be kept.

@@ -227,3 +227,25 @@ fn an_entry_can_be_taken_back() {
     assert!(!list.withdraw(&held, &native("news/1"), NOW));
     assert_eq!(list.entries().len(), 1);
 }
+
+#[test]
+fn topics_are_lost_once_for_as_long_as_they_are_withdrawn() {
+    let held = holder(json!({"iss": "a"}));
+    let until = |until| list(&[entry(topics("news"), None, until)]);
+    let after = Timestamp(NOW.0 + 10);
+    let check = |before: &Revocations, since, newest: &Revocations, now, expected| {
+        let more = newest.withdraws_more(&held, (before, since), now);
+        assert_eq!(more, expected, "{before:?} {newest:?}");
+    };
+    let (none, all, short) = (until(Some(0)), until(None), until(Some(NOW.0 + 5)));
+    check(&Revocations::default(), NOW, &all, NOW, true);
+    check(&none, NOW, &all, NOW, true);
+    check(&all, NOW, &all, after, false);
+    check(&short, NOW, &all, NOW, false);
+    check(&all, NOW, &short, NOW, false);
+    // What had expired when it was looked at hid nothing.
+    check(&short, after, &all, after, true);
+    check(&Revocations::default(), NOW, &short, after, false);
+    let others = list(&[entry(topics("news"), Some("b"), None)]);
+    check(&Revocations::default(), NOW, &others, NOW, false);
+}

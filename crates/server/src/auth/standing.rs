@@ -209,8 +209,8 @@ impl Standing {
         let Some(rights) = &view.rights else {
             return false;
         };
-        let mut withdrawn = newest.newly_withdrawn(rights, &view.revocations, now);
-        newest.revoke(rights, now) || withdrawn.next().is_some()
+        let before = (&*view.revocations, view.since);
+        newest.revoke(rights, now) || newest.withdraws_more(rights, before, now)
     }
 }
 
