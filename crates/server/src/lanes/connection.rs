@@ -5,6 +5,7 @@ use super::door::Door;
 use super::lane::Round;
 use super::socket::{Inbound, PIECES, Socket};
 use crate::auth::{Over, Standing};
+use crate::hub;
 use crate::mercure::active::Guard;
 use crate::metrics::SlowAction;
 use crate::places::Watching;
@@ -175,6 +176,13 @@ impl Connection {
         let (mut batch, mut turned) = (None, Turned::More);
         while batch.is_none() && pieces.has_room() {
             let tail = round.hub.live().tail();
+            // Again, by now: what was published after a revocation was answered may
+            // be in this tail, and not have been in that of the round's beginning.
+            let standing = self.standing.as_ref();
+            if let Some(over) = standing.and_then(|own| own.over(hub::now())) {
+                drop(tail);
+                return self.end_with(round.hub.retry_after(over), round, pieces);
+            }
             let next = self.stream.next(round.subscriptions, &tail, round.terms);
             drop(tail);
             match next {
@@ -260,10 +268,15 @@ impl Connection {
         if ending == Ending::TooSlow {
             round.hub.metrics().count_slow(SlowAction::Disconnect);
         }
+        self.end_with(round.hub.jittered_retry(), round, pieces)
+    }
+
+    /// Ends the stream once `pieces` are written.
+    fn end_with(&mut self, retry_ms: u64, round: &mut Round<'_>, pieces: Pieces) -> Turned {
         if self.write(pieces, None, round).is_err() {
             return Turned::Gone;
         }
-        self.say_goodbye(round.hub.jittered_retry(), round)
+        self.say_goodbye(retry_ms, round)
     }
 
     /// Ends the stream with the time at which to come back, if the socket has

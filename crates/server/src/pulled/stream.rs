@@ -102,7 +102,10 @@ impl Pulled {
                 }
                 continue;
             }
-            match self.next(cx) {
+            let Some(next) = self.next(cx) else {
+                return Poll::Ready(Some(self.last_words()));
+            };
+            match next {
                 Next::Block(bytes) => return Poll::Ready(Some(bytes)),
                 Next::Gap(reason, bytes) => {
                     self.hub.metrics().count_gap(reason);
@@ -149,11 +152,16 @@ impl Pulled {
     }
 
     /// What comes next. If that is nothing, it is woken when there is more,
-    /// or when it is time for something else.
-    fn next(&mut self, cx: &mut Context<'_>) -> Next {
+    /// or when it is time for something else. `None` if the stream is over.
+    fn next(&mut self, cx: &mut Context<'_>) -> Option<Next> {
         let set = &self.hub.live().sets()[self.set];
         let mut state = set.state();
         let tail = self.hub.live().tail();
+        // Again: what was published after a revocation was answered may be in
+        // this tail.
+        if self.over().is_some() {
+            return None;
+        }
         let next = self
             .stream
             .next(&mut state.subscriptions, &tail, self.terms);
@@ -168,7 +176,7 @@ impl Pulled {
                 self.woken_at = Some(set.wake_at(&mut state, tick, self.stream.key()));
             }
         }
-        next
+        Some(next)
     }
 
     /// Notices that the hub drains; gives the last bytes when it is time.
