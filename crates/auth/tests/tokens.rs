@@ -492,6 +492,51 @@ fn a_key_grants_no_more_than_its_role() {
     }
 }
 
+/// Its rights were read as the key was then.
+#[test]
+fn a_key_that_is_configured_otherwise_is_another() {
+    let strict = || secret_key(Strictness::Strict);
+    let token = token(hs_header(), claims(json!({"iss": "https://a.example"})));
+    let both = || {
+        [Roles::PUBLISH, Roles::SUBSCRIBE]
+            .map(|roles| strict().with_roles(roles))
+            .to_vec()
+    };
+    let of_a = |key: Key| key.with_issuer("https://a.example");
+    let other = Key::from_secret(SECRET, Algorithm::HS512, Strictness::Legacy);
+    let other = other.expect("a key").0;
+    for (before, after, expected) in [
+        (vec![strict()], vec![strict()], true),
+        (vec![strict()], vec![strict().with_key_id("k")], true),
+        (vec![strict()], vec![other, strict()], true),
+        (vec![strict()], vec![secret_key(Strictness::Legacy)], false),
+        (vec![secret_key(Strictness::Legacy)], vec![strict()], false),
+        (vec![strict()], both(), false),
+        (vec![strict()], vec![of_a(strict())], false),
+        (vec![of_a(strict())], vec![of_a(strict())], true),
+        (vec![of_a(strict())], vec![strict()], false),
+        // Of two that it counts for, either.
+        (both(), both(), true),
+        (both(), both()[..1].to_vec(), false),
+        (both(), both()[1..].to_vec(), false),
+        // One that adds nothing isn't counted.
+        ([vec![strict()], both()].concat(), vec![strict()], true),
+    ] {
+        let text = format!("{before:?} {after:?}");
+        let rights = rights(&verifier_of(before), &token);
+        assert_eq!(verifier_of(after).vouches(&rights, NOW), expected, "{text}");
+    }
+    let secret: Vec<u8> = (0..64).collect();
+    let [one, other] = [Algorithm::HS256, Algorithm::HS512].map(|algorithm| {
+        let key = Key::from_secret(&secret, algorithm, Strictness::Strict);
+        verifier_of(vec![key.expect("a good secret").0])
+    });
+    let signing = SigningKey::from_secret(&secret, Algorithm::HS256).expect("a key");
+    let signed = signing.mint(&object(claims(json!({}))), "JWT", None);
+    let rights = rights(&one, &signed.expect("a token"));
+    assert!(one.vouches(&rights, NOW) && !other.vouches(&rights, NOW));
+}
+
 #[test]
 fn a_token_is_tried_with_few_keys() {
     let other = |n: u8| {

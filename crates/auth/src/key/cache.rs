@@ -42,6 +42,17 @@ pub struct KeySource {
 }
 
 impl KeySource {
+    /// A key of the document.
+    fn vouching(&self, key: Key) -> Key {
+        let key = key.with_roles(self.roles);
+        let key = match &self.issuer {
+            None => key,
+            Some(issuer) => key.with_issuer(issuer),
+        };
+        let source = Some(self.mark());
+        Key { source, ..key }
+    }
+
     /// Tells it from others, also to a hub that has started with other sources.
     fn mark(&self) -> Mark {
         let issuer = self.issuer.as_deref().unwrap_or_default();
@@ -159,13 +170,8 @@ impl KeyCache {
             let source = &entry.source;
             let keys = jwks::parse(document, &source.algorithms, source.strictness);
             let has_none = keys.as_ref().err() == Some(&InvalidJwks::NoKey);
-            let mut keys = if has_none { Vec::new() } else { keys? };
-            for key in &mut keys {
-                key.issuer.clone_from(&source.issuer);
-                key.roles = source.roles;
-                key.source = Some(source.mark());
-            }
-            entry.keys = keys;
+            let keys = if has_none { Vec::new() } else { keys? };
+            entry.keys = keys.into_iter().map(|key| source.vouching(key)).collect();
             entry.fetched = Some(now);
             entry.failed = false;
             if has_none {

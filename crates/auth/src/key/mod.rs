@@ -65,6 +65,9 @@ impl Roles {
 #[derive(Clone)]
 pub struct Key {
     pub(crate) key: DecodingKey,
+    /// Of the key alone.
+    material: Mark,
+    /// Of all that rights depend on which are read under it.
     pub(crate) mark: Mark,
     /// The document that was fetched; `None` for a key of the configuration or
     /// of a file.
@@ -203,16 +206,28 @@ impl Key {
         algorithms: Vec<Algorithm>,
         strictness: Strictness,
     ) -> Self {
-        Self {
+        let material = Mark::of(&[material]);
+        let key = Self {
             key,
-            mark: Mark::of(&[material]),
+            material,
+            mark: material,
             source: None,
             algorithms,
             key_id: None,
             issuer: None,
             strictness,
             roles: Roles::BOTH,
-        }
+        };
+        key.marked()
+    }
+
+    /// With the mark of what it is now: a key that is given other roles is
+    /// another one to whoever holds its tokens.
+    fn marked(self) -> Self {
+        let terms = (&self.algorithms, &self.issuer, self.strictness, self.roles);
+        let terms = format!("{terms:?}");
+        let mark = Mark::of(&[&self.material.0, terms.as_bytes()]);
+        Self { mark, ..self }
     }
 
     /// Tokens that name a `kid` are verified with this key only if it is this.
@@ -232,12 +247,13 @@ impl Key {
             issuer: Some(issuer.into()),
             ..self
         }
+        .marked()
     }
 
     /// What its tokens may grant at most.
     #[must_use]
     pub fn with_roles(self, roles: Roles) -> Self {
-        Self { roles, ..self }
+        Self { roles, ..self }.marked()
     }
 
     /// Whether `signature` is of this key, over `signed`.
