@@ -228,3 +228,45 @@ fn a11_who_sends_nothing_keeps_no_place_either() {
     check_problem(&answer, 401, "invalid-token");
     assert_eq!(answer.json()["published"], 1);
 }
+
+/// Publishes with an `Idempotency-Key`; answers the status and the id.
+fn with_key(hub: &HubProcess, who: &Value, topic: &str, data: &str) -> (u16, Value) {
+    let claims = json!({
+        "tidings": { "publish": ["**"] }, "sub": who["sub"], "iss": who["iss"], "jti": who["jti"]
+    });
+    let token = bearer(claims);
+    let headers = [("Authorization", &*token), ("Idempotency-Key", "1")];
+    let path = format!("/t/{topic}");
+    let answer = hub.http().request("POST", &path, &headers, data.as_bytes());
+    (answer.status, answer.json()["id"].clone())
+}
+
+#[test]
+fn idempotency_keys_are_their_publishers_own() {
+    let hub = launch!().closed().start();
+    let mut ids = Vec::new();
+    for who in [
+        json!({ "sub": "ann" }),
+        json!({ "sub": "bob" }),
+        json!({ "sub": "ann", "iss": "a" }),
+        json!({ "sub": "ann", "iss": "b" }),
+        json!({}),
+        json!({ "iss": "a" }),
+    ] {
+        let data = who.to_string();
+        let (status, id) = with_key(&hub, &who, "a", &data);
+        assert_eq!(status, 200, "{who}");
+        assert!(!ids.contains(&id), "{who}: {ids:?}");
+        // Renewed, it is the same publisher's token.
+        let mut renewed = who.clone();
+        renewed["jti"] = "renewed".into();
+        assert_eq!(with_key(&hub, &renewed, "a", &data), (200, id.clone()));
+        assert_eq!(with_key(&hub, &who, "a", "another").0, 422, "{who}");
+        ids.push(id);
+    }
+    // Where nobody is named, other topics may be another's.
+    let (status, id) = with_key(&hub, &json!({}), "b", "x");
+    assert_eq!(status, 200);
+    assert!(!ids.contains(&id));
+    assert_eq!(with_key(&hub, &json!({ "sub": "ann" }), "b", "x").0, 422);
+}

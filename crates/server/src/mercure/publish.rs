@@ -34,7 +34,7 @@ pub async fn begin(
         return Err(auth.refuse(Refusal::Anonymous).into());
     }
     body::check_coding(&head.headers)?;
-    let key = Key::of(&head.headers)?;
+    let key = Key::of(&head.headers, &who)?;
     let _receiving = hub.receive_body()?;
     let mut room = Room::new(hub);
     // As of a line of JSON: what is escaped is longer than what it says.

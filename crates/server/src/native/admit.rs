@@ -1,9 +1,11 @@
 //! Admission: from what a publisher sent to a valid event of the log.
 
+use crate::auth::Who;
 use crate::http::{Code, Problem};
 use crate::hub::PublishError;
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
+use tidings_auth::Rights;
 use tidings_engine::limits::IDEMPOTENCY_KEY_BYTES;
 use tidings_engine::{Entry, Event, IdempotencyKey, Limits, Topic, publish};
 use tidings_store::{AppendError, Appended};
@@ -64,15 +66,22 @@ pub fn check_size(event: Event, limits: &Limits) -> Result<Event, Problem> {
 }
 
 /// An `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request
-/// repeated under it publishes nothing twice.
-pub struct Key(Sha256);
+/// repeated under it publishes nothing twice. Publishers with tokens have keys of
+/// their own: nobody finds out what others have used, or uses it up for them.
+pub struct Key {
+    /// Of the key, and of whose it is.
+    digest: Sha256,
+    /// Nothing names its publisher who stays the same when the token is renewed: the
+    /// key is shared by those who may publish to the same topic.
+    by_topic: bool,
+}
 
 impl Key {
-    /// Reads the header.
+    /// Reads the header of a request by `who`.
     ///
     /// # Errors
     /// `400` if it is given twice, empty, too long or not printable ASCII.
-    pub fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+    pub fn of(headers: &HeaderMap, who: &Who) -> Result<Option<Self>, Problem> {
         let mut values = headers.get_all("idempotency-key").iter();
         let Some(value) = values.next() else {
             return Ok(None);
@@ -83,18 +92,26 @@ impl Key {
             let detail = "'Idempotency-Key' is one value of 1 to 255 printable ASCII characters";
             return Err(Problem::new(Code::BadRequest, detail));
         }
-        Ok(Some(Self(Sha256::new_with_prefix(value.as_bytes()))))
+        let rights = who.rights();
+        let digest = rights.map_or_else(Sha256::new, |rights| owner(rights));
+        Ok(Some(Self {
+            digest: digest.chain_update(value.as_bytes()),
+            by_topic: rights.is_some_and(|rights| rights.subject.is_none()),
+        }))
     }
 
     /// What the log keeps for the request's event number `number`, so that a
     /// stream that broke off can be repeated too.
     fn number(&self, number: u64, event: &Event) -> IdempotencyKey {
-        let key = self
-            .0
+        let mut key = self
+            .digest
             .clone()
             .chain_update([0])
-            .chain_update(number.to_be_bytes())
-            .finalize();
+            .chain_update(number.to_be_bytes());
+        if self.by_topic {
+            part(&mut key, Some(event.topic.as_str()));
+        }
+        let key = key.finalize();
         let mut request = Sha256::new();
         let retry = event.retry.map(|retry| retry.to_string());
         let visibility = format!("{:?}", event.visibility);
@@ -107,20 +124,30 @@ impl Key {
             Some(&*event.data),
             Some(&*visibility),
         ];
-        for part in parts.into_iter().chain(alternates) {
-            // The length separates the parts; none differs from an empty one.
-            request.update(
-                part.map_or(u64::MAX, |part| part.len() as u64)
-                    .to_be_bytes(),
-            );
-            request.update(part.unwrap_or(""));
-        }
+        let parts = parts.into_iter().chain(alternates);
+        parts.for_each(|text| part(&mut request, text));
         let request = request.finalize();
         IdempotencyKey {
             key: u128::from_be_bytes(key[..16].try_into().expect("16 of 32 bytes")),
             request: u64::from_be_bytes(request[..8].try_into().expect("8 of 32 bytes")),
         }
     }
+}
+
+/// Begins the digest of a key of whoever these rights name. No key without an owner
+/// begins as one: a key is printable.
+fn owner(rights: &Rights) -> Sha256 {
+    let mut digest = Sha256::new_with_prefix([0]);
+    part(&mut digest, rights.issuer.as_deref());
+    part(&mut digest, rights.subject.as_deref());
+    digest
+}
+
+/// The length separates the parts; none differs from an empty one.
+fn part(digest: &mut Sha256, text: Option<&str>) {
+    let length = text.map_or(u64::MAX, |text| text.len() as u64);
+    digest.update(length.to_be_bytes());
+    digest.update(text.unwrap_or(""));
 }
 
 /// Encodes an event for the log.

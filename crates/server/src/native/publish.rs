@@ -50,7 +50,7 @@ pub async fn to_topic(
     let hub = publisher.hub;
     body::check_coding(&head.headers)?;
     let query = Query::parse(head.uri.query(), hub.settings().limits.query_bytes)?;
-    let key = Key::of(&head.headers)?;
+    let key = publisher.key(&head.headers)?;
     let kind = BodyKind::of(&head.headers);
     if kind != BodyKind::Data {
         if let Some(name) = query.first_of(&["event", "id", "retry"]) {
@@ -90,7 +90,7 @@ pub async fn events(
 ) -> Result<Begun, Problem> {
     let hub = publisher.hub;
     body::check_coding(&head.headers)?;
-    let key = Key::of(&head.headers)?;
+    let key = publisher.key(&head.headers)?;
     match body::essence(&head.headers).as_str() {
         "application/json" => {}
         "application/x-ndjson" => {

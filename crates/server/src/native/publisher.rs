@@ -1,9 +1,11 @@
 //! Whoever publishes: what they may is asked for before a body is read, so that
 //! nobody sends one in vain, and again of each event before it is appended.
 
+use super::admit::Key;
 use crate::auth::{Refused, Who};
 use crate::http::Problem;
 use crate::hub::Hub;
+use http::HeaderMap;
 use std::sync::Arc;
 use tidings_auth::TopicName;
 use tidings_engine::Topic;
@@ -34,6 +36,14 @@ impl<'h> Publisher<'h> {
     pub fn anywhere(hub: &'h Arc<Hub>, who: Who) -> Result<Self, Problem> {
         hub.auth().may_publish_somewhere(&who)?;
         Ok(Self { hub, who })
+    }
+
+    /// Their `Idempotency-Key`, if the request has one.
+    ///
+    /// # Errors
+    /// As of [`Key::of`].
+    pub fn key(&self, headers: &HeaderMap) -> Result<Option<Key>, Problem> {
+        Key::of(headers, &self.who)
     }
 
     /// Whoever publishes still counts. To be asked again and again of one whose
