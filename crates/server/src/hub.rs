@@ -1,6 +1,6 @@
 //! The hub: the log and everyone at it.
 
-use crate::auth::{Auth, Over};
+use crate::auth::{Auth, Over, Refused, Who};
 use crate::drain::Drain;
 use crate::http::{Code, Problem};
 use crate::lanes::Lanes;
@@ -80,6 +80,8 @@ pub enum PublishError {
     Busy,
     /// The disk didn't answer in time; whether the events are kept is unknown.
     Unknown,
+    /// Who publishes them may not any more.
+    NotGranted(Refused),
     /// The store refused.
     Refused(AppendError),
 }
@@ -162,19 +164,30 @@ impl Hub {
     ///
     /// # Errors
     /// [`PublishError`]; only after `Unknown` can they be in the log.
-    pub async fn publish(&self, entries: Vec<Entry>) -> Result<Vec<Appended>, PublishError> {
-        self.submit(entries).await?.done().await
+    pub async fn publish(
+        &self,
+        entries: Vec<Entry>,
+        who: &Who,
+    ) -> Result<Vec<Appended>, PublishError> {
+        self.submit(entries, who).await?.done().await
     }
 
     /// Gives entries to the writer, which takes them in the order in which this
-    /// resolves, once those who watch have kept up.
+    /// resolves, once those who watch have kept up. That `who` may publish them was
+    /// asked before; it is again if that took time.
     ///
     /// # Errors
-    /// [`PublishError::Busy`].
-    pub async fn submit(&self, entries: Vec<Entry>) -> Result<Submitted, PublishError> {
-        let patience = self.settings.publish_timeout;
-        if timeout(patience, self.live.room()).await.is_err() {
-            return Err(PublishError::Busy);
+    /// [`PublishError::Busy`], [`PublishError::NotGranted`].
+    pub async fn submit(&self, entries: Vec<Entry>, who: &Who) -> Result<Submitted, PublishError> {
+        if !self.live.has_room() {
+            let patience = self.settings.publish_timeout;
+            let room = timeout(patience, self.live.room()).await;
+            room.map_err(|_| PublishError::Busy)?;
+            let may = |entry: &Entry| self.auth.may_publish_entry(who, entry);
+            entries
+                .iter()
+                .try_for_each(may)
+                .map_err(PublishError::NotGranted)?;
         }
         let (done, answer) = oneshot::channel();
         let done = Box::new(move |result| {

@@ -96,5 +96,7 @@ pub async fn publish(hub: &Hub, topic: &str, data: &str) {
         data: data.into(),
     };
     let entry = event.into_entry(now(), None);
-    hub.publish(vec![entry]).await.expect("a log that takes it");
+    hub.publish(vec![entry], &Who::Anonymous)
+        .await
+        .expect("a log that takes it");
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tidings_auth::ticket::StreamId;
 use tidings_auth::{Action, TopicName, authorize, identify};
 use tidings_auth::{Admission, Face, Refusal, Revocations, Rights, Selection, Timestamp};
-use tidings_engine::Sight;
+use tidings_engine::{Entry, Sight};
 
 /// Names a stream to whoever watches it: 128 random bits, told to them alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -396,6 +396,16 @@ impl Auth {
         let policy = self.policy(&revocations);
         let decision = authorize(who.caller(), Action::Publish, topics, &policy, now());
         decision.map_err(|refusal| self.refuse(refusal))
+    }
+
+    /// As [`Self::may_publish`], of an event as the log will have it.
+    ///
+    /// # Errors
+    /// [`Refused`], which is counted and logged.
+    pub fn may_publish_entry(&self, who: &Who, entry: &Entry) -> Result<(), Refused> {
+        let topics = std::iter::once(&entry.topic).chain(entry.alternates.iter());
+        let names = topics.map(|topic| TopicName::native(topic, self.base()));
+        self.may_publish(who, &names.collect::<Vec<_>>())
     }
 
     /// Decides whether whoever has begun to publish still counts, whatever they

@@ -39,8 +39,8 @@ pub async fn begin(
     let mut room = Room::new(hub);
     // As of a line of JSON: what is escaped is longer than what it says.
     let form = body::read_whole(body, hub.settings().limits.line_bytes, &mut room).await?;
-    let event = admit(hub, &head.headers, form, who).await?;
-    Submitted::by_mercure(hub, event, key.as_ref()).await
+    let event = admit(hub, &head.headers, form, who.clone()).await?;
+    Submitted::by_mercure(hub, &who, event, key.as_ref()).await
 }
 
 async fn admit(

@@ -173,6 +173,7 @@ pub fn refusal(error: &PublishError) -> Problem {
             "the disk did not answer in time, and the event may or may not be kept; publish it again with the same \
              id or Idempotency-Key",
         ),
+        PublishError::NotGranted(refused) => return refused.clone().into(),
         PublishError::Refused(AppendError::IdConflict { .. }) => (
             Code::IdConflict,
             "another event of this topic has this id; ids are for one event each",

@@ -5,6 +5,7 @@ use super::admit::{self, Key, Labels};
 use super::publish_stream::{self, Ingest};
 use super::publisher::Publisher;
 use super::{event_json, publishable};
+use crate::auth::Who;
 use crate::http::body::{RequestBody, Room};
 use crate::http::query::Query;
 use crate::http::{Code, Problem, Reply, body, respond};
@@ -76,7 +77,7 @@ pub async fn to_topic(
     let event = admit::event(topic, data, labels, &hub.settings().limits)?;
     // The body may have taken its time.
     publisher.check(&event.topic)?;
-    Submitted::one(hub, event, key.as_ref()).await
+    Submitted::one(&publisher, event, key.as_ref()).await
 }
 
 /// `POST /events`.
@@ -116,13 +117,13 @@ pub async fn events(
         })?);
     }
     if !many {
-        return Submitted::one(hub, events.remove(0), key.as_ref()).await;
+        return Submitted::one(&publisher, events.remove(0), key.as_ref()).await;
     }
     let entries: Vec<_> = (0..)
         .zip(events)
         .map(|(n, event)| admit::entry(event, key.as_ref(), n))
         .collect();
-    Submitted::many(hub, entries).await
+    Submitted::many(&publisher, entries).await
 }
 
 /// Events of a request that wait for the disk.
@@ -142,28 +143,43 @@ enum Told {
 }
 
 impl Submitted {
-    async fn one(hub: &Hub, event: Event, key: Option<&Key>) -> Result<Begun, Problem> {
+    async fn one(
+        publisher: &Publisher<'_>,
+        event: Event,
+        key: Option<&Key>,
+    ) -> Result<Begun, Problem> {
         let told = Told::Event(event.topic.clone());
-        Self::submit(hub, vec![admit::entry(event, key, 0)], told).await
+        let entries = vec![admit::entry(event, key, 0)];
+        Self::submit(publisher.hub, publisher.who(), entries, told).await
     }
 
     /// One event that was published by Mercure.
     ///
     /// # Errors
     /// The problem to answer with.
-    pub async fn by_mercure(hub: &Hub, event: Event, key: Option<&Key>) -> Result<Begun, Problem> {
-        Self::submit(hub, vec![admit::entry(event, key, 0)], Told::Id).await
+    pub async fn by_mercure(
+        hub: &Hub,
+        who: &Who,
+        event: Event,
+        key: Option<&Key>,
+    ) -> Result<Begun, Problem> {
+        Self::submit(hub, who, vec![admit::entry(event, key, 0)], Told::Id).await
     }
 
-    async fn many(hub: &Hub, entries: Vec<Entry>) -> Result<Begun, Problem> {
+    async fn many(publisher: &Publisher<'_>, entries: Vec<Entry>) -> Result<Begun, Problem> {
         if entries.is_empty() {
             return Ok(Begun::Answered(published(&[])));
         }
-        Self::submit(hub, entries, Told::Batch).await
+        Self::submit(publisher.hub, publisher.who(), entries, Told::Batch).await
     }
 
-    async fn submit(hub: &Hub, entries: Vec<Entry>, told: Told) -> Result<Begun, Problem> {
-        let events = hub.submit(entries).await;
+    async fn submit(
+        hub: &Hub,
+        who: &Who,
+        entries: Vec<Entry>,
+        told: Told,
+    ) -> Result<Begun, Problem> {
+        let events = hub.submit(entries, who).await;
         let events = events.map_err(|error| admit::refusal(&error))?;
         Ok(Begun::Submitted(Self { events, told }))
     }

@@ -178,7 +178,10 @@ impl<'h> Ingest<'h> {
         if entries.is_empty() {
             return Ok(());
         }
-        let appended = self.hub.publish(entries).await?;
+        let appended = self
+            .hub
+            .publish(entries, self.admission.publisher.who())
+            .await?;
         self.published += appended.len() as u64;
         self.last_id = appended.into_iter().next_back().map(|appended| appended.id);
         Ok(())

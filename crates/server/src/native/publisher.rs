@@ -38,6 +38,11 @@ impl<'h> Publisher<'h> {
         Ok(Self { hub, who })
     }
 
+    /// Who it is.
+    pub fn who(&self) -> &Who {
+        &self.who
+    }
+
     /// Their `Idempotency-Key`, if the request has one.
     ///
     /// # Errors
