@@ -1,14 +1,17 @@
 //! Log lines, on standard error.
 
 use std::io::{IsTerminal, stderr};
+use std::panic::PanicHookInfo;
+use std::time::Instant;
 use tidings_server::config::{Log, LogFormat, LogLevel};
+use tidings_server::occasional::Occasional;
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// Sends log lines to standard error from now on.
+/// Sends log lines to standard error from now on, those of panics among them.
 pub fn start(log: &Log) {
     let terminal = stderr().is_terminal();
     let json = match log.format {
@@ -29,6 +32,23 @@ pub fn start(log: &Log) {
     tracing_subscriber::registry()
         .with(lines.with_filter(filter(log.level)))
         .init();
+    let panics = Occasional::default();
+    std::panic::set_hook(Box::new(move |panic| say(&panics, panic)));
+}
+
+/// A panic, without what it says: that may have been made of what a stranger sent,
+/// who may cause as many as they like. Those of parsers are caught.
+fn say(panics: &Occasional, panic: &PanicHookInfo<'_>) {
+    let Some(times) = panics.count(Instant::now()) else {
+        return;
+    };
+    let place = panic.location().map(ToString::to_string);
+    let place = place.as_deref().unwrap_or("an unknown place");
+    tracing::error!(
+        place,
+        times,
+        "a part of the hub panicked; this is a defect of the hub or of a library"
+    );
 }
 
 /// The libraries below may log headers and payloads when asked for detail, so

@@ -16,7 +16,7 @@ mod live;
 mod mercure;
 mod metrics;
 mod native;
-mod occasional;
+pub mod occasional;
 mod places;
 mod pulled;
 mod serve;
