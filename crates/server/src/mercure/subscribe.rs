@@ -25,6 +25,9 @@ use tidings_mercure::{Base, Dialect, Matcher};
 /// A stream lives at least for this part of the longest life, so that those
 /// which began together don't all come back at once.
 const SHORTEST_LIFE: f64 = 0.8;
+/// A request that asks for more is read where it keeps no stream waiting: each
+/// pattern in it has to be compiled.
+const AT_ONCE_BYTES: usize = 512;
 
 /// The answer to who subscribes; `form` is the body of a `QUERY`, of which nothing
 /// is read for who may not watch.
@@ -55,10 +58,7 @@ pub async fn answer(
         Some(body) => Some(read(hub, head, body).await?),
         None => None,
     };
-    let (query, form) = (head.uri.query(), form.as_deref());
-    let wanted = requests::subscribe::subscribe(&head.headers, query, form, auth.base())
-        // Both dialects give these the same status.
-        .map_err(|refusal| refusal::problem(refusal, Dialect::V1))?;
+    let wanted = wanted(auth.base(), head, form).await?;
     let wish = auth::Wish {
         face: Face::Mercure,
         selection: selection(&wanted.matchers, auth.base()),
@@ -79,6 +79,29 @@ async fn read(hub: &Hub, head: &request::Parts, body: RequestBody) -> Result<Byt
     let _receiving = hub.receive_query()?;
     let mut room = Room::new(hub);
     body::read_whole(body, hub.settings().limits.query_bytes, &mut room).await
+}
+
+/// What is asked for.
+async fn wanted(
+    base: &Arc<Base>,
+    head: &request::Parts,
+    form: Option<Bytes>,
+) -> Result<Subscribe, Problem> {
+    let query = head.uri.query();
+    let len = query.map_or(0, str::len) + form.as_ref().map_or(0, Bytes::len);
+    let read = if len <= AT_ONCE_BYTES {
+        requests::subscribe::subscribe(&head.headers, query, form.as_deref(), base)
+    } else {
+        let (base, headers) = (Arc::clone(base), head.headers.clone());
+        let query = query.map(str::to_owned);
+        let read = tokio::task::spawn_blocking(move || {
+            requests::subscribe::subscribe(&headers, query.as_deref(), form.as_deref(), &base)
+        });
+        let broke_off = |_| Problem::new(Code::Internal, "the request could not be read");
+        read.await.map_err(broke_off)?
+    };
+    // Both dialects give these the same status.
+    read.map_err(|refusal| refusal::problem(refusal, Dialect::V1))
 }
 
 async fn stream(
