@@ -35,7 +35,7 @@ pub struct Entry {
     /// Of which issuer only; `None` for all.
     pub issuer: Option<String>,
     /// When it was, in milliseconds since the Unix epoch. Tokens issued later
-    /// are not meant, except by their id.
+    /// are not meant, except by their id, and but for the verifier's leeway.
     pub at: u64,
     /// When the last token that is meant would have expired anyway; `None` if
     /// it never would.

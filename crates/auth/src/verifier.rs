@@ -170,10 +170,9 @@ impl Verifier {
         let lenient = signer.strictness == Strictness::Legacy && kind != Kind::AccessToken;
         self.check_times(&claims, lenient, now)?;
         self.check_audience(&claims, lenient)?;
-        let expires = claims.expires.map(|at| Timestamp(at.0 + self.leeway_ms));
         let mut rights = rights::read(&token.claims, kind, signer.strictness, &self.base)?;
         rights.restrict(signer.roles);
-        rights.identify(claims, expires);
+        rights.identify(claims, self.leeway_ms);
         rights.signer = Some(signer);
         Ok(rights)
     }

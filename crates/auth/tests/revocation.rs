@@ -207,6 +207,35 @@ fn what_is_no_entry_is_refused_and_nothing_is_forgotten_for_room() {
     assert_eq!(list.entries().len(), 2);
 }
 
+/// The clock of its issuer may have been ahead.
+#[test]
+fn a_token_may_have_been_issued_earlier_than_it_says() {
+    let lenient = verifier(Strictness::Strict).with_leeway_ms(5_000);
+    let issued = |at: u64| {
+        let claims = claims(json!({"iat": at, "sub": "ann"}));
+        rights(&lenient, &token(hs_header(), claims))
+    };
+    let at = Timestamp(NOW.0 - 60_000);
+    let revoked = |revoked| {
+        let mut list = Revocations::default();
+        let entry = Entry {
+            at: at.0,
+            ..entry(revoked, None, None)
+        };
+        list.add(entry, NOW).expect("an entry");
+        list
+    };
+    let (ann, news) = (revoked(subject("ann")), revoked(topics("news")));
+    for (later_s, expected) in [(0, true), (5, true), (6, false)] {
+        let verified = issued(at.0 / 1000 + later_s);
+        let kept = Rights::from_record(&verified.to_record(), &BASE).expect("a record");
+        for rights in [&*verified, &kept] {
+            assert_eq!(ann.revoke(rights, NOW), expected, "{later_s}");
+            assert_eq!(news.withdraw(rights, &native("news"), NOW), expected);
+        }
+    }
+}
+
 #[test]
 fn an_entry_can_be_taken_back() {
     let of_issuer = entry(id("7"), Some("a"), None);

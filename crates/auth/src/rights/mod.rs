@@ -44,10 +44,11 @@ pub struct Rights {
     pub issuer: Option<String>,
     /// `jti`.
     pub token_id: Option<String>,
-    /// From then on it grants nothing. `None` for a token of a legacy key
+    /// From then on it grants nothing: `exp` and the leeway. `None` for a token of a legacy key
     /// without `exp`.
     pub expires: Option<Timestamp>,
-    /// `iat`.
+    /// The earliest moment that `iat` may mean by the hub's clock: the issuer's
+    /// may be ahead by the leeway.
     pub issued: Option<Timestamp>,
     /// Who has signed the token ([`crate::Verifier::vouches`]).
     pub(crate) signer: Option<Signer>,
@@ -116,12 +117,16 @@ impl Rights {
         }
     }
 
-    pub(crate) fn identify(&mut self, claims: Registered, expires: Option<Timestamp>) {
+    /// Takes over who holds the token, and its times, each for the more by what
+    /// the clocks of hub and issuer may differ.
+    pub(crate) fn identify(&mut self, claims: Registered, leeway_ms: u64) {
+        let expires = claims.expires.map(|at| at.0.saturating_add(leeway_ms));
+        let issued = claims.issued.map(|at| at.0.saturating_sub(leeway_ms));
         self.subject = claims.subject;
         self.issuer = claims.issuer;
         self.token_id = claims.token_id;
-        self.issued = claims.issued;
-        self.expires = expires;
+        self.issued = issued.map(Timestamp);
+        self.expires = expires.map(Timestamp);
     }
 
     fn add_payload(&mut self, of: Grants, value: &Value) -> Result<(), Refusal> {
