@@ -112,8 +112,9 @@ pub fn authorize(
         }
         Action::Presence => policy.open || topics.iter().all(may_watch),
         Action::Receive { face, visibility } => {
-            topics.iter().any(may_watch)
-                || is_shown(topics, visibility, face, policy) && may_see(face, token, policy)
+            // What is shown to all costs no look at what is granted.
+            is_shown(topics, visibility, face, policy) && may_see(face, token, policy)
+                || topics.iter().any(may_watch)
         }
     };
     if allowed { Ok(()) } else { Err(refusal) }

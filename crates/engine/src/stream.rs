@@ -306,8 +306,17 @@ impl Stream {
             return None;
         }
         let expired = done.before.after < done.horizon && self.told < done.horizon;
-        if !self.tells_gaps && (expired || matches!(read, Read::Gap(_))) {
-            return Some(self.end_before_gap(done));
+        if !self.tells_gaps {
+            match *read {
+                // Whoever reads has been told by the head.
+                Read::Gap(gap) if gap.to <= self.told => {
+                    subscriptions.set_cursor(self.key, Cursor { after: gap.to });
+                    return None;
+                }
+                Read::Gap(_) => return Some(self.end_before_gap(done)),
+                _ if expired => return Some(self.end_before_gap(done)),
+                Read::Frames | Read::CaughtUp => {}
+            }
         }
         if let Read::Gap(gap) = *read {
             self.told = self.told.max(done.horizon);

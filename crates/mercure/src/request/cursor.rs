@@ -30,7 +30,8 @@ pub const QUERY_NAMES: [&str; 6] = [
 ];
 
 /// Reads the cursor. The header goes before the query, because an EventSource
-/// that reconnects repeats its URL; the query goes before the body.
+/// that reconnects repeats its URL; the query goes before the body. One that is
+/// empty, as some clients send it at first, yields to one that isn't.
 ///
 /// # Errors
 /// `400` for a cursor that no id can be, and for two that differ in one place.
@@ -39,15 +40,13 @@ pub fn resume(
     query: &Form,
     body: Option<&Form>,
 ) -> Result<Option<Resume>, Refusal> {
-    if let Some(text) = header(headers)? {
-        return parse(text).map(Some);
-    }
+    let mut found = header(headers)?;
     for form in [Some(query), body].into_iter().flatten() {
-        if let Some(text) = parameter(form)? {
-            return parse(text).map(Some);
+        if found.is_none_or(str::is_empty) {
+            found = parameter(form)?.or(found);
         }
     }
-    Ok(None)
+    found.map(parse).transpose()
 }
 
 fn header(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
@@ -132,7 +131,11 @@ mod tests {
     fn header_then_query_then_body() {
         assert_eq!(ask(&[b"h"], "lastEventID=q", "last_event_id=b"), after("h"));
         assert_eq!(ask(&[], "lastEventID=q", "last_event_id=b"), after("q"));
-        assert_eq!(ask(&[b""], "lastEventID=q", ""), Ok(Some(Resume::Empty)));
+        assert_eq!(ask(&[b""], "lastEventID=q", ""), after("q"));
+        assert_eq!(ask(&[b""], "lastEventID=", "last_event_id=b"), after("b"));
+        for empty in ["", "lastEventID="] {
+            assert_eq!(ask(&[b""], empty, ""), Ok(Some(Resume::Empty)));
+        }
     }
 
     #[test]

@@ -128,6 +128,12 @@ async fn stream(
             let taken = watch.permit.take_patterns(patterns);
             taken.map_err(SoftRefusal::NoPlace)?;
             let rights = who.rights().cloned();
+            let resume = wanted.resume.as_ref();
+            if resume.is_some_and(|resume| before_first(resume, &watch.start, hub).is_none()) {
+                // Who reads that fetches everything anew: what is gone, or goes
+                // while it is replayed, is no news.
+                watch.told = watch.told.max(hub.live().end());
+            }
             watch.active = hub.active().begin(&wanted.matchers, rights)?;
             Ok((watch.start, ReplyBody::Watch(Arc::clone(hub), watch)))
         })
@@ -144,9 +150,10 @@ async fn stream(
     if let Some(resume) = &wanted.resume {
         let name = wanted.dialect.last_event_id_header().as_bytes();
         let name = HeaderName::from_bytes(name).expect("a name of the protocol's");
-        reply
-            .headers_mut()
-            .insert(name, before_first(resume, &start, hub));
+        let id = before_first(resume, &start, hub);
+        let id = id.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok());
+        let id = id.unwrap_or(HeaderValue::from_static(EARLIEST));
+        reply.headers_mut().insert(name, id);
     }
     Ok(reply)
 }
@@ -183,21 +190,20 @@ fn asked(resume: Option<&Resume>) -> Asked {
 }
 
 /// The id of the event before the first one that the stream gives: the one that
-/// was asked for, if nothing behind it is missing, and `earliest` if anything may
-/// be. So who gets another id than they asked for has to fetch everything anew,
-/// and who gets the same one has not.
+/// was asked for, if nothing behind it is missing. `None`, which the head calls
+/// `earliest`, if anything may be. So who gets another id than they asked for has
+/// to fetch everything anew, and who gets the same one has not.
 ///
 /// An empty cursor asks where the log stands: that is a position, also where the
 /// event there has an id of its publisher's, which may not be for everybody.
-fn before_first(resume: &Resume, start: &Start, hub: &Hub) -> HeaderValue {
-    let id = match resume {
-        _ if start.gap.is_some() => EARLIEST.to_owned(),
-        Resume::Earliest => EARLIEST.to_owned(),
-        Resume::After(id) => id.as_str().to_owned(),
-        Resume::Empty if start.cursor.after == Position::START => EARLIEST.to_owned(),
-        Resume::Empty => hub.wire_id(start.cursor.after).to_string(),
-    };
-    HeaderValue::from_bytes(id.as_bytes()).unwrap_or(HeaderValue::from_static(EARLIEST))
+fn before_first(resume: &Resume, start: &Start, hub: &Hub) -> Option<String> {
+    match resume {
+        Resume::After(id) if start.gap.is_none() => Some(id.as_str().to_owned()),
+        Resume::Empty if start.cursor.after > Position::START => {
+            Some(hub.wire_id(start.cursor.after).to_string())
+        }
+        Resume::After(_) | Resume::Empty | Resume::Earliest => None,
+    }
 }
 
 /// A random part of the longest life.

@@ -33,6 +33,25 @@ fn it_ends_at_a_gap_of_the_store() {
     }
 }
 
+/// Its head has said `earliest`: what was there until then is fetched anew.
+#[test]
+fn what_the_head_has_told_of_ends_nothing() {
+    let mut stream = mercure(9, start(5, Some(GapReason::Expired)), 9, DISCONNECT);
+    stream.check(&[
+        ("next", "retry 1000, id 5"),
+        ("next", "read the store from 5"),
+    ]);
+    // The horizon has risen since, in some of the topics and then in all.
+    stream.answer_at(Position(7), 5, 6, Some(Read::Frames), vec![]);
+    stream.check(&[("next", "later"), ("next", "read the store from 6")]);
+    let gap = Read::Gap(Gap { to: Position(8) });
+    stream.answer_at(Position(8), 6, 6, Some(gap), vec![]);
+    stream.check(&[("next", "read the store from 8"), ("stands", "8")]);
+    let gap = Read::Gap(Gap { to: Position(10) });
+    stream.answer_at(Position(10), 8, 8, Some(gap), vec![]);
+    stream.check(&[("next", "id 8"), ("next", "Gap"), ("stands", "8")]);
+}
+
 /// Who resumed farther back would read up to the gap again and again, and never
 /// be told.
 #[test]
