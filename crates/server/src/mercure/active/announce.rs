@@ -1,5 +1,6 @@
 //! The task that has the log say who comes and goes.
 
+use super::pace::Pace;
 use super::registry::Change;
 use super::{Shared, left};
 use crate::hub::now;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use tidings_engine::Entry;
 use tidings_store::{AppendError, Reader, Writer};
 use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// Of how many subscriptions one request tells.
 const TOLD_AT_ONCE: usize = 256;
@@ -25,7 +27,7 @@ pub async fn always(shared: Arc<Shared>, writer: Writer, reader: Reader) {
                 tracing::error!("telling of subscriptions broke off; this is a defect of the hub")
             }
         }
-        tokio::time::sleep(PAUSE).await;
+        sleep(PAUSE).await;
     }
 }
 
@@ -35,14 +37,20 @@ async fn run(shared: Arc<Shared>, writer: Writer, reader: Reader) {
     if is_first && left::end(&shared, &writer, reader).await.is_err() {
         return;
     }
+    let mut pace = Pace::new(Instant::now());
     loop {
         settle(&shared);
+        let due = shared.registry().due();
+        let Some(due) = due else {
+            shared.changed.notified().await;
+            continue;
+        };
+        sleep_until(due.max(pace.ready(Instant::now()))).await;
         let changes = {
             let mut registry = shared.registry();
-            registry.take(TOLD_AT_ONCE, shared.live.end())
+            registry.take(TOLD_AT_ONCE, shared.live.end(), Instant::now())
         };
         if changes.is_empty() {
-            shared.changed.notified().await;
             continue;
         }
         let told = append_always(&shared, &writer, || entries(&shared, &changes)).await;
@@ -50,6 +58,8 @@ async fn run(shared: Arc<Shared>, writer: Writer, reader: Reader) {
             return shared.registry().not_told();
         }
         shared.registry().told();
+        let bytes = entries(&shared, &changes).iter().map(bytes).sum();
+        pace.told(bytes, Instant::now());
     }
 }
 
@@ -66,6 +76,11 @@ fn entries(shared: &Shared, changes: &[Change]) -> Vec<Entry> {
     entries.collect()
 }
 
+/// What the log takes to say it, without what it adds to everything.
+fn bytes(entry: &Entry) -> usize {
+    entry.topic.as_str().len() + entry.fields.len()
+}
+
 /// Has the log take entries, however long that takes.
 ///
 /// # Errors
@@ -78,7 +93,7 @@ pub async fn append_always(
     loop {
         match append(shared, writer, entries()).await {
             Err(error @ (AppendError::Failed | AppendError::Closed)) => return Err(error),
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Err(_) => sleep(PAUSE).await,
             Ok(()) => return Ok(()),
         }
     }

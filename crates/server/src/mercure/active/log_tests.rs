@@ -107,7 +107,9 @@ async fn documents_are_what_the_log_says_up_to_their_position() {
             let (hub, mut random) = (Arc::clone(&hub), fastrand::Rng::with_seed(seed ^ n));
             tokio::spawn(async move {
                 let mut there = Vec::new();
-                for round in 0..400 {
+                for round in 0..1500 {
+                    // Long enough that many are told of before they end.
+                    tokio::time::sleep(Duration::from_millis(1)).await;
                     match random.u8(0..4) {
                         0 if !there.is_empty() => {
                             drop(there.swap_remove(random.usize(..there.len())));

@@ -4,7 +4,8 @@
 //! A stream holds a [`Guard`] from before its answer is sent until it ends. What
 //! begins and ends is put in order by the [`Registry`], and one task has the log
 //! say it in that order: streams never wait for it, and a crowd that comes at once
-//! is said in few requests. A hub that doesn't tell of subscriptions has none of
+//! is said in few requests. Who comes and goes without anybody's knowing costs the
+//! log nothing, and all together fill it no faster than a [`pace::Pace`] allows. A hub that doesn't tell of subscriptions has none of
 //! this.
 
 mod announce;
@@ -12,6 +13,7 @@ pub mod api;
 mod left;
 #[cfg(test)]
 mod log_tests;
+mod pace;
 mod pages;
 mod registry;
 mod subscriber;
@@ -33,7 +35,7 @@ use tidings_auth::Rights;
 use tidings_engine::limits::ACTIVE_BYTES;
 use tidings_mercure::{Base, Matcher};
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// The active subscriptions of a hub, if it tells of them.
 #[derive(Default)]
@@ -123,7 +125,9 @@ impl ActiveSubscriptions {
         let Some(subscriber) = subscriber else {
             return Ok(None);
         };
-        let stream = shared.registry().begin(Arc::new(subscriber));
+        let stream = shared
+            .registry()
+            .begin(Arc::new(subscriber), Instant::now());
         shared.changed.notify_one();
         Ok(Some(Guard {
             shared: Arc::clone(shared),
@@ -158,17 +162,11 @@ impl Shared {
         // Every change to it is a single call.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Whether there is so much that not everything can be told.
-    fn is_hurried(&self) -> bool {
-        self.bytes.load(Ordering::Relaxed) >= ACTIVE_BYTES / 2
-    }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let hurried = self.shared.is_hurried();
-        self.shared.registry().end(self.stream, hurried);
+        self.shared.registry().end(self.stream);
         self.shared.changed.notify_one();
     }
 }

@@ -10,7 +10,9 @@ use super::subscriber::Subscriber;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 use tidings_engine::Position;
+use tokio::time::Instant;
 
 /// The number of a change: a stream's beginning or its end. A stream has the
 /// number of its beginning.
@@ -18,6 +20,9 @@ pub type Number = u64;
 
 /// The first change. Before it there is what a hub that was killed left behind.
 const FIRST: Number = 1;
+/// How long a stream has to be there before it is told of. Less than a document
+/// waits for the log, so that it has who came before it was asked for.
+pub const PROBATION: Duration = Duration::from_millis(500);
 
 /// All streams that are told of.
 #[derive(Debug)]
@@ -35,6 +40,7 @@ pub struct Registry {
 #[derive(Debug)]
 struct Stream {
     subscriber: Arc<Subscriber>,
+    since: Instant,
     /// The log says that it is there.
     told: bool,
 }
@@ -65,6 +71,16 @@ pub struct View {
     pub at: Position,
 }
 
+impl Stream {
+    /// When its beginning, or else its end, may be told.
+    fn due(&self, active: bool) -> Instant {
+        match active {
+            true => self.since + PROBATION,
+            false => self.since,
+        }
+    }
+}
+
 impl Registry {
     /// Nobody is there.
     pub fn new() -> Self {
@@ -78,11 +94,12 @@ impl Registry {
     }
 
     /// A stream begins.
-    pub fn begin(&mut self, subscriber: Arc<Subscriber>) -> Number {
+    pub fn begin(&mut self, subscriber: Arc<Subscriber>, now: Instant) -> Number {
         let number = self.number();
         self.by_name.insert(subscriber.name().into(), number);
         let stream = Stream {
             subscriber,
+            since: now,
             told: false,
         };
         self.streams.insert(number, stream);
@@ -90,15 +107,15 @@ impl Registry {
         number
     }
 
-    /// A stream ends. One that ends before anything was said of it is forgotten if
-    /// `hurried`: then nothing waits for a log that can't keep up but what is
-    /// there.
-    pub fn end(&mut self, stream: Number, hurried: bool) {
+    /// A stream ends. One that ends before anything was said of it is forgotten:
+    /// however many come and go, what waits for the log is of who is there, or has
+    /// been told of.
+    pub fn end(&mut self, stream: Number) {
         let being_told = self.taken.is_some_and(|taken| stream <= taken.last);
         let Some(found) = self.streams.get(&stream) else {
             return;
         };
-        if hurried && !found.told && !being_told {
+        if !found.told && !being_told {
             self.pending.remove(&stream);
             return self.forget(stream);
         }
@@ -106,23 +123,30 @@ impl Registry {
         self.pending.insert(number, stream);
     }
 
+    /// When there is something for the log to say; `None` if nothing waits for it.
+    pub fn due(&self) -> Option<Instant> {
+        let mut pending = self.pending.iter();
+        pending.find_map(|(number, of)| Some(self.streams.get(of)?.due(number == of)))
+    }
+
     /// Changes that the log is to say next, in their order: of `most` matchers, or
-    /// of one stream. It ends at `before` now. They are taken until [`Self::told`]
-    /// or [`Self::not_told`].
-    pub fn take(&mut self, most: usize, before: Position) -> Vec<Change> {
+    /// of one stream, as far as they are due. The log ends at `before` now. They
+    /// are taken until [`Self::told`] or [`Self::not_told`].
+    pub fn take(&mut self, most: usize, before: Position, now: Instant) -> Vec<Change> {
         let (mut changes, mut last, mut matchers) = (Vec::new(), None, 0);
         for (number, stream) in &self.pending {
-            let Some(Stream { subscriber, .. }) = self.streams.get(stream) else {
+            let active = number == stream;
+            let Some(stream) = self.streams.get(stream) else {
                 continue;
             };
-            matchers += subscriber.len();
-            if matchers > most && last.is_some() {
+            matchers += stream.subscriber.len();
+            if stream.due(active) > now || (matchers > most && last.is_some()) {
                 break;
             }
             last = Some(*number);
             changes.push(Change {
-                subscriber: Arc::clone(subscriber),
-                active: number == stream,
+                subscriber: Arc::clone(&stream.subscriber),
+                active,
             });
         }
         self.taken = last.map(|last| Taken { last, before });

@@ -15,6 +15,9 @@ const NAME: &str = "urn:uuid:";
 const OVERHEAD_BYTES: usize = 384;
 /// What a matcher costs besides its text.
 const MATCHER_BYTES: usize = 64;
+/// The longest path of a subscription that is told of, in bytes. It stands twice in
+/// each event, and whoever may watch at all makes events of any matcher.
+const PATH_BYTES: usize = 2048;
 
 /// A stream and what it watches. Counts as long as anyone has it.
 pub struct Subscriber {
@@ -36,8 +39,9 @@ impl Subscriber {
     /// counted in `all`.
     ///
     /// A matcher that is so long that the path of its subscription, which is the
-    /// topic of its events, couldn't be a topic of the log isn't told of: those who
-    /// watch the events would else find it in the documents for ever.
+    /// topic of its events, is longer than [`PATH_BYTES`] or couldn't be a topic of
+    /// the log isn't told of: those who watch the events would else find it in the
+    /// documents for ever.
     pub fn new(
         id: u128,
         matchers: &[Matcher],
@@ -167,6 +171,9 @@ fn dialects() -> impl Iterator<Item = Dialect> {
 fn fits(event: SubscriptionEvent, terms: &Terms<'_>) -> bool {
     // The end is said with the same event, which has `false` for `true`.
     const LONGER: usize = 1;
+    if event.topic.len() > PATH_BYTES {
+        return false;
+    }
     let entry = entry(event, Timestamp(0), terms.base);
     entry.is_some_and(|entry| entry.fields.len() + LONGER <= terms.event_bytes)
 }

@@ -1,12 +1,14 @@
 //! The registry against a naive model, and what is said of a stream.
 
-use super::registry::{Change, Registry};
+use super::registry::{Change, PROBATION, Registry};
 use super::subscriber::{Subscriber, Terms};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tidings_engine::{Position, Timestamp, Visibility};
 use tidings_mercure::{Base, Matcher, native};
+use tokio::time::Instant;
 
 const AMPLE: usize = 1 << 20;
 
@@ -65,20 +67,22 @@ impl Log {
 
 /// Streams come and go while requests to the log are on their way, fail and
 /// succeed; the view is always exactly what the log says up to its position.
-fn check_against_log(seed: u64, hurried: bool) {
+fn check_against_log(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut registry, mut log) = (Registry::new(), Log::default());
     let mut there = Vec::new();
     let mut on_its_way: Option<Vec<Change>> = None;
+    let mut now = Instant::now();
     for id in 0..300 {
+        now += PROBATION / 8 * random.u32(0..3);
         match random.u8(0..8) {
-            0..3 => there.push((registry.begin(named(id)), id)),
+            0..3 => there.push((registry.begin(named(id), now), id)),
             3..5 if !there.is_empty() => {
                 let (stream, _) = there.swap_remove(random.usize(..there.len()));
-                registry.end(stream, hurried && random.bool());
+                registry.end(stream);
             }
             5 if on_its_way.is_none() => {
-                on_its_way = Some(registry.take(random.usize(1..9), log.end()));
+                on_its_way = Some(registry.take(random.usize(1..9), log.end(), now));
             }
             6 => {
                 if let Some(changes) = on_its_way.take() {
@@ -96,11 +100,10 @@ fn check_against_log(seed: u64, hurried: bool) {
     if on_its_way.is_some() {
         registry.not_told();
     }
-    loop {
-        let changes = registry.take(7, log.end());
-        if changes.is_empty() {
-            break;
-        }
+    while let Some(due) = registry.due() {
+        now = now.max(due);
+        let changes = registry.take(7, log.end(), now);
+        assert!(!changes.is_empty(), "seed {seed}: nothing is due");
         log.append(&changes);
         registry.told();
     }
@@ -127,47 +130,77 @@ fn check_view(registry: &Registry, log: &Log, seed: u64) {
 fn a_view_is_what_the_log_says_up_to_its_position() {
     let first = fastrand::u64(..);
     for seed in first..first.saturating_add(30) {
-        check_against_log(seed, false);
-        check_against_log(seed, true);
+        check_against_log(seed);
     }
 }
 
 #[test]
-fn a_stream_that_came_and_went_is_told_of_unless_there_is_no_time() {
-    let mut registry = Registry::new();
-    let stream = registry.begin(named(1));
-    registry.end(stream, false);
-    let told = registry.take(9, Position(0));
-    let told: Vec<bool> = told.iter().map(|change| change.active).collect();
-    assert_eq!(told, [true, false]);
-    registry.told();
+fn a23_a_stream_that_came_and_went_is_not_told_of() {
+    let (mut registry, start) = (Registry::new(), Instant::now());
+    for id in 0..1000 {
+        let stream = registry.begin(named(id), start);
+        assert_eq!(registry.due(), Some(start + PROBATION));
+        assert!(registry.take(9, Position(0), start).is_empty());
+        registry.end(stream);
+    }
+    assert_eq!(registry.due(), None);
+    assert_eq!(registry.settled(), registry.next());
+    // Also one that was there for long, while the log took nothing.
+    let stream = registry.begin(named(1), start);
+    registry.end(stream);
+    let late = start + 9 * PROBATION;
+    assert!(registry.take(9, Position(0), late).is_empty());
     // What the log is being told already must come to its end.
-    let taken = registry.begin(named(2));
-    assert_eq!(registry.take(9, Position(2)).len(), 1);
-    let forgotten = registry.begin(named(3));
-    registry.end(taken, true);
-    registry.end(forgotten, true);
+    let taken = registry.begin(named(2), start);
+    assert_eq!(registry.take(9, Position(2), late).len(), 1);
+    let forgotten = registry.begin(named(3), late);
+    registry.end(taken);
+    registry.end(forgotten);
     registry.told();
-    let told = registry.take(9, Position(3));
+    assert!(registry.due().is_some_and(|due| due <= late));
+    let told = registry.take(9, Position(3), late);
     assert_eq!(told.len(), 1);
     assert!(!told[0].active && told[0].subscriber.name() == named(2).name());
 }
 
 #[test]
+fn who_is_there_is_told_of_once_it_was_there_for_a_while() {
+    let (mut registry, start) = (Registry::new(), Instant::now());
+    let later = start + PROBATION / 2;
+    let (first, _) = (
+        registry.begin(named(1), start),
+        registry.begin(named(2), later),
+    );
+    let almost = start + PROBATION - Duration::from_nanos(1);
+    assert!(registry.take(9, Position(0), almost).is_empty());
+    assert_eq!(registry.take(9, Position(0), start + PROBATION).len(), 1);
+    registry.told();
+    // Changes keep their order: the end waits for the beginning before it.
+    registry.end(first);
+    assert_eq!(registry.due(), Some(later + PROBATION));
+    assert!(registry.take(9, Position(1), start + PROBATION).is_empty());
+    let told = registry.take(9, Position(1), later + PROBATION);
+    let told: Vec<bool> = told.iter().map(|change| change.active).collect();
+    assert_eq!(told, [true, false]);
+}
+
+#[test]
 fn one_request_tells_of_one_stream_at_least() {
-    let mut registry = Registry::new();
+    let (mut registry, start) = (Registry::new(), Instant::now());
     let three = [
         Matcher::exact("a"),
         Matcher::exact("b"),
         Matcher::exact("c"),
     ];
     for id in 0..3 {
-        registry.begin(subscriber(id, &three, &Arc::default()).expect("one"));
+        let own = subscriber(id, &three, &Arc::default()).expect("one");
+        registry.begin(own, start);
     }
+    let due = start + PROBATION;
     for most in [1, 5] {
-        assert_eq!(registry.take(most, Position(0)).len(), 1);
+        assert_eq!(registry.take(most, Position(0), due).len(), 1);
     }
-    assert_eq!(registry.take(6, Position(0)).len(), 2);
+    assert_eq!(registry.take(6, Position(0), due).len(), 2);
 }
 
 #[test]
@@ -218,19 +251,19 @@ fn what_is_said_of_a_stream() {
 }
 
 #[test]
-fn what_is_too_long_for_a_topic_is_not_told_of() {
+fn a23_what_has_too_long_a_path_is_not_told_of() {
     let (short, long) = (Matcher::exact("a"), Matcher::exact(&"x".repeat(4_000)));
-    // A character that is encoded twice takes five bytes.
+    // An encoded character takes three bytes.
     let (fits, encoded) = (
+        Matcher::exact(&"/".repeat(640)),
         Matcher::exact(&"/".repeat(700)),
-        Matcher::exact(&"/".repeat(900)),
     );
     let all = Arc::default();
     assert!(subscriber(1, &[long.clone(), encoded], &all).is_none());
     assert_eq!(all.load(Ordering::Relaxed), 0);
     let own = subscriber(1, &[long, short, fits], &all).expect("one");
     assert_eq!(own.len(), 2);
-    assert!(all.load(Ordering::Relaxed) > 700);
+    assert!(all.load(Ordering::Relaxed) > 640);
     drop(own);
     assert_eq!(all.load(Ordering::Relaxed), 0);
 }
