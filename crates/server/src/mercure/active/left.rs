@@ -70,8 +70,8 @@ pub(super) struct Last {
 
 /// The subscriptions that are still active, as far as the log says.
 fn find(reader: &Reader, base: &Base) -> Result<BTreeMap<Topic, Last>, StoreError> {
-    let mut cursor = begin(reader)?;
     let selection = selection(&format!("{}/**", own(base)));
+    let mut cursor = begin(reader, &selection)?;
     let (mut left, mut frames) = (BTreeMap::new(), Vec::new());
     loop {
         match reader.read(&mut cursor, &selection, READ, &mut frames)? {
@@ -91,9 +91,21 @@ fn find(reader: &Reader, base: &Base) -> Result<BTreeMap<Topic, Last>, StoreErro
     }
 }
 
-/// Behind what has been ended already.
-fn begin(reader: &Reader) -> Result<Cursor, StoreError> {
-    reader.last_n(1, &selection(STARTED))
+/// Behind what has been ended already. If what says that is gone, which needn't be
+/// kept for as long as the subscriptions are, at the earliest of those.
+fn begin(reader: &Reader, subscriptions: &Selection) -> Result<Cursor, StoreError> {
+    let (started, mut frames) = (selection(STARTED), Vec::new());
+    let cursor = reader.last_n(1, &started)?;
+    reader.read(
+        &mut cursor.clone(),
+        &started,
+        Budget::frames(1),
+        &mut frames,
+    )?;
+    Ok(match frames.is_empty() {
+        true => reader.earliest(subscriptions),
+        false => cursor,
+    })
 }
 
 /// The native name of the path that all subscriptions are below.
