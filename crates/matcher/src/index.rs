@@ -2,7 +2,7 @@
 
 use crate::memo::{Entry, Id, Memo};
 use crate::radix::Radix;
-use crate::{Matcher, Subject, shrink_slab};
+use crate::{Matcher, Subject, shrink_map, shrink_slab};
 use slab::Slab;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub struct Index<K> {
     templates: Radix,
     url_patterns: Radix,
     memo: Memo,
+    /// What was held against topics so far, see [`Index::work`].
+    work: u64,
     /// How many patterns were ever added.
     added: u64,
     /// The last of them: what remembered topics have not been held against.
@@ -62,6 +64,7 @@ impl<K: Copy + Ord> Index<K> {
             templates: Radix::new(),
             url_patterns: Radix::new(),
             memo: Memo::default(),
+            work: 0,
             added: 0,
             recent: VecDeque::new(),
         }
@@ -95,7 +98,7 @@ impl<K: Copy + Ord> Index<K> {
                 let removed = keys.remove(&key);
                 if keys.is_empty() {
                     self.exact.remove(text);
-                    shrink(&mut self.exact);
+                    shrink_map(&mut self.exact);
                 }
                 removed
             }
@@ -144,6 +147,13 @@ impl<K: Copy + Ord> Index<K> {
         count
     }
 
+    /// What [`Index::matches`] has taken so far, at most, beside the keys it
+    /// reported: the [`Matcher::work`] of what topics were held against, as often
+    /// as 64 bytes of topic begin.
+    pub fn work(&self) -> u64 {
+        self.work
+    }
+
     /// How many exact topics, distinct patterns and tree nodes are held (the
     /// two roots are always).
     pub fn size(&self) -> (usize, usize, usize) {
@@ -174,14 +184,22 @@ impl<K: Copy + Ord> Index<K> {
             self.search(topic, hits);
         } else {
             let new = self.recent.iter().rev().take(missing).filter(alive);
-            hits.extend(new.filter(|id| patterns[id.slot].matcher.matches(topic)));
+            for id in new {
+                let matcher = &patterns[id.slot].matcher;
+                self.work += work_of(matcher, topic);
+                if matcher.matches(topic) {
+                    hits.push(*id);
+                }
+            }
         }
         self.remember(topic, &hits[begin..]);
     }
 
-    fn search(&self, topic: &Subject<'_>, hits: &mut Vec<Id>) {
+    fn search(&mut self, topic: &Subject<'_>, hits: &mut Vec<Id>) {
+        let mut work = 0;
         self.visit_candidates(topic, |slot| {
             let pattern = &self.patterns[slot];
+            work += work_of(&pattern.matcher, topic);
             if pattern.matcher.matches(topic) {
                 hits.push(Id {
                     slot,
@@ -189,6 +207,7 @@ impl<K: Copy + Ord> Index<K> {
                 });
             }
         });
+        self.work += work;
     }
 
     fn remember(&mut self, topic: &Subject<'_>, hits: &[Id]) {
@@ -218,7 +237,8 @@ impl<K: Copy + Ord> Index<K> {
             keys: BTreeSet::new(),
         });
         self.slots.insert(matcher.clone(), slot);
-        self.edit_tree(matcher, |tree, prefix| tree.insert(prefix, slot));
+        let work = matcher.work();
+        self.edit_tree(matcher, |tree, prefix| tree.insert(prefix, slot, work));
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
@@ -230,28 +250,27 @@ impl<K: Copy + Ord> Index<K> {
         self.peak = self.peak.max(self.patterns.len());
         let Watched { matcher, .. } = self.patterns.remove(slot);
         self.slots.remove(&matcher);
-        shrink(&mut self.slots);
-        self.edit_tree(&matcher, |tree, prefix| tree.remove(prefix, slot));
+        shrink_map(&mut self.slots);
+        let work = matcher.work();
+        self.edit_tree(&matcher, |tree, prefix| tree.remove(prefix, slot, work));
         shrink_slab(&mut self.patterns, &mut self.peak);
     }
 
     fn edit_tree(&mut self, matcher: &Matcher, edit: impl FnOnce(&mut Radix, &str)) {
         match matcher {
             Matcher::Template(template) => edit(&mut self.templates, template.prefix()),
-            Matcher::UrlPattern(pattern) => edit(&mut self.url_patterns, &pattern.prefix()),
+            Matcher::UrlPattern(pattern) => edit(&mut self.url_patterns, pattern.prefix()),
             Matcher::Any | Matcher::Exact(_) => unreachable!("it stands in no tree"),
         }
     }
+}
+
+fn work_of(matcher: &Matcher, topic: &Subject<'_>) -> u64 {
+    (matcher.work() * (1 + topic.text.len() / 64)) as u64
 }
 
 fn is_alive<K>(patterns: &Slab<Watched<K>>, id: Id) -> bool {
     patterns
         .get(id.slot)
         .is_some_and(|pattern| pattern.stamp == id.stamp)
-}
-
-fn shrink<T: Eq + std::hash::Hash, V>(map: &mut HashMap<T, V>) {
-    if map.capacity() > 4 * map.len() + 16 {
-        map.shrink_to(2 * map.len());
-    }
 }

@@ -8,6 +8,7 @@
 pub mod base;
 mod expand;
 pub mod index;
+mod load;
 mod memo;
 mod radix;
 pub mod template;
@@ -15,6 +16,7 @@ pub mod url_pattern;
 
 pub use base::Base;
 pub use index::Index;
+pub use load::Load;
 pub use template::{InvalidTemplate, Template};
 pub use url_pattern::{InvalidUrlPattern, UrlPattern};
 
@@ -135,7 +137,8 @@ impl Matcher {
 
     /// How much work it is at worst to hold a short topic against it, in
     /// comparisons with a pattern of segments (some 60 ns, and as much again for
-    /// each 64 bytes of topic).
+    /// each 64 bytes of topic). A URL pattern that a topic doesn't begin as costs next
+    /// to nothing.
     pub fn work(&self) -> usize {
         match self {
             Self::Any | Self::Exact(_) => 1,
@@ -239,6 +242,13 @@ fn shrink_slab<T>(slab: &mut slab::Slab<T>, peak: &mut usize) {
     if *peak > 4 * slab.len() + 16 {
         slab.shrink_to_fit();
         *peak = slab.len();
+    }
+}
+
+/// Gives a map's memory back once it is mostly empty.
+fn shrink_map<T: Eq + Hash, V>(map: &mut std::collections::HashMap<T, V>) {
+    if map.capacity() > 4 * map.len() + 16 {
+        map.shrink_to(2 * map.len());
     }
 }
 

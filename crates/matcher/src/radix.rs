@@ -22,6 +22,11 @@ struct Node {
     /// Sorted by the first byte of the child's label.
     children: Vec<(u8, usize)>,
     values: BTreeSet<usize>,
+    /// What its own values count for.
+    own: usize,
+    /// The most that a text counts for which begins with this node's key: what
+    /// is here, and below it on one way.
+    heaviest: usize,
 }
 
 impl Radix {
@@ -35,8 +40,8 @@ impl Radix {
         }
     }
 
-    /// Puts `value` under `key`.
-    pub(super) fn insert(&mut self, key: &str, value: usize) {
+    /// Puts `value`, which counts for `work`, under `key`.
+    pub(super) fn insert(&mut self, key: &str, value: usize, work: usize) {
         let (mut at, mut rest) = (self.root, key.as_bytes());
         while let Some(first) = rest.first() {
             let Some(child) = self.nodes[at].child(*first) else {
@@ -56,11 +61,15 @@ impl Radix {
             };
             rest = &rest[common..];
         }
-        self.nodes[at].values.insert(value);
+        if self.nodes[at].values.insert(value) {
+            self.nodes[at].own += work;
+        }
+        self.weigh(key);
     }
 
-    /// Takes `value` from under `key`, and gives back what nobody else needs.
-    pub(super) fn remove(&mut self, key: &str, value: usize) {
+    /// Takes `value`, which counts for `work`, from under `key`, and gives back
+    /// what nobody else needs.
+    pub(super) fn remove(&mut self, key: &str, value: usize, work: usize) {
         let (mut at, mut rest) = (self.root, key.as_bytes());
         let mut path = Vec::new();
         while let Some(first) = rest.first() {
@@ -73,11 +82,40 @@ impl Radix {
             path.push(at);
             (at, rest) = (child, behind);
         }
-        self.nodes[at].values.remove(&value);
+        if !self.nodes[at].values.remove(&value) {
+            return;
+        }
+        self.nodes[at].own -= work;
         // A node that went may leave its parent with one child.
         for parent in path.into_iter().rev().take(2) {
             self.tidy(parent, at);
             at = parent;
+        }
+        self.weigh(key);
+    }
+
+    /// The most that the values count for together which one text finds.
+    pub(super) fn heaviest(&self) -> usize {
+        self.nodes[self.root].heaviest
+    }
+
+    /// Sums up anew along the way to `key`. A node has at most 256 children.
+    fn weigh(&mut self, key: &str) {
+        let (mut path, mut rest) = (vec![self.root], key.as_bytes());
+        while let Some(first) = rest.first()
+            && let Some(child) = self.nodes[path[path.len() - 1]].child(*first)
+            && let Some(behind) = rest.strip_prefix(&*self.nodes[child].label)
+        {
+            path.push(child);
+            rest = behind;
+        }
+        for at in path.into_iter().rev() {
+            let node = &self.nodes[at];
+            let below = node
+                .children
+                .iter()
+                .map(|(_, child)| self.nodes[*child].heaviest);
+            self.nodes[at].heaviest = node.own + below.max().unwrap_or(0);
         }
     }
 
@@ -118,7 +156,7 @@ impl Radix {
         let middle = self.nodes.insert(Node {
             label: upper.into(),
             children: vec![(lower[0], child)],
-            values: BTreeSet::new(),
+            ..Node::default()
         });
         self.nodes[parent].set_child(middle, upper[0]);
         middle
@@ -189,10 +227,10 @@ mod tests {
             for (put, key, value) in steps {
                 let entry = (key, value);
                 if put {
-                    radix.insert(&entry.0, value);
+                    radix.insert(&entry.0, value, value);
                     list.push(entry);
                 } else {
-                    radix.remove(&entry.0, value);
+                    radix.remove(&entry.0, value, value);
                     list.retain(|other| *other != entry);
                 }
                 let mut found = Vec::new();
@@ -207,7 +245,7 @@ mod tests {
                 prop_assert_eq!(&found, &expected);
             }
             for (key, value) in list {
-                radix.remove(&key, value);
+                radix.remove(&key, value, value);
             }
             prop_assert_eq!(radix.size(), 1);
         }

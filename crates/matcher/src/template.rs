@@ -191,7 +191,11 @@ impl Template {
 
     /// See [`Matcher::work`](crate::Matcher::work).
     pub(super) fn work(&self) -> usize {
-        2 + 6 * self.variables().count()
+        let literals = self.parts.iter().map(|part| match part {
+            Part::Literal(literal) => literal.len() / 64,
+            Part::Expression(_) => 0,
+        });
+        2 + 6 * self.variables().count() + literals.sum::<usize>()
     }
 
     /// See [`Matcher::memory`](crate::Matcher::memory).

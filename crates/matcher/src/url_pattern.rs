@@ -3,9 +3,11 @@
 
 use crate::ALLOCATION_BYTES;
 use crate::base::Base;
-use regex::bytes::{Regex, RegexBuilder};
+use regex_automata::meta::{BuildError, Cache, Config, Regex};
+use regex_automata::{Input, util::syntax};
 use std::fmt;
 use std::panic::catch_unwind;
+use std::sync::{Mutex, PoisonError};
 use url::Url;
 use urlpattern::matcher::{InnerMatcher, Matcher as ParsedMatcher};
 use urlpattern::regexp::RegExp;
@@ -15,6 +17,8 @@ use urlpattern::{RegexSyntax, UrlPattern as Parsed, UrlPatternInit, UrlPatternOp
 #[derive(Debug)]
 pub struct UrlPattern {
     text: Box<str>,
+    /// What the [key](TopicUrl::key) of every topic that matches begins with.
+    prefix: Box<str>,
     protocol: Piece,
     username: Piece,
     password: Piece,
@@ -68,7 +72,15 @@ enum Inner {
     Anything,
     /// At least one character, none of which is this (or any, if none is given).
     Segment(Option<char>),
-    Program(Box<Regex>),
+    Program(Box<Program>),
+}
+
+/// A regular expression, and what it needs to run: once, so that what it takes is
+/// known. Left to itself it would keep that for each thread that it ran on.
+#[derive(Debug)]
+struct Program {
+    regex: Regex,
+    cache: Mutex<Option<Cache>>,
 }
 
 /// A topic as a URL; its parts are compared one by one.
@@ -126,6 +138,7 @@ impl UrlPattern {
         ] = pieces;
         Ok(Self {
             text: text.into(),
+            prefix: prefix([&protocol, &hostname, &port, &pathname]).into(),
             protocol,
             username,
             password,
@@ -155,9 +168,10 @@ impl UrlPattern {
         let literals: usize = self.pieces().map(Piece::literal_bytes).sum();
         let programs = match self.programs() {
             0 => 0,
-            some => RUNNING * Self::PROGRAM_BYTES + some * size_of::<Regex>(),
+            some => RUNNING * Self::PROGRAM_BYTES + some * size_of::<Program>(),
         };
-        size_of::<Self>() + self.text.len() + literals + programs + ALLOCATION_BYTES
+        let texts = self.text.len() + self.prefix.len();
+        size_of::<Self>() + texts + literals + programs + 2 * ALLOCATION_BYTES
     }
 
     fn programs(&self) -> usize {
@@ -188,20 +202,15 @@ impl UrlPattern {
     }
 
     /// What the [key](TopicUrl::key) of every topic that matches begins with.
-    pub(super) fn prefix(&self) -> String {
-        let mut prefix = String::new();
-        for piece in [&self.protocol, &self.hostname, &self.port, &self.pathname] {
-            let (literal, whole) = piece.begins_with();
-            prefix.push_str(literal);
-            if !whole {
-                break;
-            }
-            prefix.push('\0');
-        }
-        prefix
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     pub(super) fn matches(&self, topic: &TopicUrl) -> bool {
+        // Most topics are told apart here, before any program runs.
+        if !topic.key.starts_with(&*self.prefix) {
+            return false;
+        }
         let url = &topic.url;
         // The parts that differ most between topics go first.
         self.pathname.matches(url.path())
@@ -213,6 +222,20 @@ impl UrlPattern {
             && self.username.matches(url.username())
             && self.password.matches(url.password().unwrap_or_default())
     }
+}
+
+/// What the keys begin with whose parts are matched by `pieces`.
+fn prefix(pieces: [&Piece; 4]) -> String {
+    let mut prefix = String::new();
+    for piece in pieces {
+        let (literal, whole) = piece.begins_with();
+        prefix.push_str(literal);
+        if !whole {
+            break;
+        }
+        prefix.push('\0');
+    }
+    prefix
 }
 
 fn parse(text: &str, base: &Base) -> Result<Parsed<Later>, InvalidUrlPattern> {
@@ -288,7 +311,11 @@ impl Piece {
             InnerMatcher::SingleCapture { filter, .. } => Inner::Segment(filter),
             InnerMatcher::RegExp { regexp } => {
                 let regexp = regexp.map_err(|_| InvalidUrlPattern::Syntax)?;
-                Inner::Program(Box::new(regexp.compile(program_bytes)?))
+                let regex = regexp.compile(program_bytes)?;
+                Inner::Program(Box::new(Program {
+                    regex,
+                    cache: Mutex::default(),
+                }))
             }
         };
         Ok(Self::Around {
@@ -329,8 +356,18 @@ impl Inner {
             Self::Anything => true,
             Self::Segment(None) => !part.is_empty(),
             Self::Segment(Some(delimiter)) => !part.is_empty() && !part.contains(*delimiter),
-            Self::Program(program) => program.is_match(part.as_bytes()),
+            Self::Program(program) => program.is_match(part),
         }
+    }
+}
+
+impl Program {
+    fn is_match(&self, part: &str) -> bool {
+        // Whatever a panic left of it, a search begins by clearing it.
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let cache = cache.get_or_insert_with(|| self.regex.create_cache());
+        let input = Input::new(part).earliest(true);
+        self.regex.search_half_with(cache, &input).is_some()
     }
 }
 
@@ -350,15 +387,21 @@ impl Later {
     }
 
     fn build(&self, unicode: bool, bytes: usize) -> Result<Regex, InvalidUrlPattern> {
-        RegexBuilder::new(&self.0)
+        let config = Config::new()
+            .utf8_empty(false)
+            .nfa_size_limit(Some(bytes))
+            .hybrid_cache_capacity(2 * bytes);
+        let syntax = syntax::Config::new()
+            .utf8(false)
             .unicode(unicode)
-            .size_limit(bytes)
-            .dfa_size_limit(2 * bytes)
-            .nest_limit(32)
-            .build()
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => InvalidUrlPattern::TooComplex,
-                _ => InvalidUrlPattern::Syntax,
+            .nest_limit(32);
+        Regex::builder()
+            .configure(config)
+            .syntax(syntax)
+            .build(&self.0)
+            .map_err(|error: BuildError| match error.size_limit() {
+                Some(_) => InvalidUrlPattern::TooComplex,
+                None => InvalidUrlPattern::Syntax,
             })
     }
 }
@@ -376,7 +419,7 @@ impl RegExp for Later {
     /// of the special ones.
     fn matches<'a>(&self, text: &'a str) -> Option<Vec<Option<&'a str>>> {
         let regex = self.compile(UrlPattern::PROGRAM_BYTES).ok()?;
-        regex.is_match(text.as_bytes()).then(Vec::new)
+        regex.is_match(text).then(Vec::new)
     }
 
     fn pattern_string(&self) -> &str {

@@ -8,22 +8,34 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 const COUNT: usize = 200;
 
+const THREADS: usize = 9;
+
 /// No more than is said, used or not, and not less than a `part`th of it.
 fn check(name: &str, part: usize, new: impl Fn(usize, &Base) -> Matcher) {
     let base = Base::new("https://example.com").unwrap();
     let mut all = Vec::with_capacity(COUNT);
     let before = ALLOCATOR.current_usage();
     all.extend((0..COUNT).map(|number| new(number, &base)));
-    // Programs take more once they have run.
-    for matcher in &all {
-        for topic in ["https://example.com/books/1/a/b", "/x/aaabbb", "urn:1"] {
-            matcher.matches(&Subject::new(topic, &base));
-        }
-    }
+    // Programs take more once they have run, and could for each thread that they
+    // run on.
+    std::thread::scope(|scope| {
+        let run = || {
+            for _ in 0..THREADS {
+                all.iter().for_each(|matcher| use_once(matcher, &base));
+            }
+        };
+        (0..THREADS).for_each(|_| drop(scope.spawn(run)));
+    });
     let taken = ALLOCATOR.current_usage() - before;
     let said: usize = all.iter().map(Matcher::memory).sum();
     assert!(taken <= said, "{name}: {taken} of {said}");
     assert!(taken * part >= said, "{name}: {taken} of {said}");
+}
+
+fn use_once(matcher: &Matcher, base: &Base) {
+    for topic in ["https://example.com/books/1/a/b", "/x/aaabbb", "urn:1"] {
+        matcher.matches(&Subject::new(topic, base));
+    }
 }
 
 /// One test: the allocator counts for the whole process.
