@@ -136,6 +136,12 @@ impl<K: Copy + Ord> Index<K> {
         self.visit_patterns(topic, |_| {})
     }
 
+    /// What Mercure's rules have taken so far, see [`matcher::Index::work`]. Begins
+    /// anew after a time in which nobody watched by one.
+    pub fn work(&self) -> u64 {
+        self.mercure.as_ref().map_or(0, |own| own.index.work())
+    }
+
     /// How many exact topics and trie nodes are held (the root is always).
     pub fn size(&self) -> (usize, usize) {
         (self.exact.len(), self.nodes.len())

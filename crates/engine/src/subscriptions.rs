@@ -2,7 +2,7 @@
 //! them have something to read.
 
 use crate::{
-    Batch, Budget, Cursor, Frame, Gap, Index, Position, Read, Selection, Sight, Tail, shrink_slab,
+    Batch, Budget, Cursor, Frame, Index, Position, Read, Selection, Sight, Tail, shrink_slab,
 };
 use slab::Slab;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 ///    [`selection`](Self::selection), and hand over where the store's read
 ///    ended with [`set_cursor`](Self::set_cursor), whatever its outcome; then
 ///    read on here. If the store has a gap too, declare it to the subscriber
-///    and set the cursor to [`Gap::to`].
+///    and set the cursor to [`Gap::to`](crate::Gap::to).
 ///
 /// # Why nothing is lost or doubled between store, tail and live
 /// All three are read at one cursor, which only rises. A subscription is
@@ -66,6 +66,20 @@ pub struct SubscriptionKey {
     slot: u32,
     stamp: u32,
 }
+
+/// The log's next frames behind a lane's position, which it looks at together.
+/// Taking them is cheap, looking at them may not be: the tail isn't needed for that.
+#[derive(Debug)]
+pub struct Step {
+    frames: Vec<Arc<Frame>>,
+    /// The tail's end then.
+    end: Position,
+    gap: bool,
+}
+
+/// After so much of [`Index::work`], which is some 4 ms, a lane turns to something
+/// else, whatever it has still taken.
+const STEP_WORK: u64 = 64 * 1024;
 
 /// How far a lane has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,7 +210,7 @@ impl Subscriptions {
     }
 
     /// Moves the lane over the frames that `tail` has after its position, as
-    /// far as `budget` allows, as [`advance`](Self::advance) does. If the tail no longer
+    /// far as `budget` allows (or less, where patterns take long), as [`advance`](Self::advance) does. If the tail no longer
     /// reaches back to the lane, all caught-up subscriptions become ready, to
     /// look for themselves.
     pub fn follow(
@@ -205,21 +219,46 @@ impl Subscriptions {
         budget: Budget,
         ready: &mut Vec<SubscriptionKey>,
     ) -> Followed {
-        let mut bytes = 0;
-        match tail.after(Cursor { after: self.end }) {
-            Ok(frames) => {
-                for frame in frames.take(budget.frames) {
-                    if bytes >= budget.bytes {
-                        break;
-                    }
-                    bytes += frame.payload_len();
-                    self.advance(frame, ready);
-                }
+        let step = self.next_step(tail, budget);
+        self.take_step(&step, ready)
+    }
+
+    /// The frames that [`follow`](Self::follow) looks at next. To be taken before the
+    /// lane moves otherwise.
+    pub fn next_step(&self, tail: &Tail, budget: Budget) -> Step {
+        let (mut frames, mut bytes) = (Vec::new(), 0);
+        let after = tail.after(Cursor { after: self.end });
+        let gap = after.is_err();
+        for frame in after.into_iter().flatten().take(budget.frames) {
+            if bytes >= budget.bytes {
+                break;
             }
-            Err(Gap { .. }) => self.jump(tail.end(), ready),
+            bytes += frame.payload_len();
+            frames.push(Arc::clone(frame));
+        }
+        Step {
+            frames,
+            end: tail.end(),
+            gap,
+        }
+    }
+
+    /// Moves the lane over `step`, or over a part of it if to look at that took long:
+    /// at least one frame, and the next step begins behind it.
+    pub fn take_step(&mut self, step: &Step, ready: &mut Vec<SubscriptionKey>) -> Followed {
+        let (mut bytes, most) = (0, self.index.work() + STEP_WORK);
+        if step.gap {
+            self.jump(step.end, ready);
+        }
+        for frame in &step.frames {
+            if self.index.work() >= most {
+                break;
+            }
+            bytes += frame.payload_len();
+            self.advance(frame, ready);
         }
         Followed {
-            at_end: self.end >= tail.end(),
+            at_end: self.end >= step.end,
             bytes,
         }
     }

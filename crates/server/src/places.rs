@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tidings_engine::Limits;
 use tidings_engine::limits::SPARE_CONNECTIONS;
+use tidings_mercure::Matcher;
+use tidings_mercure::matcher::Load;
 use tokio::sync::Notify;
 
 /// A connection isn't sent away before it has been idle for so long: what it
@@ -39,6 +41,7 @@ struct Bounds {
     subscriptions: usize,
     per_address: Option<usize>,
     pattern_bytes: usize,
+    pattern_work: usize,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +52,8 @@ struct State {
     subscriptions: usize,
     /// What the compiled patterns of all streams take, in bytes.
     pattern_bytes: usize,
+    /// What a topic costs at worst that is held against them.
+    patterns: Load,
     /// Streams by address, where that is bounded; no entry: none.
     by_address: HashMap<IpAddr, usize>,
     /// Idle connections that never asked for anything.
@@ -93,7 +98,7 @@ pub struct Asking(Place);
 pub struct Watching {
     places: Arc<Places>,
     place: Option<Place>,
-    pattern_bytes: usize,
+    patterns: Vec<Matcher>,
 }
 
 /// Why there is no place for a stream now; later there may be.
@@ -105,7 +110,7 @@ pub enum NoPlace {
     Address,
     /// As many connections watch as may.
     Connections,
-    /// The patterns of all streams take as much memory as they may.
+    /// The patterns of all streams take as much memory, or time, as they may.
     Patterns,
 }
 
@@ -118,6 +123,7 @@ impl Places {
                 subscriptions: limits.subscriptions,
                 per_address: limits.subscriptions_per_address,
                 pattern_bytes: limits.pattern_bytes,
+                pattern_work: limits.pattern_work(),
             },
             state: Mutex::default(),
             freed: Notify::new(),
@@ -213,7 +219,7 @@ impl Places {
         Ok(Watching {
             places: Arc::clone(self),
             place: place.cloned(),
-            pattern_bytes: 0,
+            patterns: Vec::new(),
         })
     }
 
@@ -329,19 +335,30 @@ impl Drop for Asking {
 }
 
 impl Watching {
-    /// Takes room for the compiled patterns by which the stream is matched, which
-    /// are so many bytes, for as long as it lasts.
+    /// Takes room for the compiled patterns among `matchers`, by which the stream is
+    /// matched, for as long as it lasts. They count twice: for the memory that they
+    /// take, each, and for what a topic costs that is held against those of all
+    /// streams, where equal ones are one.
     ///
     /// # Errors
     /// [`NoPlace::Patterns`].
-    pub fn take_patterns(&mut self, bytes: usize) -> Result<(), NoPlace> {
+    pub fn take_patterns(&mut self, matchers: &[Matcher]) -> Result<(), NoPlace> {
+        let bounds = self.places.bounds;
+        let bytes: usize = matchers.iter().map(pattern_bytes).sum();
         let mut state = self.places.state();
-        let left = self.places.bounds.pattern_bytes;
-        if bytes > left.saturating_sub(state.pattern_bytes) {
+        if bytes > bounds.pattern_bytes.saturating_sub(state.pattern_bytes) {
+            return Err(NoPlace::Patterns);
+        }
+        let before = state.patterns.heaviest();
+        matchers.iter().for_each(|own| state.patterns.add(own));
+        let after = state.patterns.heaviest();
+        if after > before && after > bounds.pattern_work {
+            matchers.iter().for_each(|own| state.patterns.remove(own));
             return Err(NoPlace::Patterns);
         }
         state.pattern_bytes += bytes;
-        self.pattern_bytes += bytes;
+        let patterns = matchers.iter().filter(|own| is_pattern(own)).cloned();
+        self.patterns.extend(patterns);
         Ok(())
     }
 }
@@ -350,7 +367,10 @@ impl Drop for Watching {
     fn drop(&mut self) {
         let mut state = self.places.state();
         state.subscriptions -= 1;
-        state.pattern_bytes -= self.pattern_bytes;
+        for own in &self.patterns {
+            state.pattern_bytes -= pattern_bytes(own);
+            state.patterns.remove(own);
+        }
         let Some(place) = &self.place else { return };
         let Place(seat) = place;
         if seat.streams.fetch_sub(1, Ordering::Relaxed) == 1 {
@@ -367,6 +387,18 @@ impl Drop for Watching {
         drop(state);
         place.done();
     }
+}
+
+/// What a matcher takes of the room for patterns.
+fn pattern_bytes(matcher: &Matcher) -> usize {
+    match is_pattern(matcher) {
+        true => matcher.memory(),
+        false => 0,
+    }
+}
+
+fn is_pattern(matcher: &Matcher) -> bool {
+    matches!(matcher, Matcher::Template(_) | Matcher::UrlPattern(_))
 }
 
 impl Drop for Seat {

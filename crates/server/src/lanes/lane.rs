@@ -222,12 +222,13 @@ impl Lane {
         let mut ready = Vec::new();
         let tail = hub.live().tail();
         // Under the lock: whoever was given other rights before an event came
-        // sees it by those.
+        // sees it by those. What matching takes, the writer doesn't wait for.
         let changed = self.door.take_changed();
         changed.iter().for_each(|key| self.change_sight(*key));
-        let followed = self.subscriptions.follow(&tail, budget, &mut ready);
+        let step = self.subscriptions.next_step(&tail, budget);
         let delivered = hub.live().delivered();
         drop(tail);
+        let followed = self.subscriptions.take_step(&step, &mut ready);
         let seen = self.door.followed() + followed.bytes as u64;
         let seen = if followed.at_end { delivered } else { seen };
         self.door.set_followed(seen);

@@ -124,8 +124,7 @@ async fn stream(
     } else {
         let granted = watch::grant(hub, head.extensions.get::<Place>(), wish).await;
         granted.and_then(|mut watch| {
-            let patterns = wanted.matchers.iter().map(pattern_bytes).sum();
-            let taken = watch.permit.take_patterns(patterns);
+            let taken = watch.permit.take_patterns(&wanted.matchers);
             taken.map_err(SoftRefusal::NoPlace)?;
             let rights = who.rights().cloned();
             let resume = wanted.resume.as_ref();
@@ -164,14 +163,6 @@ fn selection(matchers: &[Matcher], base: &Arc<Base>) -> Selection {
         .iter()
         .flat_map(|matcher| MercureSelector::selectors(matcher, base));
     Selection::new(selectors.collect())
-}
-
-/// What a matcher takes of the room for patterns.
-fn pattern_bytes(matcher: &Matcher) -> usize {
-    match matcher {
-        Matcher::Any | Matcher::Exact(_) => 0,
-        Matcher::Template(_) | Matcher::UrlPattern(_) => matcher.memory(),
-    }
 }
 
 /// Where to start. After an id that isn't known, that is the earliest event kept.

@@ -89,7 +89,8 @@ impl NoPlaceLines {
                         times,
                         limit,
                         "watchers are told to come back later: the patterns of Mercure's streams \
-                         take as much memory as limits.pattern_bytes allows"
+                         take as much memory, or time for each topic, as \
+                         limits.pattern_bytes allows"
                     );
                 }
             }

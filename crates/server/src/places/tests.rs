@@ -4,6 +4,7 @@ use super::*;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
+use tidings_mercure::Base;
 
 const FAR: &str = "192.0.2.1";
 
@@ -238,18 +239,58 @@ fn churn(places: &Arc<Places>, seed: u64) {
 
 #[test]
 fn the_patterns_of_all_streams_take_what_they_may_and_give_it_back() {
+    let [a, b] = ["/a/{x}", "/b/{x}"].map(|text| Matcher::selector(text).expect("a template"));
     let places = Places::new(&Limits {
-        pattern_bytes: 100,
+        pattern_bytes: 2 * a.memory(),
         ..Limits::default()
     });
     let mut one = places.watch(None).expect("a place");
     let mut other = places.watch(None).expect("a place");
-    assert_eq!(one.take_patterns(60), Ok(()));
-    assert_eq!(other.take_patterns(41), Err(NoPlace::Patterns));
-    assert_eq!(other.take_patterns(40), Ok(()));
-    assert_eq!(other.take_patterns(1), Err(NoPlace::Patterns));
-    assert_eq!(other.take_patterns(0), Ok(()));
+    assert_eq!(one.take_patterns(std::slice::from_ref(&a)), Ok(()));
+    let two = [a.clone(), b.clone()];
+    assert_eq!(other.take_patterns(&two), Err(NoPlace::Patterns));
+    // Each has compiled it for itself.
+    assert_eq!(other.take_patterns(&[a]), Ok(()));
+    assert_eq!(
+        other.take_patterns(std::slice::from_ref(&b)),
+        Err(NoPlace::Patterns)
+    );
+    assert_eq!(
+        other.take_patterns(&[Matcher::Any, Matcher::exact("/a")]),
+        Ok(())
+    );
     drop(one);
-    assert_eq!(other.take_patterns(60), Ok(()));
-    assert_eq!(other.take_patterns(usize::MAX), Err(NoPlace::Patterns));
+    assert_eq!(other.take_patterns(&[b]), Ok(()));
+}
+
+#[test]
+fn what_a_topic_costs_at_worst_is_bounded_over_all_streams() {
+    let limits = Limits::default();
+    let places = Places::new(&limits);
+    let base = Base::new("https://example.com").expect("a base");
+    let new = |begin: &str, number: usize| {
+        let text = format!("{begin}([ab]*a[ab]{{40}}c{number})");
+        Matcher::url_pattern(&text, &base).expect("a URL pattern")
+    };
+    let most = limits.pattern_work() / new("*://*/", 0).work();
+    let mut all = Vec::new();
+    let mut take = |matcher: Matcher| {
+        let mut one = places.watch(None).expect("a place");
+        let taken = one.take_patterns(&[matcher]);
+        all.push(one);
+        taken
+    };
+    for number in 0..most {
+        assert_eq!(take(new("*://*/", number)), Ok(()), "{number}");
+    }
+    assert_eq!(take(new("*://*/", most)), Err(NoPlace::Patterns));
+    assert_eq!(take(new("/a/", 0)), Err(NoPlace::Patterns));
+    // Who asks for the same as another costs no topic anything.
+    assert_eq!(take(new("*://*/", 0)), Ok(()));
+    drop(all);
+    // No topic meets two of these.
+    let mut one = places.watch(None).expect("a place");
+    for number in 0..3 * most {
+        assert_eq!(one.take_patterns(&[new(&format!("/{number}/"), 0)]), Ok(()));
+    }
 }

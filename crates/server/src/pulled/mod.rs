@@ -109,7 +109,9 @@ impl Set {
     ) -> Followed {
         let followed = {
             let mut state = self.state();
-            let followed = state.subscriptions.follow(&live.tail(), STEP, ready);
+            // The writer doesn't wait for what matching takes.
+            let step = state.subscriptions.next_step(&live.tail(), STEP);
+            let followed = state.subscriptions.take_step(&step, ready);
             wake.extend(ready.drain(..).filter_map(|key| state.take_waker(key)));
             followed
         };
