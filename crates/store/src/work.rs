@@ -20,7 +20,7 @@ impl Work {
     /// A pattern; a rule of Mercure's; what of a selection is seen.
     const PATTERN: u64 = 32;
     const MERCURE: u64 = 512;
-    const SIGHT: u64 = 64;
+    const SIGHT: u64 = 192;
     /// A topic of an index that is held against a pattern.
     const LOOK: u64 = 64;
 
