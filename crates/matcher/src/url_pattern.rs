@@ -444,7 +444,7 @@ mod tests {
             };
             let matches = parsed.matches(&topic);
             assert!(
-                !matches || topic.key().starts_with(&parsed.prefix()),
+                !matches || topic.key().starts_with(parsed.prefix()),
                 "the prefix of {pattern} leaves out what it matches"
             );
             matches

@@ -1,6 +1,7 @@
 //! What a matcher says that it takes in memory, against the allocator.
 
 use peak_alloc::PeakAlloc;
+use std::sync::Barrier;
 use tidings_matcher::{Base, Matcher, Subject};
 
 #[global_allocator]
@@ -16,12 +17,14 @@ fn check(name: &str, part: usize, new: impl Fn(usize, &Base) -> Matcher) {
     let mut all = Vec::with_capacity(COUNT);
     let before = ALLOCATOR.current_usage();
     all.extend((0..COUNT).map(|number| new(number, &base)));
-    // Programs take more once they have run, and could for each thread that they
-    // run on.
+    // Programs take more once they have run, and could for each thread that runs
+    // them at the same time.
+    let barrier = Barrier::new(THREADS);
     std::thread::scope(|scope| {
         let run = || {
-            for _ in 0..THREADS {
-                all.iter().for_each(|matcher| use_once(matcher, &base));
+            for matcher in &all {
+                barrier.wait();
+                use_some(matcher, &base);
             }
         };
         (0..THREADS).for_each(|_| drop(scope.spawn(run)));
@@ -32,8 +35,22 @@ fn check(name: &str, part: usize, new: impl Fn(usize, &Base) -> Matcher) {
     assert!(taken * part >= said, "{name}: {taken} of {said}");
 }
 
-fn use_once(matcher: &Matcher, base: &Base) {
-    for topic in ["https://example.com/books/1/a/b", "/x/aaabbb", "urn:1"] {
+fn use_some(matcher: &Matcher, base: &Base) {
+    // Long and varied, so that a program comes to many of its states.
+    let varied: String = (0..4_000u32)
+        .map(|n| match n.wrapping_mul(2_654_435_761) >> 29 {
+            0..3 => 'a',
+            3..6 => 'b',
+            _ => 'c',
+        })
+        .collect();
+    let varied = format!("/{varied}");
+    for topic in [
+        "https://example.com/books/1/a/b",
+        "/x/aaabbb",
+        "urn:1",
+        &varied,
+    ] {
         matcher.matches(&Subject::new(topic, base));
     }
 }
@@ -59,5 +76,8 @@ fn a_matcher_takes_no_more_than_it_says() {
     });
     check("used programs", 20, |_, base| {
         Matcher::url_pattern("*://(example).com/(books|x)/([a-b]+)*", base).unwrap()
+    });
+    check("large programs", 20, |_, base| {
+        Matcher::url_pattern("*://*/([abc]*a[abc]{40}c)", base).unwrap()
     });
 }
