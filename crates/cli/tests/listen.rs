@@ -274,7 +274,7 @@ fn wait_is_for_the_first_connection_only() {
 fn usage_errors_repeat_no_secrets() {
     let header = format!("--header=Authorization {CANARY}");
     let control = format!("--header=X: {CANARY}\u{1}");
-    let unknown = format!("--token={CANARY}");
+    let unknown = format!("--secret={CANARY}");
     let in_path = format!("ftp://host/{CANARY}");
     let in_user = format!("http://user:{CANARY}@host:99999/");
     let since = format!("host/?since={CANARY}");

@@ -21,7 +21,7 @@ fn sighup_exchanges_the_certificate_and_streams_stay() {
     );
     identity.renew();
     hub.signal(Signal::HUP);
-    hub.wait_for_log("the TLS certificate was read again");
+    hub.wait_for_log("read again: the TLS certificate");
     // Its tickets open nothing any more, and it doesn't trust the new one.
     let refused = before
         .connect(hub.tls_address())
@@ -49,7 +49,7 @@ fn a_bad_file_changes_nothing_on_sighup() {
     let certificate = std::fs::read(other.certificate_file()).expect("a file");
     std::fs::write(identity.certificate_file(), certificate).expect("a file");
     hub.signal(Signal::HUP);
-    let line = hub.wait_for_log("the TLS certificate stays as it was");
+    let line = hub.wait_for_log("they stay as they were: the TLS certificate");
     assert!(
         line.contains("it isn't the key of the certificate in tls.certificate"),
         "{line}"
@@ -57,13 +57,13 @@ fn a_bad_file_changes_nothing_on_sighup() {
     post(&hub, &trust, "still");
     std::fs::write(identity.key_file(), &key[..40]).expect("a file");
     hub.signal(Signal::HUP);
-    let line = hub.wait_for_log("the TLS certificate stays as it was");
+    let line = hub.wait_for_log("they stay as they were: the TLS certificate");
     assert!(line.contains("a section has no end"), "{line}");
     post(&hub, &trust, "still");
     // It can be mended without a restart.
     identity.renew();
     hub.signal(Signal::HUP);
-    hub.wait_for_log("the TLS certificate was read again");
+    hub.wait_for_log("read again: the TLS certificate");
     post(&hub, &identity.trusted(), "mended");
 }
 
