@@ -1,7 +1,7 @@
 //! The tests in a browser: what they need, and running them. They find the hub
 //! in `TIDINGS_BIN` and the browser in `CHROMIUM`.
 
-use crate::install::{install, npm};
+use crate::install::{install, node, npm};
 use crate::report::Report;
 use crate::run::{cargo, find, missing, root, step, target_directory, test_step};
 use std::path::PathBuf;
@@ -9,8 +9,6 @@ use std::process::Command;
 use std::time::Instant;
 
 const NAME: &str = "browser tests";
-/// What playwright-core's package asks for.
-const NODE_MAJOR: u32 = 20;
 const CHROMIUM: [&str; 4] = [
     "chromium",
     "chromium-browser",
@@ -57,38 +55,14 @@ fn directory() -> PathBuf {
 /// Installs what is missing, as far as that is possible. Answers where Chromium
 /// is, or what is missing.
 fn prepare(report: &mut Report) -> Result<PathBuf, String> {
-    let mut packages = Vec::new();
     if chromium().is_none() {
-        packages.push("chromium");
-    }
-    if find(&["node"]).is_none() {
-        packages.push("nodejs");
-    }
-    if !packages.is_empty() {
-        install(report, &packages)?;
+        install(report, &["chromium"])?;
     }
     let chromium =
         chromium().ok_or("there is no Chromium in PATH, nor in the variable CHROMIUM")?;
-    if node_major().is_none_or(|major| major < NODE_MAJOR) {
-        return Err(format!(
-            "node is older than version {NODE_MAJOR}, which playwright-core needs"
-        ));
-    }
+    node(report)?;
     npm(report, &directory())?;
     Ok(chromium)
-}
-
-/// The number before the first dot of `node --version`.
-fn node_major() -> Option<u32> {
-    let output = Command::new("node").arg("--version").output().ok()?;
-    let version = String::from_utf8(output.stdout).ok()?;
-    version
-        .trim()
-        .strip_prefix('v')?
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
 }
 
 fn chromium() -> Option<PathBuf> {

@@ -5,6 +5,7 @@ use crate::compare;
 use crate::install;
 use crate::report::{Outcome, Report, Step};
 use crate::run::{cargo, missing, root, step, succeeds, test_step};
+use crate::web;
 use std::ffi::OsStr;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant, SystemTime};
@@ -26,6 +27,7 @@ pub fn test(report: &mut Report) {
     test_step(report, "tests", &mut tests(None));
     let doc = ["test", "--workspace", "--doc", "--no-fail-fast"];
     step(report, "documentation tests", &mut cargo(&doc));
+    web::test(report);
     browser::test(report);
     compare::check(report);
 }

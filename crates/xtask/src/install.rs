@@ -8,6 +8,9 @@ use std::process::Command;
 /// Where Debian has nginx's module.
 const NCHAN: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
+/// What playwright-core's package asks for, and those of the web.
+const NODE_MAJOR: u32 = 20;
+
 /// What the tests of faults use to make them, and strangers of Debian's.
 const TOOLS: [(&str, &str); 8] = [
     ("curl", "curl"),
@@ -44,6 +47,32 @@ pub fn tools(report: &mut Report) {
             println!("{reason}");
         }
     }
+}
+
+/// Installs node if it is missing, and says so if it is too old.
+pub fn node(report: &mut Report) -> Result<(), String> {
+    if find(&["node"]).is_none() {
+        install(report, &["nodejs"])?;
+    }
+    match node_major() {
+        Some(major) if major >= NODE_MAJOR => Ok(()),
+        _ => Err(format!(
+            "node is older than version {NODE_MAJOR}, which playwright-core and the web's packages need"
+        )),
+    }
+}
+
+/// The number before the first dot of `node --version`.
+fn node_major() -> Option<u32> {
+    let output = Command::new("node").arg("--version").output().ok()?;
+    let version = String::from_utf8(output.stdout).ok()?;
+    version
+        .trim()
+        .strip_prefix('v')?
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// Installs what the `package-lock.json` of a directory says, unless it is there.

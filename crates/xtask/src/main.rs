@@ -7,6 +7,7 @@ mod counts;
 mod install;
 mod report;
 mod run;
+mod web;
 
 use report::Report;
 use std::process::ExitCode;
@@ -16,8 +17,9 @@ const USAGE: &str = "\
 usage: cargo xtask <chore>
 
   test                 format, clippy, unit, integration and simulation tests,
-                       tests of the documentation, tests in a browser,
-                       the comparison in small
+                       tests of the documentation, the packages of the web,
+                       tests in a browser, the comparison in small
+  web                  the packages of the web alone: types, tests, builds
   soak [--minutes N]   the tests that kill and crash, again and again with new
                        seeds, for N minutes (10)
   bench                the benchmarks
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     let mut report = Report::default();
     match args[..] {
         ["test"] => chores::test(&mut report),
+        ["web"] => web::test(&mut report),
         ["soak"] => chores::soak(&mut report, Duration::from_secs(600)),
         ["soak", "--minutes", n] => match number(n) {
             Some(n) => chores::soak(&mut report, Duration::from_secs(n.saturating_mul(60))),

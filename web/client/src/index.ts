@@ -1,0 +1,1 @@
+export { Parser, TooLarge, MAX_EVENT, type Block, type Sink } from './parser.js';
