@@ -2,16 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { blankPage } from './support/browser.mjs';
 import { startHub } from './support/hub.mjs';
+import { picture } from './support/picture.mjs';
 import { until } from './support/until.mjs';
 
 const LIMIT = { timeout: 60_000 };
-const ARTIFACTS = fileURLToPath(new URL('../../artifacts/', import.meta.url));
 const WIDE = { width: 1100, height: 900 };
 const PHONE = { width: 360, height: 740 };
 
@@ -51,11 +49,6 @@ async function copied(page, id) {
   const text = await page.evaluate(() => navigator.clipboard.readText());
   assert.equal(text, await page.locator(`#${id}`).innerText());
   return text;
-}
-
-async function picture(page, name) {
-  await mkdir(ARTIFACTS, { recursive: true });
-  await page.screenshot({ path: `${ARTIFACTS}start-page-${name}.png`, fullPage: true });
 }
 
 test('publishing on the page shows the event on the page', LIMIT, async t => {
@@ -257,7 +250,7 @@ for (const [name, viewport, colorScheme] of LOOKS) {
     const ink = await page.evaluate(() => getComputedStyle(document.body).color);
     const bright = /rgb\((\d+)/.exec(ink)[1] > 127;
     assert.equal(bright, colorScheme === 'dark', ink);
-    await picture(page, name);
+    await picture(page, `start-page-${name}`);
     assert.deepEqual(page.complaints, []);
   });
 }

@@ -1,5 +1,6 @@
 //! The tests in a browser: what they need, and running them. They find the hub
-//! in `TIDINGS_BIN` and the browser in `CHROMIUM`.
+//! in `TIDINGS_BIN`, the examples in the directory `EXAMPLES_BIN` and the browser
+//! in `CHROMIUM`.
 
 use crate::install::{install, node, npm};
 use crate::report::Report;
@@ -30,6 +31,12 @@ pub fn test(report: &mut Report) {
     ) {
         return missing(report, NAME, start, "the hub doesn't build".to_owned());
     }
+    let examples = examples();
+    let mut build = cargo(&["build"]);
+    build.args(examples.iter().flat_map(|name| ["--package", name]));
+    if !step(report, "build the examples", &mut build) {
+        return missing(report, NAME, start, "the examples don't build".to_owned());
+    }
     let Some(target) = target_directory() else {
         return missing(
             report,
@@ -44,8 +51,19 @@ pub fn test(report: &mut Report) {
     node.args(["--test", "--test-reporter", "spec"]);
     node.current_dir(directory());
     node.env("TIDINGS_BIN", target.join("debug").join(binary));
+    node.env("EXAMPLES_BIN", target.join("debug"));
     node.env("CHROMIUM", chromium);
     test_step(report, NAME, &mut node);
+}
+
+/// The packages in `examples`: each has the name of its directory.
+fn examples() -> Vec<String> {
+    let entries = std::fs::read_dir(root().join("examples"));
+    let directories = entries.into_iter().flatten().flatten();
+    directories
+        .filter(|entry| entry.path().join("Cargo.toml").is_file())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
 }
 
 fn directory() -> PathBuf {

@@ -1,13 +1,11 @@
 // A hub as a process of its own, with a directory of its own.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { request } from './http.mjs';
+import { startProcess } from './process.mjs';
 import { until } from './until.mjs';
 
 const BINARY = process.env.TIDINGS_BIN
@@ -15,9 +13,6 @@ const BINARY = process.env.TIDINGS_BIN
 
 // Short, so that a test that loses its hub several times stays short.
 const QUICK = { TIDINGS_STREAM_RETRY: '100ms' };
-
-const running = new Set();
-process.on('exit', () => running.forEach(child => child.kill('SIGKILL')));
 
 /// Starts a hub on a free port; the test's end ends it and removes its data.
 export async function startHub(t, env = {}) {
@@ -32,9 +27,8 @@ export async function startHub(t, env = {}) {
 }
 
 class Hub {
-  #child = null;
+  #process = null;
   #listen = '127.0.0.1:0';
-  #log = '';
 
   constructor(data, env) {
     this.data = data;
@@ -45,22 +39,9 @@ class Hub {
   /// and waits until it serves.
   async start() {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('TIDINGS_'));
-    const child = spawn(BINARY, ['serve', '--listen', this.#listen, '--data', this.data], {
-      env: { ...Object.fromEntries(inherited), ...QUICK, ...this.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    child.ended = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
-    running.add(child);
-    child.ended.then(() => running.delete(child), () => running.delete(child));
-    child.stderr.on('data', text => { this.#log += text; });
-    this.#child = child;
-    const lines = createInterface({ input: child.stdout });
-    const [first] = await Promise.race([
-      once(lines, 'line'),
-      child.ended.then(end => {
-        throw new Error(`the hub did not start (${JSON.stringify(end)}): ${this.#log}`);
-      }),
-    ]);
+    const env = { ...Object.fromEntries(inherited), ...QUICK, ...this.env };
+    this.#process = await startProcess(BINARY, ['serve', '--listen', this.#listen, '--data', this.data], env);
+    const first = this.#process.line;
     this.#listen = /http:\/\/([\d.]+:\d+)/.exec(first)?.[1];
     if (!this.#listen) throw new Error(`the first line names no address: ${first}`);
     this.origin = `http://${this.#listen}`;
@@ -72,13 +53,12 @@ class Hub {
 
   /// What it has logged, for messages of failed tests.
   get log() {
-    return this.#log;
+    return this.#process?.log ?? '';
   }
 
   /// `kill -9`, and waits until the process is gone.
   async kill() {
-    this.#child?.kill('SIGKILL');
-    return this.#child?.ended;
+    return this.#process?.end('SIGKILL');
   }
 
   /// Kills it and starts it again on the same port and, unless `between`
@@ -91,8 +71,7 @@ class Hub {
 
   /// SIGTERM; resolves to how it ended.
   async terminate() {
-    this.#child.kill('SIGTERM');
-    return this.#child.ended;
+    return this.#process.end('SIGTERM');
   }
 
   async wipe() {
