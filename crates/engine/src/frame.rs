@@ -1,6 +1,7 @@
 //! The bytes of an event, made once and shared by all who receive it.
 
 use crate::batch::{Form, Framing};
+use crate::control::OWN_EVENTS;
 use crate::{Entry, LogId, Position, Published, Timestamp, Topic, Visibility, WireId};
 use bytes::Bytes;
 use serde::Serialize;
@@ -16,8 +17,11 @@ pub struct Frame {
     topic: Topic,
     alternates: Box<[Topic]>,
     visibility: Visibility,
-    id: EventId,
+    /// `None` in the hub's own log.
+    id: Option<EventId>,
     plain: Chunk,
+    /// Whether it has no other form than as it was said.
+    only_plain: bool,
     envelope: OnceLock<Envelope>,
 }
 
@@ -25,13 +29,26 @@ impl Frame {
     /// Joins an entry and the position that `log` gave it. Live delivery and
     /// history both come through here, and nowhere else.
     pub fn new(log: LogId, position: Position, entry: Entry) -> Self {
-        let id = entry
-            .id
-            .unwrap_or_else(|| WireId { log, position }.to_event_id());
-        let block_len = entry.fields.len() + id.as_str().len() + "id: \n\n".len();
-        let plain = Chunk::new(block_len, |out| {
+        let id = entry.id.clone();
+        let id = id.unwrap_or_else(|| WireId { log, position }.to_event_id());
+        Self::of(position, entry, Some(id))
+    }
+
+    /// Joins an entry and its position in the hub's [own log](crate::own). It has no
+    /// `id:` line, whatever the entry says: a reader's last event ID stays what it
+    /// was. An event of a type of the hub's ([`OWN_EVENTS`](crate::control::OWN_EVENTS))
+    /// has one form only.
+    pub fn without_id(position: Position, entry: Entry) -> Self {
+        Self::of(position, entry, None)
+    }
+
+    fn of(position: Position, entry: Entry, id: Option<EventId>) -> Self {
+        let id_len = id
+            .as_ref()
+            .map_or(0, |id| id.as_str().len() + "id: \n".len());
+        let plain = Chunk::new(entry.fields.len() + id_len + 1, |out| {
             out.extend_from_slice(&entry.fields);
-            put_id(out, &id);
+            id.iter().for_each(|id| put_id(out, id));
             out.push(b'\n');
         });
         Self {
@@ -40,6 +57,7 @@ impl Frame {
             topic: entry.topic,
             alternates: entry.alternates,
             visibility: entry.visibility,
+            only_plain: id.is_none() && is_of_own_type(&entry.fields),
             id,
             plain,
             envelope: OnceLock::new(),
@@ -70,9 +88,9 @@ impl Frame {
         }
     }
 
-    /// Its id on the wire: the publisher's, or the hub's.
-    pub fn id(&self) -> &EventId {
-        &self.id
+    /// Its id on the wire: the publisher's, or the hub's; none in the hub's own log.
+    pub fn id(&self) -> Option<&EventId> {
+        self.id.as_ref()
     }
 
     /// The event-stream block.
@@ -103,6 +121,7 @@ impl Frame {
 
     /// The block or its chunk, in the form that a stream has.
     pub fn bytes(&self, form: Form, framing: Framing) -> Bytes {
+        let form = if self.only_plain { Form::Plain } else { form };
         match (form, framing) {
             (Form::Plain, Framing::Bare) => self.payload(),
             (Form::Plain, Framing::Chunked) => self.chunk(),
@@ -112,7 +131,7 @@ impl Frame {
     }
 
     /// The event as one line of JSON: `{"topic","event","id","time","data"}`.
-    /// `event` is `message` if the event has no name, `time` is when the hub
+    /// `id` is `null` in the hub's own log, `event` is `message` if the event has no name, `time` is when the hub
     /// took it in (RFC 3339, UTC, milliseconds), `data` is a string in which
     /// line ends are LF.
     pub fn to_json(&self) -> &str {
@@ -130,13 +149,19 @@ impl Frame {
         self.plain.bytes.len()
             + self.topic.as_str().len()
             + alternates
-            + self.id.as_str().len()
+            + self.id.as_ref().map_or(0, |id| id.as_str().len())
             + size_of::<Self>()
     }
 
     fn enveloped(&self) -> &Envelope {
         self.envelope.get_or_init(|| Envelope::of(self))
     }
+}
+
+/// Whether the fields of an entry are of an event whose type is the hub's.
+fn is_of_own_type(fields: &[u8]) -> bool {
+    let name = fields.strip_prefix(b"event: ");
+    name.is_some_and(|name| name.starts_with(OWN_EVENTS.as_bytes()))
 }
 
 /// What an alternate costs beside its text: its place and its counters.
@@ -184,7 +209,7 @@ struct Envelope {
 struct Fields<'a> {
     topic: &'a str,
     event: &'a str,
-    id: &'a str,
+    id: Option<&'a str>,
     time: String,
     data: &'a str,
 }
@@ -213,19 +238,20 @@ impl Envelope {
         let fields = Fields {
             topic: frame.topic.as_str(),
             event,
-            id: frame.id.as_str(),
+            id: frame.id.as_ref().map(EventId::as_str),
             time: frame.time.to_string(),
             data,
         };
         let json = serde_json::to_string(&fields).expect("strings are JSON");
-        let mut block = Vec::with_capacity(json.len() + frame.id.as_str().len() + 48);
+        let id_len = frame.id.as_ref().map_or(0, |id| id.as_str().len());
+        let mut block = Vec::with_capacity(json.len() + id_len + 48);
         if let Some(retry) = retry {
             put_retry(&mut block, retry);
         }
         put_data(&mut block, &json);
         // JSON on one line: behind `data: `, before LF.
         let json_end = block.len() - 1;
-        put_id(&mut block, &frame.id);
+        frame.id.iter().for_each(|id| put_id(&mut block, id));
         block.push(b'\n');
         let chunk = Chunk::new(block.len(), |out| out.extend_from_slice(&block));
         let end = chunk.payload.start + json_end;

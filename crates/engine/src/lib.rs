@@ -17,6 +17,7 @@ pub mod log;
 pub mod mercure;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
+pub mod own;
 pub mod position;
 pub mod publish;
 pub mod published;
@@ -38,6 +39,7 @@ pub use frame::Frame;
 pub use index::Index;
 pub use limits::Limits;
 pub use log::{Budget, Cursor, Gap, Read};
+pub use own::{OwnNext, OwnStream};
 pub use position::{LogId, Position, Timestamp, WireId};
 pub use published::{Published, Visibility};
 pub use selection::Selection;

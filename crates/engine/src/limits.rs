@@ -46,6 +46,8 @@ pub const PAGES_BYTES: usize = 64 << 20;
 /// those of about 500,000 streams of one topic each. Beyond it, streams are asked
 /// to come back later.
 pub const ACTIVE_BYTES: usize = 256 << 20;
+/// What the hub's [own log](crate::own) keeps for those who are slow, in bytes.
+pub const OWN_LOG_BYTES: usize = 8 << 20;
 
 /// The longest head of a request, in bytes; also the most that the header lists
 /// of HTTP/2 may come to.

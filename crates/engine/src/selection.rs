@@ -1,6 +1,7 @@
 //! What one subscription watches, and what of that it may see.
 
 use crate::mercure::to_mercure;
+use crate::own;
 use crate::selector::Pattern;
 use crate::{Published, Selector, Sight, Topic, Visibility};
 use std::sync::Arc;
@@ -54,11 +55,40 @@ impl Selection {
     /// The same selectors, as far as `sight` shows what they select.
     #[must_use]
     pub fn with_sight(self, sight: Arc<dyn Sight>) -> Self {
+        let selectors = Arc::clone(&self.selectors);
         Self {
-            work_per_topic: units(work_per_topic(&self.selectors).saturating_add(sight.work())),
             sight: Some(sight),
             ..self
         }
+        .of(selectors)
+    }
+
+    /// What of it is in the log, and what in the hub's [own log](crate::own), each
+    /// with the same sight.
+    pub fn split(self) -> (Self, Self) {
+        let is_own = |own: &&Selector| own::is_own(own.as_str());
+        if !self.selectors.iter().any(|own| is_own(&own)) {
+            let none = self.of(Arc::default());
+            return (self, none);
+        }
+        let (own, log): (Vec<_>, Vec<_>) = self.selectors.iter().partition(is_own);
+        let part = |selectors: Vec<&Selector>| self.of(selectors.into_iter().cloned().collect());
+        (part(log), part(own))
+    }
+
+    /// These selectors, which have to be sorted, with the same sight.
+    fn of(&self, selectors: Arc<[Selector]>) -> Self {
+        let sight = self.sight.as_ref().map_or(0, |sight| sight.work());
+        Self {
+            work_per_topic: units(work_per_topic(&selectors).saturating_add(sight)),
+            selectors,
+            sight: self.sight.clone(),
+        }
+    }
+
+    /// Whether it selects nothing, whatever is published.
+    pub fn is_empty(&self) -> bool {
+        self.selectors.is_empty()
     }
 
     /// The selectors, sorted.

@@ -8,6 +8,7 @@ use crate::live::Live;
 use crate::mercure::active::ActiveSubscriptions;
 use crate::metrics::Metrics;
 use crate::native::NoPlaceLines;
+use crate::own::Own;
 use crate::places::Places;
 use crate::pulled;
 use prometheus_client::metrics::counter::Counter;
@@ -338,6 +339,11 @@ impl Hub {
     /// The tail and the lanes.
     pub fn live(&self) -> &Arc<Live> {
         &self.live
+    }
+
+    /// What the hub says of itself and of who is there, live and never stored.
+    pub fn own(&self) -> &Arc<Own> {
+        self.live.own()
     }
 
     /// The log on disk.

@@ -17,6 +17,7 @@ mod mercure;
 mod metrics;
 mod native;
 pub mod occasional;
+mod own;
 mod places;
 mod pulled;
 mod serve;

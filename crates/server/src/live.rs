@@ -3,6 +3,7 @@
 
 use crate::hub::Hub;
 use crate::lanes::Lanes;
+use crate::own::{Own, Reading};
 use crate::pulled::Set;
 use crate::watch::Watch;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
@@ -18,6 +19,7 @@ pub struct Live {
     sets: Box<[Set]>,
     next_set: AtomicUsize,
     lanes: Lanes,
+    own: Arc<Own>,
     /// Bytes that ever came into the tail.
     delivered: AtomicU64,
     /// By how many bytes the lanes may be behind before publishers wait.
@@ -36,6 +38,7 @@ impl Live {
             head: watch::Sender::new(end),
             sets: (0..lanes.len().max(1)).map(|_| Set::new(end)).collect(),
             next_set: AtomicUsize::new(0),
+            own: Arc::new(Own::new(lanes.doors().into())),
             lanes,
             delivered: AtomicU64::new(0),
             // A lane that the tail leaves behind would have everyone read the
@@ -83,16 +86,28 @@ impl Live {
         &self.lanes
     }
 
+    /// The hub's own log.
+    pub fn own(&self) -> &Arc<Own> {
+        &self.own
+    }
+
     /// The sets of pulled streams.
     pub fn sets(&self) -> &[Set] {
         &self.sets
     }
 
     /// Begins a stream that will be pulled; answers with its set's number.
-    pub fn begin_pulled(&self, hub: &Hub, watch: &Watch) -> (usize, Stream) {
+    pub fn begin_pulled(
+        &self,
+        hub: &Hub,
+        watch: &mut Watch,
+    ) -> (usize, Stream, Option<Box<Reading>>) {
         let set = self.next_set.fetch_add(1, Ordering::Relaxed) % self.sets.len();
         let mut state = self.sets[set].state();
-        (set, watch.begin(hub, &mut state.subscriptions))
+        let stream = watch.begin(hub, &mut state.subscriptions);
+        let own = watch.own.take();
+        let own = own.map(|own| state.own.begin(own, stream.key()));
+        (set, stream, own)
     }
 
     /// Wakes everyone: something else than the log has changed.

@@ -4,6 +4,7 @@ use crate::auth::{Admitted, Standing};
 use crate::hub::Hub;
 use crate::mercure::active::Guard;
 use crate::native::SoftRefusal;
+use crate::own::OwnWatch;
 use crate::places::{Place, Watching};
 use crate::start;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct Watch {
     pub permit: Watching,
     /// For a stream of the Mercure face: whoever asks is told that it is there.
     pub active: Option<Guard>,
+    /// What is watched of the hub's own log.
+    pub own: Option<OwnWatch>,
 }
 
 impl Watch {
@@ -88,6 +91,8 @@ pub async fn grant(
         form,
         voice,
     } = wish;
+    let (selection, own) = selection.split();
+    let own = (!own.is_empty()).then(|| OwnWatch::new(hub.own(), own, None));
     // Before the start is decided: what expires after that has to be told.
     let told = hub.reader().horizon(&selection);
     // A disk that can't be read now may be readable when they come back.
@@ -106,6 +111,7 @@ pub async fn grant(
         standing,
         permit,
         active: None,
+        own,
     }))
 }
 

@@ -8,6 +8,7 @@ use crate::auth::{Over, Standing};
 use crate::hub;
 use crate::mercure::active::Guard;
 use crate::metrics::SlowAction;
+use crate::own::{Reading, Share};
 use crate::places::Watching;
 use crate::ticks::Ticks;
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidings_engine::stream::Ending;
 use tidings_engine::{
-    Batch, Cursor, Form, Framing, Next, Sight, Stream, SubscriptionKey, Timestamp, control,
+    Batch, Cursor, Form, Framing, Next, OwnNext, Sight, Stream, SubscriptionKey, Timestamp, control,
 };
 
 /// How long a peer that was told the end has to close its side: closing a
@@ -28,6 +29,8 @@ const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 pub struct Connection {
     socket: Socket,
     stream: Stream,
+    /// What it is given of the hub's own log.
+    own: Option<Box<Reading>>,
     form: Form,
     /// What was begun and is not yet written: of one frame, or blocks of the
     /// hub's own.
@@ -81,10 +84,12 @@ impl Connection {
         let Taken {
             socket,
             head,
-            watch,
+            mut watch,
             place,
         } = taken;
         let stream = watch.begin(round.hub, round.subscriptions);
+        let own = watch.own.take();
+        let own = own.map(|own| round.own.begin(own, stream.key()));
         if let Some(standing) = &watch.standing {
             let (door, key) = (Arc::clone(door), stream.key());
             standing.carried_by(move |_| door.change(key));
@@ -92,6 +97,7 @@ impl Connection {
         Self {
             socket,
             stream,
+            own,
             form: watch.form,
             rest: head,
             queued: false,
@@ -120,6 +126,16 @@ impl Connection {
     /// Its stream, for what the store answered.
     pub fn stream(&mut self) -> &mut Stream {
         &mut self.stream
+    }
+
+    /// What it is given of the hub's own log.
+    pub fn own(&self) -> Option<&Reading> {
+        self.own.as_deref()
+    }
+
+    /// Whether it has to be asked for more of the hub's own log, which `share` has.
+    pub fn has_more(&self, share: &Share) -> bool {
+        self.state == State::Open && self.own().is_some_and(|own| share.has_more(own))
     }
 
     /// What its stream sees by, if that can change.
@@ -173,8 +189,11 @@ impl Connection {
         }
         let mut pieces = Pieces::default();
         pieces.push(std::mem::take(&mut self.rest));
-        let (mut batch, mut turned) = (None, Turned::More);
-        while batch.is_none() && pieces.has_room() {
+        let (mut given, mut turned) = (None, Turned::More);
+        if self.own().is_some_and(|own| own.goes_first) {
+            given = self.turn_own(round, &mut pieces);
+        }
+        while given.is_none() && pieces.has_room() {
             let tail = round.hub.live().tail();
             // Again, by now: what was published after a revocation was answered may
             // be in this tail, and not have been in that of the round's beginning.
@@ -193,7 +212,13 @@ impl Connection {
                 }
                 Next::Events(events) => {
                     pieces.push(events.bytes(self.form, Framing::Chunked));
-                    batch = Some(events);
+                    given = Some(Given {
+                        batch: events,
+                        own: false,
+                    });
+                    if let Some(own) = &mut self.own {
+                        own.goes_first = true;
+                    }
                 }
                 Next::Later => break,
                 Next::ReadStore(cursor) => {
@@ -207,12 +232,42 @@ impl Connection {
                 Next::End(ending) => return self.end(ending, round, pieces),
             }
         }
-        match self.write(pieces, batch.as_deref(), round) {
+        if given.is_none() {
+            given = self.turn_own(round, &mut pieces);
+        }
+        match self.write(pieces, given.as_ref(), round) {
             Err(()) => Turned::Gone,
             Ok(()) if turned == Turned::More && self.is_full() => Turned::Waits,
-            Ok(()) if batch.is_some() && self.is_caught_up(round) => Turned::Waits,
+            Ok(()) if given.is_some() && self.is_caught_up(round) => Turned::Waits,
             Ok(()) => turned,
         }
+    }
+
+    /// Adds what comes next of the hub's own log.
+    fn turn_own(&mut self, round: &mut Round<'_>, pieces: &mut Pieces) -> Option<Given> {
+        let own = self.own.as_mut()?;
+        while pieces.has_room() {
+            let next = round.own.next(own, round.hub.own(), round.terms.budget);
+            // As with the log's: by now. The next turn ends it.
+            let standing = self.standing.as_ref();
+            if standing.is_some_and(|own| own.over(hub::now()).is_some()) {
+                return None;
+            }
+            match next {
+                OwnNext::Anew => {
+                    let block = own.anew();
+                    if !block.is_empty() {
+                        pieces.push(chunk(&block));
+                    }
+                }
+                OwnNext::Events(batch) => {
+                    pieces.push(batch.bytes(self.form, Framing::Chunked));
+                    return Some(Given { batch, own: true });
+                }
+                OwnNext::Later | OwnNext::Idle => return None,
+            }
+        }
+        None
     }
 
     /// Its time has come: a heartbeat, or an end.
@@ -296,21 +351,24 @@ impl Connection {
         self.linger(round)
     }
 
-    fn linger(&mut self, round: &Round<'_>) -> Turned {
+    fn linger(&mut self, round: &mut Round<'_>) -> Turned {
         self.socket.shut_down();
         self.active = None;
+        if let Some(own) = self.own.take() {
+            round.own.end(&own);
+        }
         self.rest = Bytes::new();
         self.state = State::Lingering(round.now + Ticks::span(LINGER));
         Turned::Waits
     }
 
-    /// Writes `pieces`, of which the last is that of `batch` if there is one.
+    /// Writes `pieces`, of which the last is that of `given` if there is one.
     /// Of what the socket does not take, it keeps the rest of one frame and
     /// hands the frames behind it back.
     fn write(
         &mut self,
         pieces: Pieces,
-        batch: Option<&Batch>,
+        given: Option<&Given>,
         round: &mut Round<'_>,
     ) -> Result<(), ()> {
         let total = pieces.len();
@@ -319,13 +377,16 @@ impl Connection {
             0 => 0,
             _ => self.socket.write(pieces.as_slice()).map_err(|_| ())?,
         };
-        if written > 0 || self.socket.owes() < owed {
+        let batch_bytes = given.map_or(0, |_| pieces.last_len());
+        let before = total - batch_bytes;
+        let is_whole = written == total && self.socket.owes() == 0;
+        // What is said on the own log doesn't put a heartbeat off, which states
+        // where the stream stands in the log.
+        let only_own = before == 0 && is_whole && given.is_some_and(|given| given.own);
+        if (written > 0 || self.socket.owes() < owed) && !only_own {
             self.moved = round.now;
         }
-        let events = batch.map_or(0, |batch| batch.frames().len());
-        let batch_bytes = batch.map_or(0, |_| pieces.last_len());
-        let before = total - batch_bytes;
-        let mut given = events;
+        let mut events = given.map_or(0, |given| given.batch.frames().len());
         if written < total || self.socket.owes() > 0 {
             self.state = State::Full;
             self.stream.was_full();
@@ -335,20 +396,32 @@ impl Connection {
         }
         if written < total {
             let mut rest = pieces.from(written.min(before), before);
-            if let Some(batch) = batch {
+            if let Some(Given { batch, own }) = given {
                 let (cut, kept) =
                     batch.rest(self.form, Framing::Chunked, written.saturating_sub(before));
-                self.stream.give_back(round.subscriptions, batch, kept);
+                match &self.own {
+                    Some(reading) if *own => round.own.give_back(reading, batch, kept),
+                    _ => self.stream.give_back(round.subscriptions, batch, kept),
+                }
                 // Nothing of the batch was begun while something stands before it.
                 rest = if rest.is_empty() { cut } else { rest };
-                given = kept;
+                events = kept;
             }
             self.rest = rest;
         }
-        round.given.events += given as u64;
-        round.given.bytes += written.saturating_sub(before) as u64;
+        if given.is_some_and(|given| !given.own) {
+            round.given.events += events as u64;
+            round.given.bytes += written.saturating_sub(before) as u64;
+        }
         Ok(())
     }
+}
+
+/// What a turn gives.
+struct Given {
+    batch: Arc<Batch>,
+    /// Of the hub's own log.
+    own: bool,
 }
 
 /// The tick at which a standing is over.

@@ -4,6 +4,7 @@ use super::Taken;
 use super::connection::{Connection, Turned};
 use super::door::{Brought, Door};
 use crate::hub::{self, Hub};
+use crate::own::Share;
 use crate::ticks::{SLOTS, Ticks};
 use crate::watch;
 use mio::{Events, Poll, Token, Waker};
@@ -30,6 +31,8 @@ pub struct Lane {
     poll: Poll,
     door: Arc<Door>,
     subscriptions: Subscriptions,
+    /// Those of the hub's own log.
+    own: Share,
     /// By the slots of their subscriptions.
     connections: Vec<Option<Box<Connection>>>,
     /// Who has something to be written.
@@ -71,6 +74,8 @@ pub struct Round<'a> {
     pub hub: &'a Hub,
     /// The lane's subscriptions.
     pub subscriptions: &'a mut Subscriptions,
+    /// Those of the hub's own log.
+    pub own: &'a mut Share,
     /// What a stream may be given.
     pub terms: Terms,
     /// The tick that it is.
@@ -86,10 +91,15 @@ pub struct Round<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn round<'b>(&'b mut self, subscriptions: &'b mut Subscriptions) -> Round<'b> {
+    fn round<'b>(
+        &'b mut self,
+        subscriptions: &'b mut Subscriptions,
+        own: &'b mut Share,
+    ) -> Round<'b> {
         Round {
             hub: self.hub,
             subscriptions,
+            own,
             terms: self.terms,
             now: self.now,
             wall: self.wall,
@@ -118,6 +128,7 @@ impl Lane {
             poll,
             door,
             subscriptions: Subscriptions::new(Position::START),
+            own: Share::new(),
             connections: Vec::new(),
             queue: VecDeque::new(),
             wheel: Wheel::new(0, SLOTS),
@@ -172,6 +183,7 @@ impl Lane {
         self.door.fall_asleep();
         let news = !self.door.is_empty()
             || hub.live().end() > self.subscriptions.end()
+            || self.own.has_news(hub.own())
             || hub.drain().has_begun() != self.draining;
         if news {
             return NOT_AT_ALL;
@@ -202,6 +214,7 @@ impl Lane {
         }
         self.let_in(&mut work);
         self.follow(&mut work);
+        self.follow_own(hub);
         for _ in 0..self.queue.len() {
             if let Some(key) = self.queue.pop_front() {
                 if let Some(connection) = self.connection(key) {
@@ -241,6 +254,14 @@ impl Lane {
         }
     }
 
+    /// Looks at what was said next in the hub's own log.
+    fn follow_own(&mut self, hub: &Hub) {
+        let mut ready = Vec::new();
+        // What is left is news, for which the lane doesn't wait.
+        self.own.follow(hub.own(), |key| ready.push(key));
+        ready.into_iter().for_each(|key| self.enqueue(key));
+    }
+
     /// Lets a stream see by the rights that it has now.
     fn change_sight(&mut self, key: SubscriptionKey) {
         let Some(Some(connection)) = self.connections.get(key.slot()) else {
@@ -249,6 +270,9 @@ impl Lane {
         if let Some(sight) = connection.sight()
             && connection.key() == key
         {
+            if let Some(own) = connection.own() {
+                self.own.set_sight(own.key(), Arc::clone(&sight));
+            }
             self.subscriptions.set_sight(key, sight);
         }
     }
@@ -305,13 +329,14 @@ impl Lane {
     }
 
     fn admit(&mut self, taken: Taken, work: &mut Work<'_>) {
-        let mut round = work.round(&mut self.subscriptions);
+        let mut round = work.round(&mut self.subscriptions, &mut self.own);
         let mut connection = Box::new(Connection::new(taken, &self.door, &mut round));
         let key = connection.key();
         let registry = self.poll.registry();
         if let Err(error) = connection.socket().register(registry, Token(key.slot())) {
             tracing::warn!(%error, "a stream ends because its socket can't be watched");
             self.subscriptions.remove(key);
+            connection.own().iter().for_each(|own| self.own.end(own));
             return;
         }
         if let Some(tick) = work.end_tick(self.ticks) {
@@ -341,13 +366,20 @@ impl Lane {
         if connection.key() != key {
             return;
         }
-        let mut round = work.round(&mut self.subscriptions);
+        let mut round = work.round(&mut self.subscriptions, &mut self.own);
         let turned = catch_unwind(AssertUnwindSafe(|| act(connection, &mut round)));
         match turned {
             Ok(Turned::More) => self.enqueue(key),
             Ok(Turned::Waits) => {}
             Ok(Turned::ReadStore(cursor)) => self.read_store(key, cursor, work),
             Ok(Turned::Gone) | Err(_) => return self.remove(key, work),
+        }
+        let has_more = |own: &Connection| own.has_more(&self.own);
+        if self.connections[key.slot()]
+            .as_deref()
+            .is_some_and(has_more)
+        {
+            self.enqueue(key);
         }
         self.schedule(key, work);
     }
@@ -368,6 +400,7 @@ impl Lane {
         if let Some(mut connection) = slot.and_then(Option::take) {
             connection.socket().deregister(self.poll.registry());
             work.hub.metrics().subscribers.dec();
+            connection.own().iter().for_each(|own| self.own.end(own));
         }
         self.subscriptions.remove(key);
         while let Some(None) = self.connections.last() {
@@ -384,7 +417,7 @@ impl Lane {
         let Some(connection) = slot.and_then(Option::as_mut) else {
             return;
         };
-        let due = connection.deadline(&work.round(&mut self.subscriptions));
+        let due = connection.deadline(&work.round(&mut self.subscriptions, &mut self.own));
         // What is farther than the wheel reaches is looked at on the way.
         let due = due.clamp(work.now + 1, work.now + SLOTS as u64 - 1);
         if connection.wakes.is_none_or(|wakes| due < wakes) {

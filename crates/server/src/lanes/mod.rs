@@ -80,6 +80,11 @@ impl Lanes {
         self.doors.len()
     }
 
+    /// Their doors.
+    pub fn doors(&self) -> &[Arc<Door>] {
+        &self.doors
+    }
+
     /// Hands a connection to the next lane.
     pub fn take(&self, taken: Taken) {
         let number = self.next.fetch_add(1, Ordering::Relaxed) % self.doors.len();

@@ -66,6 +66,7 @@ impl Peer {
             voice: Voice::default(),
             permit: hub.places().watch(Some(&place)).unwrap(),
             active: None,
+            own: None,
         };
         hub.live().lanes().take(Taken {
             socket: Socket::plain(accepted.unwrap().0.into_std().unwrap()),

@@ -8,6 +8,7 @@ mod window;
 pub use stream::Pulled;
 
 use crate::live::Live;
+use crate::own::Share;
 use crate::ticks::{SLOTS, Ticks};
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,8 @@ pub struct Set {
 pub struct State {
     /// The subscriptions.
     pub subscriptions: Subscriptions,
+    /// Those of the hub's own log.
+    pub own: Share,
     /// Who waits for something new, by the slots of their keys.
     wakers: Vec<Option<Waker>>,
     deadlines: Wheel<SubscriptionKey>,
@@ -44,6 +47,7 @@ impl Set {
     pub fn new(end: Position) -> Self {
         let state = State {
             subscriptions: Subscriptions::new(end),
+            own: Share::new(),
             wakers: Vec::new(),
             deadlines: Wheel::new(0, SLOTS),
             looks_at: None,
@@ -85,12 +89,19 @@ impl Set {
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
-    /// Lets a subscription see by `sight`, and wakes whoever waits for it: its
-    /// standing has changed.
-    pub fn change(&self, key: SubscriptionKey, sight: Option<Arc<dyn Sight>>) {
+    /// Lets a subscription, and that of the own log with it, see by `sight`, and wakes
+    /// whoever waits for it: its standing has changed.
+    pub fn change(
+        &self,
+        (key, own): (SubscriptionKey, Option<SubscriptionKey>),
+        sight: Option<Arc<dyn Sight>>,
+    ) {
         let waker = {
             let mut state = self.state();
             if let Some(sight) = sight {
+                if let Some(own) = own {
+                    state.own.set_sight(own, Arc::clone(&sight));
+                }
                 state.subscriptions.set_sight(key, sight);
             }
             state.take_waker(key)
@@ -118,6 +129,19 @@ impl Set {
         // Outside the lock: a woken connection reads at once.
         wake.drain(..).for_each(Waker::wake);
         followed
+    }
+
+    /// The same of the hub's own log. Answers whether that was all.
+    fn follow_own(&self, live: &Live, wake: &mut Vec<Waker>) -> bool {
+        let at_end = {
+            let mut state = self.state();
+            let State { own, wakers, .. } = &mut *state;
+            own.follow(live.own(), |key| {
+                wake.extend(wakers.get_mut(key.slot()).and_then(Option::take));
+            })
+        };
+        wake.drain(..).for_each(Waker::wake);
+        at_end
     }
 
     /// Wakes those whose time has come.
@@ -181,15 +205,17 @@ impl State {
 /// Follows the log for set number `number`, for as long as the hub lives.
 pub async fn follow(live: Arc<Live>, number: usize) {
     let set = &live.sets()[number];
-    let mut head = live.head();
+    let (mut head, mut own_head) = (live.head(), live.own().head());
     let (mut ready, mut wake) = (Vec::new(), Vec::new());
     loop {
-        if !set.follow(&live, &mut ready, &mut wake).at_end {
+        let at_end = set.follow(&live, &mut ready, &mut wake).at_end;
+        if !set.follow_own(&live, &mut wake) || !at_end {
             tokio::task::yield_now().await;
             continue;
         }
         tokio::select! {
             moved = head.changed() => if moved.is_err() { return },
+            said = own_head.changed() => if said.is_err() { return },
             () = set.next_deadline() => set.strike(&mut wake),
         }
     }

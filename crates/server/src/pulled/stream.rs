@@ -1,10 +1,12 @@
 //! One pulled stream.
 
+use super::State;
 use super::window::Window;
 use crate::auth::{Over, Standing};
 use crate::hub::{self, Hub};
 use crate::mercure::active::Guard;
 use crate::metrics::SlowAction;
+use crate::own::Reading;
 use crate::places::Watching;
 use crate::watch::{self, Watch};
 use bytes::Bytes;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tidings_engine::stream::{Ending, StoreRead, Terms};
-use tidings_engine::{Form, Framing, Next, Selection, Stream, Timestamp, control};
+use tidings_engine::{Batch, Form, Framing, Next, OwnNext, Selection, Stream, Timestamp, control};
 use tokio::task::JoinHandle;
 
 /// A stream as the bytes that a body is made of. Dropping it ends its
@@ -24,6 +26,8 @@ pub struct Pulled {
     /// Number of its set.
     set: usize,
     stream: Stream,
+    /// What it is given of the hub's own log.
+    own: Option<Box<Reading>>,
     form: Form,
     terms: Terms,
     /// When a heartbeat is due.
@@ -44,19 +48,31 @@ pub struct Pulled {
     _permit: Watching,
 }
 
+/// What a stream is given next.
+enum Step {
+    /// What the log has.
+    Log(Next),
+    /// Events of the hub's own log.
+    Own(Arc<Batch>),
+    /// How things stand.
+    Anew,
+}
+
 impl Pulled {
     /// Begins a stream.
-    pub fn new(hub: Arc<Hub>, watch: Watch) -> Self {
-        let (set, stream) = hub.live().begin_pulled(&hub, &watch);
+    pub fn new(hub: Arc<Hub>, mut watch: Watch) -> Self {
+        let (set, stream, own) = hub.live().begin_pulled(&hub, &mut watch);
         hub.metrics().subscribers.inc();
         if let Some(standing) = &watch.standing {
-            let (live, key) = (Arc::clone(hub.live()), stream.key());
-            standing.carried_by(move |own| live.sets()[set].change(key, own.sight()));
+            let live = Arc::clone(hub.live());
+            let keys = (stream.key(), own.as_ref().map(|own| own.key()));
+            standing.carried_by(move |own| live.sets()[set].change(keys, own.sight()));
         }
         let terms = hub.terms();
         Self {
             set,
             stream,
+            own,
             form: watch.form,
             terms,
             beat: Instant::now() + hub.settings().limits.heartbeat,
@@ -105,6 +121,21 @@ impl Pulled {
             let Some(next) = self.next(cx) else {
                 return Poll::Ready(Some(self.last_words()));
             };
+            let next = match next {
+                Step::Log(next) => next,
+                Step::Own(batch) => {
+                    let bytes = batch.bytes(self.form, Framing::Bare);
+                    return Poll::Ready(Some(self.window.count(bytes)));
+                }
+                Step::Anew => {
+                    let block = self.own.as_ref().map(|own| own.anew());
+                    let block = block.filter(|block| !block.is_empty());
+                    match block {
+                        Some(block) => return Poll::Ready(Some(self.window.count(block))),
+                        None => continue,
+                    }
+                }
+            };
             match next {
                 Next::Block(bytes) => return Poll::Ready(Some(bytes)),
                 Next::Gap(reason, bytes) => {
@@ -113,6 +144,9 @@ impl Pulled {
                 }
                 Next::Events(batch) => {
                     self.put_heartbeat_off();
+                    if let Some(own) = &mut self.own {
+                        own.goes_first = true;
+                    }
                     let metrics = self.hub.metrics();
                     metrics.deliveries.inc_by(batch.frames().len() as u64);
                     let bytes = batch.bytes(self.form, Framing::Bare);
@@ -153,10 +187,16 @@ impl Pulled {
 
     /// What comes next. If that is nothing, it is woken when there is more,
     /// or when it is time for something else. `None` if the stream is over.
-    fn next(&mut self, cx: &mut Context<'_>) -> Option<Next> {
-        let set = &self.hub.live().sets()[self.set];
+    fn next(&mut self, cx: &mut Context<'_>) -> Option<Step> {
+        let live = Arc::clone(self.hub.live());
+        let set = &live.sets()[self.set];
         let mut state = set.state();
-        let tail = self.hub.live().tail();
+        if self.own.as_ref().is_some_and(|own| own.goes_first)
+            && let Some(step) = self.next_own(&mut state)
+        {
+            return step;
+        }
+        let tail = live.tail();
         // Again: what was published after a revocation was answered may be in
         // this tail.
         if self.over().is_some() {
@@ -165,7 +205,11 @@ impl Pulled {
         let next = self
             .stream
             .next(&mut state.subscriptions, &tail, self.terms);
+        drop(tail);
         if matches!(next, Next::Idle | Next::Waiting) {
+            if let Some(step) = self.next_own(&mut state) {
+                return step;
+            }
             state.wait(self.stream.key(), cx.waker());
             let due = self.ends.map_or(self.beat, |end| end.min(self.beat));
             let end = self.standing.as_ref().and_then(|own| own.ends_at());
@@ -176,7 +220,25 @@ impl Pulled {
                 self.woken_at = Some(set.wake_at(&mut state, tick, self.stream.key()));
             }
         }
-        Some(next)
+        Some(Step::Log(next))
+    }
+
+    /// What comes next of the hub's own log, if anything does; within that `None` if
+    /// the stream is over.
+    fn next_own(&mut self, state: &mut State) -> Option<Option<Step>> {
+        let own = self.own.as_mut()?;
+        let log = self.hub.live().own();
+        loop {
+            let next = state.own.next(own, log, self.terms.budget);
+            let over = self.standing.as_ref().and_then(|own| own.over(hub::now()));
+            return match next {
+                _ if over.is_some() => Some(None),
+                OwnNext::Anew => Some(Some(Step::Anew)),
+                OwnNext::Events(batch) => Some(Some(Step::Own(batch))),
+                OwnNext::Later => continue,
+                OwnNext::Idle => None,
+            };
+        }
     }
 
     /// Notices that the hub drains; gives the last bytes when it is time.
@@ -203,6 +265,7 @@ impl Pulled {
         self.ended = true;
         self.active = None;
         self.standing = None;
+        self.end_own();
         control::retry(retry)
     }
 
@@ -216,6 +279,13 @@ impl Pulled {
         self.put_heartbeat_off();
         let state = self.hub.live().sets()[self.set].state();
         self.stream.heartbeat(&state.subscriptions)
+    }
+
+    fn end_own(&mut self) {
+        if let Some(own) = self.own.take() {
+            let mut state = self.hub.live().sets()[self.set].state();
+            state.own.end(&own);
+        }
     }
 
     fn put_heartbeat_off(&mut self) {
@@ -235,6 +305,7 @@ fn from_now(at: Timestamp) -> Instant {
 
 impl Drop for Pulled {
     fn drop(&mut self) {
+        self.end_own();
         let mut state = self.hub.live().sets()[self.set].state();
         state.remove(self.stream.key());
         self.hub.metrics().subscribers.dec();
