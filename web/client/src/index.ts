@@ -1,1 +1,12 @@
-export { Parser, TooLarge, MAX_EVENT, type Block, type Sink } from './parser.js';
+export { Tidings } from './tidings.js';
+export {
+  TidingsError,
+  type End,
+  type Gap,
+  type Member,
+  type Options,
+  type OwnEvents,
+  type Presence,
+  type State,
+  type TidingsEvent,
+} from './types.js';
