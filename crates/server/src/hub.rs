@@ -13,7 +13,7 @@ use crate::places::Places;
 use crate::pulled;
 use prometheus_client::metrics::counter::Counter;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tidings_engine::limits::{PAGES_BYTES, QUERY_BODIES, RETRY_SPREAD};
 use tidings_engine::slow::{SlowPolicy, SlowRules};
@@ -21,6 +21,7 @@ use tidings_engine::stream::Terms;
 use tidings_engine::{Budget, Entry, Limits, LogId, Position, Selection, Timestamp, WireId};
 use tidings_store::{AppendError, Appended, Reader, Store, Writer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 const KIB: usize = 1024;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub open: bool,
     /// What becomes of watchers that can't keep up.
     pub slow: SlowRules,
+    /// Lanes for HTTP/1.1 streams; none where all streams are pulled.
+    pub lanes: usize,
     /// Bounds on what is taken in and kept in memory.
     pub limits: Limits,
 }
@@ -72,6 +75,8 @@ pub struct Hub {
     /// Hands that read the store for streams.
     store_reads: Semaphore,
     active: ActiveSubscriptions,
+    /// What runs for as long as the hub lives.
+    tasks: Mutex<JoinSet<()>>,
 }
 
 /// Why events were not taken in.
@@ -114,11 +119,11 @@ impl Hub {
     pub fn start(store: Store, settings: Settings, auth: Auth) -> io::Result<Arc<Self>> {
         let (log, reader) = (store.log_id(), store.reader());
         let end = reader.last();
-        let lanes = std::thread::available_parallelism().map_or(1, usize::from);
-        let (lanes, idle) = Lanes::new(lanes)?;
-        let live = Arc::new(Live::new(settings.limits.tail_bytes, end, lanes));
+        let (lanes, idle) = Lanes::new(settings.lanes)?;
+        let live = Arc::new(Live::new(settings.limits.tail_bytes, end, lanes, threads()));
+        let mut tasks = JoinSet::new();
         for number in 0..live.sets().len() {
-            tokio::spawn(follow_always(Arc::clone(&live), number));
+            tasks.spawn(follow_always(Arc::clone(&live), number));
         }
         let metrics = Metrics::new(&auth);
         let deliver = {
@@ -132,7 +137,7 @@ impl Hub {
         let places = Places::new(&settings.limits);
         let bodies = Semaphore::new(settings.limits.publish_body_bytes.div_ceil(KIB));
         let receiving = Semaphore::new(settings.limits.publish_bodies);
-        tokio::spawn(report_findings(reader.clone(), metrics.findings.clone()));
+        tasks.spawn(report_findings(reader.clone(), metrics.findings.clone()));
         let drain = Drain::new(settings.drain_window);
         let active = match auth.mercure().subscriptions {
             true => ActiveSubscriptions::new(auth.base(), &live, settings.limits.event_wire_bytes),
@@ -155,10 +160,27 @@ impl Hub {
             pages: Arc::new(Semaphore::new(Self::page_permits(PAGES_BYTES))),
             store_reads: Semaphore::new(STORE_READS),
             active,
+            tasks: Mutex::new(tasks),
         });
         hub.active.tell(&hub);
         Lanes::run(idle, &Arc::downgrade(&hub))?;
         Ok(hub)
+    }
+
+    /// Runs a task for as long as the hub lives. It must not hold the hub, which
+    /// would then live for ever. Must be called within a tokio runtime.
+    pub fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.spawn(task);
+    }
+
+    /// Ends what runs, and waits for that.
+    pub async fn stop_tasks(&self) {
+        let mut tasks = {
+            let mut own = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *own)
+        };
+        tasks.shutdown().await;
     }
 
     /// Makes entries durable, all or none, and answers where they stand.
@@ -392,13 +414,28 @@ impl Hub {
     }
 }
 
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // Its tasks end with it; the thread that appends has to be told.
+        self.writer.close();
+    }
+}
+
+/// How many threads this machine runs at once.
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Follows the log for a set of pulled streams, also after a panic: that would
 /// otherwise end all of them without a word.
 async fn follow_always(live: Arc<Live>, number: usize) {
-    while tokio::spawn(pulled::follow(Arc::clone(&live), number))
-        .await
-        .is_err()
-    {
+    // It ends with whoever waits for it.
+    let mut following = JoinSet::new();
+    loop {
+        following.spawn(pulled::follow(Arc::clone(&live), number));
+        if !matches!(following.join_next().await, Some(Err(_))) {
+            return;
+        }
         tracing::error!("following the log broke off; this is a defect of the hub");
         tokio::time::sleep(FINDINGS_INTERVAL).await;
     }

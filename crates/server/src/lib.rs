@@ -5,6 +5,7 @@ mod auth;
 pub mod config;
 mod connection;
 mod drain;
+mod embed;
 mod files;
 mod health;
 mod http;
@@ -22,12 +23,24 @@ mod places;
 mod pulled;
 mod serve;
 mod start;
+mod store;
 #[cfg(test)]
 mod testing;
 mod ticks;
 mod tls;
 mod tokens;
 mod watch;
+
+pub use embed::{
+    Body, Builder, Event, HistoryError, Hub, Keep, Later, OpenError, Page, PublishError, Received,
+    Recorded, SubscribeError, Subscription,
+};
+pub use native::InvalidEvent;
+pub use tidings_codec::EventId;
+pub use tidings_engine::control::GapReason;
+pub use tidings_engine::since::{InvalidSince, Since};
+pub use tidings_engine::topic::InvalidTopic;
+pub use tidings_engine::{InvalidSelector, Limits, SlowPolicy};
 
 pub use auth::check as check_auth;
 pub use serve::{Address, ServeError, serve};

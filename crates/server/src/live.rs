@@ -31,12 +31,12 @@ pub struct Live {
 
 impl Live {
     /// A tail of at most `tail_bytes` behind a log that ends at `end`, with
-    /// `lanes`, and as many sets of pulled streams.
-    pub fn new(tail_bytes: usize, end: Position, lanes: Lanes) -> Self {
+    /// `lanes`, and so many sets of pulled streams.
+    pub fn new(tail_bytes: usize, end: Position, lanes: Lanes, sets: usize) -> Self {
         Self {
             tail: RwLock::new(Tail::new(tail_bytes, end)),
             head: watch::Sender::new(end),
-            sets: (0..lanes.len().max(1)).map(|_| Set::new(end)).collect(),
+            sets: (0..sets.max(1)).map(|_| Set::new(end)).collect(),
             next_set: AtomicUsize::new(0),
             own: Arc::new(Own::new(lanes.doors().into())),
             lanes,

@@ -31,6 +31,8 @@ pub struct Places {
     bounds: Bounds,
     state: Mutex<State>,
     freed: Notify,
+    /// The last stream has ended.
+    quiet: Notify,
     /// How many connections were sent away.
     sent_away: AtomicU64,
 }
@@ -127,6 +129,7 @@ impl Places {
             },
             state: Mutex::default(),
             freed: Notify::new(),
+            quiet: Notify::new(),
             sent_away: AtomicU64::new(0),
         })
     }
@@ -221,6 +224,17 @@ impl Places {
             place: place.cloned(),
             patterns: Vec::new(),
         })
+    }
+
+    /// Resolves when there is no stream.
+    pub async fn no_streams(&self) {
+        loop {
+            let quiet = self.quiet.notified();
+            if self.state().subscriptions == 0 {
+                return;
+            }
+            quiet.await;
+        }
     }
 
     /// How many connections there are.
@@ -367,6 +381,9 @@ impl Drop for Watching {
     fn drop(&mut self) {
         let mut state = self.places.state();
         state.subscriptions -= 1;
+        if state.subscriptions == 0 {
+            self.places.quiet.notify_waiters();
+        }
         for own in &self.patterns {
             state.pattern_bytes -= pattern_bytes(own);
             state.patterns.remove(own);

@@ -4,16 +4,17 @@ use crate::auth::{self, Auth, Kept, Keys, Vault};
 use crate::config::{Config, ConfigErrors, Machine, StoreKind};
 use crate::http::cors::Cors;
 use crate::http::guard::{Public, Rules};
-use crate::hub::{Hub, Settings, now};
+use crate::hub::{Hub, Settings, threads};
 use crate::listener::{Bound, Listener};
+use crate::store::{self, Unopened};
 use crate::tls;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tidings_engine::{Limits, LogId};
-use tidings_store::{DirStorage, Identity, MemoryStorage, OpenError, Storage, Store};
+use tidings_engine::Limits;
+use tidings_store::{OpenError, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -266,21 +267,11 @@ impl Signals {
 }
 
 fn open_store(config: &Config) -> Result<Store, ServeError> {
-    let storage: Arc<dyn Storage> = match config.store {
-        StoreKind::Disk => Arc::new(DirStorage::open(&config.data).map_err(ServeError::Data)?),
-        StoreKind::Memory => Arc::new(MemoryStorage::new()),
-    };
-    let (store, recovery) = Store::open(
-        storage,
-        config.store_options(),
-        now(),
-        fresh_identity().map_err(ServeError::Data)?,
-    )
-    .map_err(ServeError::Store)?;
-    for finding in recovery.findings {
-        tracing::warn!(%finding, "the log was repaired");
-    }
-    Ok(store)
+    let directory = (config.store == StoreKind::Disk).then_some(config.data.as_path());
+    store::open(directory, config.store_options()).map_err(|unopened| match unopened {
+        Unopened::Data(error) => ServeError::Data(error),
+        Unopened::Store(error) => ServeError::Store(error),
+    })
 }
 
 /// What is kept of authorization: nothing by a hub that has no keys, or keeps
@@ -292,14 +283,6 @@ fn open_kept(config: &Config) -> io::Result<Kept> {
         false => None,
     };
     Kept::open(vault).map_err(io::Error::other)
-}
-
-/// Of a log that is begun: from the system, because nobody may guess it.
-fn fresh_identity() -> io::Result<Identity> {
-    Ok(Identity {
-        log: LogId(getrandom::u64()?),
-        secret: getrandom::u64()?,
-    })
 }
 
 /// Who may ask at all.
@@ -327,6 +310,7 @@ fn settings(config: &Config, limits: Limits) -> Settings {
         drain_window: config.drain.window,
         open: config.open,
         slow: config.slow_rules(),
+        lanes: threads(),
         limits,
     }
 }

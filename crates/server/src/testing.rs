@@ -2,7 +2,7 @@
 
 use crate::auth::{self, Auth, Who};
 use crate::config::{Config, File};
-use crate::hub::{Hub, Settings, now};
+use crate::hub::{Hub, Settings, now, threads};
 use http::Request;
 use serde_json::Value;
 use std::sync::Arc;
@@ -42,6 +42,7 @@ pub fn hub_on(
         drain_window: Duration::from_millis(500),
         open: false,
         slow: SlowRules::new([], slow),
+        lanes: threads(),
         limits,
     };
     let auth = Auth::new(auth, auth::Kept::open(None).expect("no files"));

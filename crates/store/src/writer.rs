@@ -124,11 +124,16 @@ impl Writer {
         self.inner.queue().health.clone()
     }
 
-    /// Takes no more requests, finishes those that wait, ends the thread and
-    /// closes the store.
-    pub fn shutdown(&self) {
+    /// Takes no more requests, and lets the thread end by itself: it finishes
+    /// those that wait, then closes the store. Waits for nothing.
+    pub fn close(&self) {
         self.inner.queue().closed = true;
         self.inner.wake.notify_one();
+    }
+
+    /// As [`Writer::close`], and waits until the store is closed.
+    pub fn shutdown(&self) {
+        self.close();
         let thread = lock(&self.inner.thread).take();
         if let Some(thread) = thread {
             // A panic of `deliver` or `done` has been reported by its hook.

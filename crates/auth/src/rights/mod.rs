@@ -1,10 +1,12 @@
 //! What a token grants, read from its claims.
 
+mod given;
 pub mod grants;
 mod mercure;
 mod native;
 mod record;
 
+pub use given::Given;
 pub use record::{InvalidRecord, MAX_RECORD_BYTES};
 
 use crate::Refusal;
@@ -52,6 +54,8 @@ pub struct Rights {
     pub issued: Option<Timestamp>,
     /// Who has signed the token ([`crate::Verifier::vouches`]).
     pub(crate) signer: Option<Signer>,
+    /// They are no token's: the application that the hub is in has given them.
+    pub(crate) by_application: bool,
 }
 
 /// A payload for the subscriptions that these grants match.
@@ -89,7 +93,8 @@ impl Rights {
     /// Whether the token is of a key that is for watching, whatever it grants:
     /// on Mercure's face that opens what is public.
     pub fn may_watch(&self) -> bool {
-        self.signer.as_ref().is_some_and(|own| own.roles.subscribe)
+        self.by_application && !self.subscribe.is_empty()
+            || self.signer.as_ref().is_some_and(|own| own.roles.subscribe)
     }
 
     /// Whether the token may stand in a query: as Mercure 0.x has it, so with a

@@ -79,6 +79,7 @@ impl Rights {
             expires: record.expires.map(Timestamp),
             issued: record.issued.map(Timestamp),
             signer: record.signer,
+            by_application: false,
         })
     }
 }

@@ -60,7 +60,7 @@ impl Auth {
     pub fn new(settings: Settings, kept: Kept) -> Self {
         let rules = Arc::new(Rules {
             base: Arc::clone(&settings.base),
-            open: settings.keyring.is_none(),
+            open: settings.keyring.is_none() && !settings.application,
             anonymous: settings.anonymous.clone(),
             mercure_anonymous: settings.mercure.anonymous,
         });
@@ -85,10 +85,10 @@ impl Auth {
         &self.settings.base
     }
 
-    /// Whether the hub has no keys: everyone who reaches it may do everything,
+    /// Whether the hub has no keys, and no application decides: everyone who reaches it may do everything,
     /// tokens aren't looked at, and streams need no standing.
     pub fn is_open(&self) -> bool {
-        self.settings.keyring.is_none()
+        self.rules.open
     }
 
     /// Settings of the Mercure face.
@@ -178,7 +178,9 @@ impl Auth {
 
     async fn verified(&self, head: &request::Parts, face: Face) -> Result<Who, Refusal> {
         let Some(keyring) = &self.settings.keyring else {
-            return Ok(Who::Anonymous);
+            // Whom the application has named, if the hub is in one.
+            let named = head.extensions.get::<Who>();
+            return Ok(named.cloned().unwrap_or(Who::Anonymous));
         };
         let presented = self.presented(head)?;
         let token = match &presented {

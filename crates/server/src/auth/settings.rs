@@ -15,6 +15,9 @@ pub struct Settings {
     pub base: Arc<Base>,
     /// What verifies tokens; `None` for a hub without keys.
     pub keyring: Option<Arc<Keyring>>,
+    /// Whether the application that the hub is embedded in says who asks, with
+    /// each request; then nothing that a request presents is looked at.
+    pub application: bool,
     /// Whether a token may stand in the query: there is a legacy key.
     pub query_token: bool,
     /// The issuers that keys are configured for.
@@ -60,6 +63,7 @@ impl Settings {
         Self {
             base: Arc::new(base),
             keyring,
+            application: false,
             query_token: auth.keys.iter().any(|key| key.legacy),
             issuers: issuers.into_iter().collect(),
             anonymous: Selection::new(auth.anonymous.clone()),
@@ -74,20 +78,29 @@ impl Settings {
         }
     }
 
-    /// Of a hub without keys: everyone who reaches it may do everything.
-    #[cfg(test)]
-    pub fn open(base: Base) -> Self {
-        let tidings_auth::presented::Options { cookies, .. } = Default::default();
+    /// Of a hub in an application that says who asks.
+    pub fn of_application(base: Base, mercure: Mercure) -> Self {
         Self {
             base: Arc::new(base),
             keyring: None,
+            application: true,
             query_token: false,
             issuers: Vec::new(),
             anonymous: Selection::new(Vec::new()),
-            cookies,
+            cookies: Vec::new(),
             origins: Vec::new(),
-            mercure: Mercure::default(),
+            mercure,
+            local: false,
+        }
+    }
+
+    /// Of a hub without keys: everyone who reaches it may do everything.
+    #[cfg(test)]
+    pub fn open(base: Base) -> Self {
+        Self {
+            application: false,
             local: true,
+            ..Self::of_application(base, Mercure::default())
         }
     }
 }

@@ -48,7 +48,7 @@ impl Lanes {
     /// # Errors
     /// If the system has no descriptors to give.
     pub fn new(count: usize) -> io::Result<(Self, Vec<Lane>)> {
-        let lanes = (0..count.max(1))
+        let lanes = (0..count)
             .map(|_| Lane::new())
             .collect::<io::Result<Vec<_>>>()?;
         let doors = lanes.iter().map(|lane| Arc::clone(lane.door()));
@@ -75,19 +75,20 @@ impl Lanes {
         Ok(())
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.doors.len()
-    }
-
     /// Their doors.
     pub fn doors(&self) -> &[Arc<Door>] {
         &self.doors
     }
 
-    /// Hands a connection to the next lane.
+    /// Hands a connection to the next lane. Without lanes it ends.
     pub fn take(&self, taken: Taken) {
-        let number = self.next.fetch_add(1, Ordering::Relaxed) % self.doors.len();
+        let Some(number) = self
+            .next
+            .fetch_add(1, Ordering::Relaxed)
+            .checked_rem(self.doors.len())
+        else {
+            return;
+        };
         self.doors[number].bring(taken);
     }
 

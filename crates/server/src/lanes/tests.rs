@@ -312,7 +312,7 @@ async fn whoever_talks_without_end_is_let_go() {
     let mut talking = Vec::new();
     let mut peers = Vec::new();
     // On every lane.
-    for _ in 0..hub.live().lanes().len() {
+    for _ in 0..hub.settings().lanes {
         let mut peer = Peer::watch(&hub, &["a"], Position::START).await;
         talking.push(tokio::spawn(async move {
             let lines = vec![b'\n'; 64 * 1024];

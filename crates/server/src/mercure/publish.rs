@@ -80,7 +80,7 @@ fn event(hub: &Hub, headers: &HeaderMap, form: &[u8], who: &Who) -> Result<Event
                       are written out";
         return Err(Problem::new(Code::InvalidTopic, detail));
     };
-    check_size(of(asked, topics)?, &hub.settings().limits)
+    Ok(check_size(of(asked, topics)?, &hub.settings().limits)?)
 }
 
 fn of(asked: Publish, topics: Vec<Topic>) -> Result<Event, Problem> {

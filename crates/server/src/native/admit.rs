@@ -5,8 +5,9 @@ use crate::http::{Code, Problem};
 use crate::hub::PublishError;
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
+use std::fmt;
 use tidings_auth::Rights;
-use tidings_engine::limits::IDEMPOTENCY_KEY_BYTES;
+use tidings_engine::limits::{EventTooLarge, IDEMPOTENCY_KEY_BYTES};
 use tidings_engine::{Entry, Event, IdempotencyKey, Limits, Topic, publish};
 use tidings_store::{AppendError, Appended};
 
@@ -19,36 +20,63 @@ pub struct Labels<'a> {
     pub retry: Option<&'a str>,
 }
 
+/// Why an event breaks the rules for publishers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidEvent {
+    /// Its type.
+    Type(publish::InvalidEventType),
+    /// Its id.
+    Id(publish::InvalidPublisherId),
+    /// Its reconnection time.
+    Retry(publish::InvalidRetry),
+    /// Its size.
+    TooLarge(EventTooLarge),
+}
+
+impl fmt::Display for InvalidEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Type(reason) => reason.fmt(f),
+            Self::Id(reason) => reason.fmt(f),
+            Self::Retry(reason) => reason.fmt(f),
+            Self::TooLarge(reason) => reason.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for InvalidEvent {}
+
+impl From<InvalidEvent> for Problem {
+    fn from(reason: InvalidEvent) -> Self {
+        let code = match reason {
+            InvalidEvent::TooLarge(_) => Code::TooLarge,
+            _ => Code::InvalidEvent,
+        };
+        Self::new(code, reason.to_string())
+    }
+}
+
 /// Checks an event against the rules for publishers.
 ///
 /// # Errors
-/// `400` or `413`, naming the rule that is broken.
+/// The rule that is broken.
 pub fn event(
     topic: Topic,
     data: String,
     labels: Labels<'_>,
     limits: &Limits,
-) -> Result<Event, Problem> {
-    let invalid = |reason: String| Problem::new(Code::InvalidEvent, reason);
+) -> Result<Event, InvalidEvent> {
+    let event_type = labels.event.map(publish::event_type).transpose();
+    let id = labels.id.map(publish::publisher_id).transpose();
+    let retry = labels.retry.map(publish::retry).transpose();
     let event = Event {
         alternates: Box::default(),
         visibility: tidings_engine::Visibility::Native,
         topic,
-        event_type: labels
-            .event
-            .map(publish::event_type)
-            .transpose()
-            .map_err(|e| invalid(e.to_string()))?,
-        id: labels
-            .id
-            .map(publish::publisher_id)
-            .transpose()
-            .map_err(|e| invalid(e.to_string()))?,
-        retry: labels
-            .retry
-            .map(publish::retry)
-            .transpose()
-            .map_err(|e| invalid(e.to_string()))?,
+        event_type: event_type.map_err(InvalidEvent::Type)?,
+        id: id.map_err(InvalidEvent::Id)?,
+        retry: retry.map_err(InvalidEvent::Retry)?,
         data: data.into(),
     };
     check_size(event, limits)
@@ -57,11 +85,9 @@ pub fn event(
 /// The event, if it isn't too large.
 ///
 /// # Errors
-/// `413`.
-pub fn check_size(event: Event, limits: &Limits) -> Result<Event, Problem> {
-    limits
-        .check_event(&event)
-        .map_err(|e| Problem::new(Code::TooLarge, e.to_string()))?;
+/// [`InvalidEvent::TooLarge`].
+pub fn check_size(event: Event, limits: &Limits) -> Result<Event, InvalidEvent> {
+    limits.check_event(&event).map_err(InvalidEvent::TooLarge)?;
     Ok(event)
 }
 

@@ -12,7 +12,7 @@ use tidings_engine::control::GapReason;
 use tidings_engine::limits::ENVELOPE_FACTOR;
 use tidings_engine::since::Since;
 use tidings_engine::start::Start;
-use tidings_engine::{Budget, Position, Read, Selection};
+use tidings_engine::{Budget, Cursor, Frame, Position, Read, Selection};
 use tidings_store::StoreError;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -100,13 +100,53 @@ fn make(
     selection: &Selection,
     limit: usize,
 ) -> Result<String, StoreError> {
+    let mut body = String::from(r#"{"events":["#);
+    let mut separator = "";
+    let page = read(hub, start, selection, limit, |frame| {
+        body.push_str(std::mem::replace(&mut separator, ","));
+        body.push_str(frame.to_json());
+        body.len()
+    })?;
+    body.push_str(&format!(
+        r#"],"cursor":"{}","more":{}"#,
+        hub.wire_id(page.cursor.after),
+        page.more
+    ));
+    if let Some(reason) = page.gap {
+        body.push_str(&format!(r#","gap":"{}""#, reason.as_str()));
+    }
+    body.push_str("}\n");
+    Ok(body)
+}
+
+/// What a page says of itself.
+pub struct Page {
+    /// Where the next one begins.
+    pub cursor: Cursor,
+    /// Whether there is more behind it.
+    pub more: bool,
+    /// Whether events are missing, and why.
+    pub gap: Option<GapReason>,
+}
+
+/// Reads a page of at most `limit` events. `take` is given each and answers how
+/// many bytes there are by then: with [`PAGE_BYTES`] the page is full.
+///
+/// # Errors
+/// The store can't be read.
+pub fn read(
+    hub: &Hub,
+    start: Start,
+    selection: &Selection,
+    limit: usize,
+    mut take: impl FnMut(&Arc<Frame>) -> usize,
+) -> Result<Page, StoreError> {
     let reader = hub.reader();
     let horizon = reader.horizon(selection);
-    let mut body = String::from(r#"{"events":["#);
     let (mut cursor, mut gap) = (start.cursor, start.gap);
-    let (mut events, mut more) = (0, true);
+    let (mut events, mut bytes, mut more) = (0, 0, true);
     let mut frames = Vec::new();
-    'page: while more && events < limit && body.len() < PAGE_BYTES {
+    'page: while more && events < limit && bytes < PAGE_BYTES {
         let budget = Budget {
             frames: limit - events,
             bytes: READ_BYTES,
@@ -122,14 +162,13 @@ fn make(
             }
         }
         for frame in frames.drain(..) {
-            if body.len() >= PAGE_BYTES {
+            if bytes >= PAGE_BYTES {
                 // The read went farther than the page.
                 cursor.after = Position(frame.position().0 - 1);
                 more = true;
                 break 'page;
             }
-            body.push_str(if events > 0 { "," } else { "" });
-            body.push_str(frame.to_json());
+            bytes = take(&frame);
             events += 1;
         }
     }
@@ -138,13 +177,5 @@ fn make(
     if later > horizon && start.cursor.after < later {
         gap = gap.or(Some(GapReason::Expired));
     }
-    body.push_str(&format!(
-        r#"],"cursor":"{}","more":{more}"#,
-        hub.wire_id(cursor.after)
-    ));
-    if let Some(reason) = gap {
-        body.push_str(&format!(r#","gap":"{}""#, reason.as_str()));
-    }
-    body.push_str("}\n");
-    Ok(body)
+    Ok(Page { cursor, more, gap })
 }

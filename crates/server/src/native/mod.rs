@@ -2,7 +2,7 @@
 
 mod admit;
 mod event_json;
-mod history;
+pub mod history;
 mod page;
 mod publish;
 mod publish_stream;
@@ -11,9 +11,10 @@ mod refusal;
 mod start;
 mod watch;
 
-pub use admit::{Key, check_size};
+pub use admit::{InvalidEvent, Key, Labels, check_size, entry, event as admit_event};
 pub use publish::Submitted;
 pub use refusal::{NoPlaceLines, SoftRefusal, refuse, soft_refusal};
+pub use start::last_event_id;
 pub use watch::event_stream;
 
 use crate::auth::{Refused, Who};

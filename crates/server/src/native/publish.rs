@@ -259,7 +259,8 @@ pub fn from_json(
         id: parsed.id.as_deref(),
         retry: parsed.retry.as_deref(),
     };
-    admit::event(topic, parsed.data, labels, &publisher.hub.settings().limits)
+    let limits = &publisher.hub.settings().limits;
+    Ok(admit::event(topic, parsed.data, labels, limits)?)
 }
 
 /// Reads a body that is text.

@@ -278,7 +278,8 @@ impl Admission<'_> {
         };
         self.publisher.check(topic)?;
         let limits = &self.publisher.hub.settings().limits;
-        admit::event(topic.clone(), data.to_owned(), labels, limits)
+        let event = admit::event(topic.clone(), data.to_owned(), labels, limits)?;
+        Ok(event)
     }
 
     fn too_large(&self, limit: usize) -> Problem {

@@ -21,7 +21,11 @@ pub fn asked(headers: &HeaderMap, query: &Query) -> Result<Asked, Problem> {
     })
 }
 
-fn last_event_id(headers: &HeaderMap) -> Result<Option<EventId>, Problem> {
+/// The id that a request resumes from, if it does.
+///
+/// # Errors
+/// `400` if it can't be understood (bad-input row a8).
+pub fn last_event_id(headers: &HeaderMap) -> Result<Option<EventId>, Problem> {
     let mut values = headers.get_all("last-event-id").iter();
     let Some(value) = values.next() else {
         return Ok(None);

@@ -5,7 +5,7 @@
 mod stream;
 mod window;
 
-pub use stream::Pulled;
+pub use stream::{Pulled, Said};
 
 use crate::live::Live;
 use crate::own::Share;

@@ -15,9 +15,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
+use tidings_engine::control::GapReason;
 use tidings_engine::stream::{Ending, StoreRead, Terms};
 use tidings_engine::{Batch, Form, Framing, Next, OwnNext, Selection, Stream, Timestamp, control};
 use tokio::task::JoinHandle;
+
+/// So long that nobody lives to see its end.
+const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// A stream as the bytes that a body is made of. Dropping it ends its
 /// subscription.
@@ -30,6 +34,8 @@ pub struct Pulled {
     own: Option<Box<Reading>>,
     form: Form,
     terms: Terms,
+    /// How long it says nothing at most.
+    heartbeat: Duration,
     /// When a heartbeat is due.
     beat: Instant,
     /// When the stream ends, once the hub drains.
@@ -58,9 +64,39 @@ enum Step {
     Anew,
 }
 
+/// What a stream says.
+pub enum Said {
+    /// A block of the hub's own.
+    Block(Bytes),
+    /// The block that tells of a gap.
+    Gap(GapReason, Bytes),
+    /// Events.
+    Events(Arc<Batch>),
+    /// Events of the hub's own log.
+    Own(Arc<Batch>),
+    /// Blocks that tell how things stand, before or between the hub's own events.
+    Anew(Bytes),
+}
+
 impl Pulled {
     /// Begins a stream.
-    pub fn new(hub: Arc<Hub>, mut watch: Watch) -> Self {
+    pub fn new(hub: Arc<Hub>, watch: Watch) -> Self {
+        let heartbeat = hub.settings().limits.heartbeat;
+        Self::with_heartbeat(hub, watch, heartbeat)
+    }
+
+    /// Begins a stream that no connection carries: it needs no heartbeats.
+    pub fn without_heartbeats(hub: Arc<Hub>, watch: Watch) -> Self {
+        Self::with_heartbeat(hub, watch, NEVER)
+    }
+
+    /// A connection carries it from now on.
+    pub fn begin_heartbeats(&mut self) {
+        self.heartbeat = self.hub.settings().limits.heartbeat;
+        self.put_heartbeat_off();
+    }
+
+    fn with_heartbeat(hub: Arc<Hub>, mut watch: Watch, heartbeat: Duration) -> Self {
         let (set, stream, own) = hub.live().begin_pulled(&hub, &mut watch);
         hub.metrics().subscribers.inc();
         if let Some(standing) = &watch.standing {
@@ -75,7 +111,8 @@ impl Pulled {
             own,
             form: watch.form,
             terms,
-            beat: Instant::now() + hub.settings().limits.heartbeat,
+            heartbeat,
+            beat: Instant::now() + heartbeat,
             ends: None,
             woken_at: None,
             store_read: None,
@@ -90,17 +127,33 @@ impl Pulled {
 
     /// The next bytes; `None` at the end of the stream.
     pub fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let said = ready!(self.poll_said(cx));
+        Poll::Ready(said.map(|said| match said {
+            Said::Block(bytes) | Said::Gap(_, bytes) => bytes,
+            Said::Events(batch) => {
+                let bytes = batch.bytes(self.form, Framing::Bare);
+                let metrics = self.hub.metrics();
+                metrics.delivered_bytes.inc_by(bytes.len() as u64);
+                self.window.count(bytes)
+            }
+            Said::Own(batch) => self.window.count(batch.bytes(self.form, Framing::Bare)),
+            Said::Anew(bytes) => self.window.count(bytes),
+        }))
+    }
+
+    /// What is said next; `None` at the end of the stream.
+    pub fn poll_said(&mut self, cx: &mut Context<'_>) -> Poll<Option<Said>> {
         loop {
             if self.ended {
                 return Poll::Ready(None);
             }
             if let Some(bytes) = self.drain() {
-                return Poll::Ready(Some(bytes));
+                return Poll::Ready(Some(Said::Block(bytes)));
             }
             // Before anything is read: what a right no longer shows isn't given,
             // and isn't passed over either.
             if self.over().is_some() {
-                return Poll::Ready(Some(self.last_words()));
+                return Poll::Ready(Some(Said::Block(self.last_words())));
             }
             if self.window.poll_open(cx).is_pending() {
                 self.stream.was_full();
@@ -119,28 +172,25 @@ impl Pulled {
                 continue;
             }
             let Some(next) = self.next(cx) else {
-                return Poll::Ready(Some(self.last_words()));
+                return Poll::Ready(Some(Said::Block(self.last_words())));
             };
             let next = match next {
                 Step::Log(next) => next,
-                Step::Own(batch) => {
-                    let bytes = batch.bytes(self.form, Framing::Bare);
-                    return Poll::Ready(Some(self.window.count(bytes)));
-                }
+                Step::Own(batch) => return Poll::Ready(Some(Said::Own(batch))),
                 Step::Anew => {
                     let block = self.own.as_ref().map(|own| own.anew());
                     let block = block.filter(|block| !block.is_empty());
                     match block {
-                        Some(block) => return Poll::Ready(Some(self.window.count(block))),
+                        Some(block) => return Poll::Ready(Some(Said::Anew(block))),
                         None => continue,
                     }
                 }
             };
             match next {
-                Next::Block(bytes) => return Poll::Ready(Some(bytes)),
+                Next::Block(bytes) => return Poll::Ready(Some(Said::Block(bytes))),
                 Next::Gap(reason, bytes) => {
                     self.hub.metrics().count_gap(reason);
-                    return Poll::Ready(Some(bytes));
+                    return Poll::Ready(Some(Said::Gap(reason, bytes)));
                 }
                 Next::Events(batch) => {
                     self.put_heartbeat_off();
@@ -149,9 +199,7 @@ impl Pulled {
                     }
                     let metrics = self.hub.metrics();
                     metrics.deliveries.inc_by(batch.frames().len() as u64);
-                    let bytes = batch.bytes(self.form, Framing::Bare);
-                    metrics.delivered_bytes.inc_by(bytes.len() as u64);
-                    return Poll::Ready(Some(self.window.count(bytes)));
+                    return Poll::Ready(Some(Said::Events(batch)));
                 }
                 Next::Later => {
                     cx.waker().wake_by_ref();
@@ -173,13 +221,13 @@ impl Pulled {
                     if Instant::now() < self.beat {
                         return Poll::Pending;
                     }
-                    return Poll::Ready(Some(self.heartbeat()));
+                    return Poll::Ready(Some(Said::Block(self.heartbeat())));
                 }
                 Next::End(ending) => {
                     if ending == Ending::TooSlow {
                         self.hub.metrics().count_slow(SlowAction::Disconnect);
                     }
-                    return Poll::Ready(Some(self.last_words()));
+                    return Poll::Ready(Some(Said::Block(self.last_words())));
                 }
             }
         }
@@ -289,7 +337,7 @@ impl Pulled {
     }
 
     fn put_heartbeat_off(&mut self) {
-        self.beat = Instant::now() + self.hub.settings().limits.heartbeat;
+        self.beat = Instant::now() + self.heartbeat;
     }
 }
 
@@ -297,10 +345,8 @@ impl Pulled {
 fn from_now(at: Timestamp) -> Instant {
     let left = at.0.saturating_sub(hub::now().0);
     let now = Instant::now();
-    // So far away that nobody lives to see it, if it can't be told.
-    let far = || now + Duration::from_secs(1 << 32);
     now.checked_add(Duration::from_millis(left))
-        .unwrap_or_else(far)
+        .unwrap_or_else(|| now + NEVER)
 }
 
 impl Drop for Pulled {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tidings_engine::Entry;
 use tidings_store::{AppendError, Reader, Writer};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// Of how many subscriptions one request tells.
@@ -16,14 +17,16 @@ const TOLD_AT_ONCE: usize = 256;
 /// How long the log is left alone when it took nothing.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Runs for as long as the process lives, also after a panic: nobody would be
+/// Runs for as long as the hub lives, also after a panic: nobody would be
 /// told anything any more.
 pub async fn always(shared: Arc<Shared>, writer: Writer, reader: Reader) {
+    // It ends with whoever waits for it.
+    let mut running = JoinSet::new();
     loop {
-        let run = run(Arc::clone(&shared), writer.clone(), reader.clone());
-        match tokio::spawn(run).await {
-            Ok(()) => return,
-            Err(_) => {
+        running.spawn(run(Arc::clone(&shared), writer.clone(), reader.clone()));
+        match running.join_next().await {
+            None | Some(Ok(())) => return,
+            Some(Err(_)) => {
                 tracing::error!("telling of subscriptions broke off; this is a defect of the hub")
             }
         }

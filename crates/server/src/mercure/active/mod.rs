@@ -90,12 +90,12 @@ impl ActiveSubscriptions {
         self.0.is_some()
     }
 
-    /// Has the log of `hub` say what happens, for as long as the process lives.
+    /// Has the log of `hub` say what happens, for as long as it lives.
     /// Must be called within a tokio runtime.
     pub fn tell(&self, hub: &Hub) {
         if let Some(shared) = &self.0 {
             let (writer, reader) = (hub.writer().clone(), hub.reader().clone());
-            tokio::spawn(announce::always(Arc::clone(shared), writer, reader));
+            hub.run(announce::always(Arc::clone(shared), writer, reader));
         }
     }
 
