@@ -2,39 +2,12 @@
 // back with the same URL, as an EventSource does.
 
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import test from 'node:test';
 import { pageOf } from './support/browser.mjs';
-import { startHub } from './support/hub.mjs';
+import { closedHub, token } from './support/closed.mjs';
 import { watch } from './support/watch.mjs';
 
 const LIMIT = { timeout: 90_000 };
-const SECRET = 'dNq2m-vX81_kWb04pRtZ7yLcG5hJ3sFa';
-const PUBLIC_URL = 'https://hub.example';
-
-/// A token for everything native, signed as an application would.
-function token() {
-  const part = value => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const claims = {
-    aud: PUBLIC_URL,
-    exp: Math.floor(Date.now() / 1000) + 3600,
-    tidings: { publish: ['**'], subscribe: ['**'] },
-  };
-  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
-  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
-}
-
-/// A hub where nothing goes without a token; what the test publishes has one.
-async function closedHub(t) {
-  const hub = await startHub(t, {
-    TIDINGS_AUTH_KEYS: `[{ algorithms = ["HS256"], secret = "${SECRET}" }]`,
-    TIDINGS_PUBLIC_URL: PUBLIC_URL,
-    TIDINGS_DRAIN_WINDOW: '0s',
-  });
-  const publish = hub.publish.bind(hub);
-  hub.publish = (topic, data) => publish(topic, data, { headers: { Authorization: `Bearer ${token()}` } });
-  return hub;
-}
 
 /// The URL of a stream, with a ticket that the page has got for itself.
 function ticketed(page) {
