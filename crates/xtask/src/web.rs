@@ -22,11 +22,18 @@ struct Package {
 }
 
 /// In the order in which they need one another.
-const PACKAGES: &[Package] = &[Package {
-    directory: "web/client",
-    tests: true,
-    committed: None,
-}];
+const PACKAGES: &[Package] = &[
+    Package {
+        directory: "web/client",
+        tests: true,
+        committed: None,
+    },
+    Package {
+        directory: "web/console",
+        tests: true,
+        committed: Some("crates/server/console"),
+    },
+];
 
 /// Checks, tests and builds all packages.
 pub fn test(report: &mut Report) {

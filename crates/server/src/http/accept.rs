@@ -1,7 +1,7 @@
 //! Content negotiation (RFC 9110, 12.5.1) between the few forms we have.
 
 use http::HeaderMap;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, ACCEPT_ENCODING};
 
 /// A form in which a topic can be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,25 @@ pub fn quality(headers: &HeaderMap, media_type: (&str, &str)) -> u16 {
     closest.map_or(0, |(_, quality)| quality)
 }
 
+/// Whether a request takes gzip (RFC 9110, 12.5.3). Without `Accept-Encoding`
+/// it isn't asked to.
+pub fn takes_gzip(headers: &HeaderMap) -> bool {
+    let mut taken = None;
+    for value in headers.get_all(ACCEPT_ENCODING) {
+        for coding in value.to_str().unwrap_or("").split(',') {
+            let mut parts = coding.split(';').map(str::trim);
+            let name = parts.next().unwrap_or("").to_ascii_lowercase();
+            let weight = weight(parts).is_some_and(|q| q > 0);
+            match name.as_str() {
+                "gzip" | "x-gzip" => return weight,
+                "*" => taken = Some(weight),
+                _ => {}
+            }
+        }
+    }
+    taken.unwrap_or(false)
+}
+
 struct Range {
     kind: String,
     subtype: String,
@@ -96,7 +115,18 @@ impl Range {
 fn parse_range(text: &str) -> Option<Range> {
     let mut parts = text.split(';').map(str::trim);
     let (kind, subtype) = parts.next()?.split_once('/')?;
-    let q = parts
+    let q = weight(parts)?;
+    Some(Range {
+        kind: kind.to_ascii_lowercase(),
+        subtype: subtype.to_ascii_lowercase(),
+        q,
+    })
+}
+
+/// The weight among parameters, in thousandths: all without one; `None` if it
+/// can't be read.
+fn weight<'a>(parameters: impl Iterator<Item = &'a str>) -> Option<u16> {
+    let weight = parameters
         .filter_map(|p| p.split_once('='))
         .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
         .map_or(Some(1.0), |(_, value)| {
@@ -106,11 +136,7 @@ fn parse_range(text: &str) -> Option<Range> {
                 .ok()
                 .filter(|q| (0.0..=1.0).contains(q))
         })?;
-    Some(Range {
-        kind: kind.to_ascii_lowercase(),
-        subtype: subtype.to_ascii_lowercase(),
-        q: (q * 1000.0) as u16,
-    })
+    Some((weight * 1000.0) as u16)
 }
 
 #[cfg(test)]

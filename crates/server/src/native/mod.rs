@@ -1,6 +1,7 @@
 //! The native face: topics as paths, plain requests, plain streams.
 
 mod admit;
+mod console;
 mod event_json;
 pub mod history;
 mod page;
@@ -33,6 +34,9 @@ use tidings_engine::Topic;
 /// Where a request goes, by its path.
 enum Route {
     Page,
+    /// A file of the console, by the rest of the path.
+    Console(String),
+    ToConsole,
     Topic(String),
     Events,
     Live,
@@ -44,14 +48,18 @@ fn route(path: &str) -> Result<Route, Problem> {
     if let Some(topic) = path.strip_prefix("/t/") {
         return Ok(Route::Topic(query::decode(topic)?));
     }
+    if let Some(file) = path.strip_prefix(console::PATH) {
+        return Ok(Route::Console(file.to_owned()));
+    }
     match path {
+        console::BARE_PATH => Ok(Route::ToConsole),
         "/" => Ok(Route::Page),
         "/events" => Ok(Route::Events),
         "/livez" => Ok(Route::Live),
         "/readyz" | "/healthz" => Ok(Route::Ready),
         "/metrics" => Ok(Route::Metrics),
         _ => {
-            let detail = "topics are at /t/{topic}, several at /events; the start page is at /";
+            let detail = "topics are at /t/{topic}, several at /events; the start page is at /, the console at /console/";
             Err(Problem::new(Code::NotFound, detail))
         }
     }
@@ -120,6 +128,8 @@ pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begu
     };
     let reply = match (route, &head.method) {
         (Route::Page, _) if read_only => Ok(page::reply()),
+        (Route::Console(file), _) if read_only => console::reply(&head.headers, &file),
+        (Route::ToConsole, _) if read_only => Ok(console::redirect()),
         (Route::Live, _) if read_only => Ok(respond::whole(StatusCode::OK, "text/plain", "ok\n")),
         (Route::Ready, _) if read_only => Ok(health::ready(hub)),
         (Route::Metrics, _) if read_only => metrics::reply(hub, &who),
@@ -149,7 +159,9 @@ pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begu
 /// Who asks, where that matters.
 async fn identify(hub: &Hub, route: &Route, head: &request::Parts) -> Result<Who, Refused> {
     match route {
-        Route::Page | Route::Live | Route::Ready => Ok(Who::Anonymous),
+        Route::Page | Route::Console(_) | Route::ToConsole | Route::Live | Route::Ready => {
+            Ok(Who::Anonymous)
+        }
         Route::Topic(_) | Route::Events | Route::Metrics => {
             hub.auth().caller(head, Face::Native).await
         }

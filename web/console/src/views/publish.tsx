@@ -1,0 +1,114 @@
+// A form that publishes an event to the topic in view.
+
+import type { TargetedKeyboardEvent } from 'preact';
+import { useState } from 'preact/hooks';
+import { hrefOf, route } from '../app/route';
+import { ask, refusalOf, type Refusal as Why } from '../hub/api';
+import { bytes, clock } from '../lib/format';
+import { laidOut } from '../lib/json';
+import { useStore } from '../lib/store';
+import { isPattern, topicPath, withParameter } from '../lib/topics';
+import { Field, Status } from '../parts/field';
+import { Refusal } from '../parts/refusal';
+import { useText } from '../text';
+
+/// As many of the last are listed.
+const RECENT = 10;
+
+interface Published {
+  id: string;
+  name: string;
+  time: Date;
+  data: string;
+}
+
+/// A name for a request, so that one whose answer was lost can be repeated.
+function idempotencyKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map(b => b.toString(16).padStart(2, '0')).join('');
+}
+
+async function publish(topic: string, data: string, name: string, id: string): Promise<string> {
+  let path = topicPath(topic);
+  if (name) path = withParameter(path, 'event', name);
+  if (id) path = withParameter(path, 'id', id);
+  const headers = { 'Content-Type': 'text/plain;charset=UTF-8', 'Idempotency-Key': idempotencyKey() };
+  const reply = await ask(path, { method: 'POST', body: data, headers });
+  return (await reply.json() as { id: string }).id;
+}
+
+export function Publish() {
+  const { t } = useText();
+  const text = t.publish;
+  const { topic } = useStore(route);
+  const [data, setData] = useState('');
+  const [name, setName] = useState('');
+  const [id, setId] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [refusal, setRefusal] = useState<Why | null>(null);
+  const [recent, setRecent] = useState<Published[]>([]);
+  const title = <h1>{text.title}<code>{topic}</code></h1>;
+  if (isPattern(topic)) return <>{title}<p class="empty">{text.pattern}</p></>;
+
+  const send = async (e: Event) => {
+    e.preventDefault();
+    if (busy) return;
+    setBusy(true);
+    try {
+      const published = await publish(topic, data, name, id);
+      setRefusal(null);
+      setRecent(before => [{ id: published, name, time: new Date(), data }, ...before].slice(0, RECENT));
+    } catch (error) {
+      setRefusal(refusalOf(error));
+    } finally {
+      setBusy(false);
+    }
+  };
+  const key = (e: TargetedKeyboardEvent<HTMLTextAreaElement>) => {
+    if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) void send(e);
+  };
+  const json = laidOut(data);
+  const looksLikeJson = /^\s*[[{]/.test(data);
+  return (
+    <>
+      {title}
+      <form class="publish-form" onSubmit={send}>
+        <Field label={text.data} hint={text.keys} wide>
+          <textarea rows={8} value={data} spellcheck={false} onInput={e => setData(e.currentTarget.value)} onKeyDown={key} />
+        </Field>
+        <p class="under">
+          <span>{bytes(new Blob([data]).size)}</span>
+          {looksLikeJson && <span class={json === null ? 'warn' : 'good'}>{json === null ? text.notJson : text.isJson}</span>}
+          <button type="button" class="small" disabled={json === null} onClick={() => setData(json ?? data)}>{text.format}</button>
+        </p>
+        <div class="two">
+          <Field label={text.name} hint={text.nameHint}>
+            <input value={name} spellcheck={false} autocomplete="off" onInput={e => setName(e.currentTarget.value)} />
+          </Field>
+          <Field label={text.id} hint={text.idHint}>
+            <input value={id} spellcheck={false} autocomplete="off" onInput={e => setId(e.currentTarget.value)} />
+          </Field>
+        </div>
+        <div class="actions">
+          <button class="main" disabled={busy}>{busy ? text.sending : text.send}</button>
+          {recent[0] && !refusal && <Status kind="good">{text.done(recent[0].id)}</Status>}
+        </div>
+      </form>
+      {refusal && <Refusal why={refusal} />}
+      {recent.length > 0 && (
+        <section aria-label={text.recent}>
+          <h2>{text.recent}</h2>
+          <ol class="recent">
+            {recent.map(one => (
+              <li key={one.id}>
+                <time>{clock(one.time)}</time>
+                <a href={hrefOf({ view: 'live', topic })}><code>{one.id}</code></a>
+                {one.name && <code>{one.name}</code>}
+                <span class="data">{one.data.slice(0, 200)}</span>
+              </li>
+            ))}
+          </ol>
+        </section>
+      )}
+    </>
+  );
+}
