@@ -49,6 +49,7 @@ fn base() -> Arc<Base> {
 
 fn frame(position: u64, topic: &str) -> Arc<Frame> {
     let entry = Entry {
+        kind: tidings_engine::Kind::Event,
         topic: Topic::new(topic).expect("a topic"),
         alternates: Box::default(),
         visibility: Visibility::Public,

@@ -29,6 +29,7 @@ pub enum Framing {
 pub struct Batch {
     frames: Box<[Arc<Frame>]>,
     payload_len: usize,
+    has_end: bool,
     joined: [OnceLock<Bytes>; 4],
 }
 
@@ -37,6 +38,7 @@ impl Batch {
     pub fn new(frames: Vec<Arc<Frame>>) -> Self {
         Self {
             payload_len: frames.iter().map(|frame| frame.payload_len()).sum(),
+            has_end: frames.iter().any(|frame| frame.is_end()),
             frames: frames.into(),
             joined: Default::default(),
         }
@@ -50,6 +52,11 @@ impl Batch {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()
+    }
+
+    /// Whether one of them closes its topic.
+    pub fn has_end(&self) -> bool {
+        self.has_end
     }
 
     /// What the blocks of its frames take, as they were published, in bytes.

@@ -1,6 +1,6 @@
 //! What a publisher says, and what the log keeps of it.
 
-use crate::{Published, Timestamp, Topic, Visibility};
+use crate::{Kind, Published, Timestamp, Topic, Visibility};
 use bytes::Bytes;
 use tidings_codec::{EventId, EventType};
 
@@ -43,6 +43,8 @@ pub struct Entry {
     pub alternates: Box<[Topic]>,
     /// To whom it is shown.
     pub visibility: Visibility,
+    /// What it does to its topics.
+    pub kind: Kind,
     /// When the hub took it in.
     pub time: Timestamp,
     /// The publisher's own id.
@@ -68,6 +70,7 @@ impl Event {
             topic: self.topic,
             alternates: self.alternates,
             visibility: self.visibility,
+            kind: Kind::Event,
             time,
             id: self.id,
             key,
@@ -77,6 +80,12 @@ impl Event {
 }
 
 impl Entry {
+    /// The same, but for what it does to its topics.
+    #[must_use]
+    pub fn of_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
     /// Where and how it was published.
     pub fn published(&self) -> Published<'_> {
         Published {

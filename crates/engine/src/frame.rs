@@ -2,7 +2,7 @@
 
 use crate::batch::{Form, Framing};
 use crate::control::OWN_EVENTS;
-use crate::{Entry, LogId, Position, Published, Timestamp, Topic, Visibility, WireId};
+use crate::{Entry, Kind, LogId, Position, Published, Timestamp, Topic, Visibility, WireId};
 use bytes::Bytes;
 use serde::Serialize;
 use std::ops::Range;
@@ -17,6 +17,7 @@ pub struct Frame {
     topic: Topic,
     alternates: Box<[Topic]>,
     visibility: Visibility,
+    is_end: bool,
     /// `None` in the hub's own log.
     id: Option<EventId>,
     plain: Chunk,
@@ -58,6 +59,7 @@ impl Frame {
             alternates: entry.alternates,
             visibility: entry.visibility,
             only_plain: id.is_none() && is_of_own_type(&entry.fields),
+            is_end: entry.kind == Kind::End,
             id,
             plain,
             envelope: OnceLock::new(),
@@ -86,6 +88,11 @@ impl Frame {
             alternates: &self.alternates,
             visibility: self.visibility,
         }
+    }
+
+    /// Whether it closes its topic. It may have been opened again since.
+    pub fn is_end(&self) -> bool {
+        self.is_end
     }
 
     /// Its id on the wire: the publisher's, or the hub's; none in the hub's own log.

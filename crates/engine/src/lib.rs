@@ -8,6 +8,7 @@
 
 pub mod batch;
 mod calendar;
+pub mod closing;
 pub mod control;
 pub mod event;
 pub mod frame;
@@ -34,6 +35,7 @@ pub mod topic;
 pub mod wheel;
 
 pub use batch::{Batch, Form, Framing};
+pub use closing::Kind;
 pub use event::{Entry, Event, IdempotencyKey};
 pub use frame::Frame;
 pub use index::Index;

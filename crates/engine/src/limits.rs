@@ -49,6 +49,12 @@ pub const ACTIVE_BYTES: usize = 256 << 20;
 /// What the hub's [own log](crate::own) keeps for those who are slow, in bytes.
 pub const OWN_LOG_BYTES: usize = 8 << 20;
 
+/// Of so many closed topics a hub knows that they are, the newest ones; older ones
+/// are open again.
+pub const CLOSED_TOPICS: usize = 900_000;
+/// What a hub takes to know them, in bytes, while their table grows.
+pub const CLOSED_BYTES: usize = 52 << 20;
+
 /// The longest head of a request, in bytes; also the most that the header lists
 /// of HTTP/2 may come to.
 pub const HEAD_BYTES: usize = 128 * KIB;

@@ -96,6 +96,16 @@ impl Selection {
         &self.selectors
     }
 
+    /// Its topics, if it has some and they are all it selects.
+    pub fn exact_topics(&self) -> Option<impl Iterator<Item = &Topic>> {
+        let (exact, others) = self.parts();
+        let topics = exact.iter().filter_map(|selector| match selector {
+            Selector::Exact(topic) => Some(topic),
+            Selector::Pattern(_) | Selector::Mercure(_) => None,
+        });
+        (!exact.is_empty() && others.is_empty()).then_some(topics)
+    }
+
     /// Its exact topics, sorted, and all other selectors.
     pub(crate) fn parts(&self) -> (&[Selector], &[Selector]) {
         // `Exact` sorts first, as the enum names it first.

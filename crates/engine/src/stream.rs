@@ -8,7 +8,9 @@
 //! 2. On [`Next::ReadStore`] read the store, where that keeps nobody waiting,
 //!    and hand the outcome over with [`Stream::answer`]; then ask again.
 //! 3. [`Next::Idle`]: the lane reports the subscription when there is more
-//!    ([`Subscriptions::follow`]). [`Stream::heartbeat`] in between.
+//!    ([`Subscriptions::follow`]). [`Stream::heartbeat`] in between. On
+//!    [`Next::MayEnd`] look whether all its topics are closed; if so it ends, if not
+//!    ask again.
 //! 4. A connection that could not take all of a batch keeps the rest of one
 //!    frame and hands the others back ([`Stream::give_back`]) before it does
 //!    anything else; one that could not take something else says so with
@@ -40,6 +42,9 @@ pub struct Stream {
     store: Asked,
     /// Its reader did not take what it was given, and has not caught up since.
     full: bool,
+    /// Its topics may all be closed: it has not been asked since it began, was
+    /// given an end, or may have missed one.
+    may_end: bool,
 }
 
 #[derive(Debug)]
@@ -136,6 +141,9 @@ pub enum Next {
     ReadStore(Cursor),
     /// The store has not answered.
     Waiting,
+    /// There is nothing, and there won't be if all its topics, which are exact, are
+    /// closed: then it ends. Otherwise it is to be asked again.
+    MayEnd,
     /// There is nothing until the lane reports the subscription.
     Idle,
     /// The stream ends.
@@ -176,6 +184,7 @@ impl Stream {
             stated: opening.start.cursor.after,
             store: Asked::Nothing,
             full: false,
+            may_end: tells_gaps,
         }
     }
 
@@ -219,7 +228,10 @@ impl Stream {
             Read::Frames => self.give(batch),
             Read::CaughtUp => {
                 self.full = false;
-                Next::Idle
+                match self.asks_for_its_end(subscriptions) {
+                    true => Next::MayEnd,
+                    false => Next::Idle,
+                }
             }
             Read::Gap(_) => {
                 self.store = Asked::Waiting;
@@ -259,6 +271,11 @@ impl Stream {
     /// [`Stream::was_full`] it has not caught up.
     pub fn is_slow(&self) -> bool {
         self.full
+    }
+
+    /// Whether it is to be asked once more though it is caught up: it may end.
+    pub fn may_end(&self) -> bool {
+        self.may_end
     }
 
     /// A comment, and the position if it has moved: so that a connection lost
@@ -334,7 +351,9 @@ impl Stream {
         let at_end = *read == Read::CaughtUp;
         if let Some(selection) = subscriptions.selection(self.key) {
             // Its sight may have been replaced since it was read.
-            let shown = |frame: &Arc<Frame>| selection.shows(&frame.published());
+            let shown = |frame: &Arc<Frame>| {
+                selection.shows(&frame.published()) && !tail.is_reopened(frame)
+            };
             done.frames.retain(shown);
         }
         if self.conflates() {
@@ -347,6 +366,15 @@ impl Stream {
         (!at_end).then(|| self.give(batch))
     }
 
+    /// Whether it is to be found out if its topics are closed. Mercure has no word
+    /// for that: whoever comes back would be given a stream again.
+    fn asks_for_its_end(&mut self, subscriptions: &Subscriptions) -> bool {
+        std::mem::take(&mut self.may_end)
+            && subscriptions
+                .selection(self.key)
+                .is_some_and(|selection| selection.exact_topics().is_some())
+    }
+
     /// Whether only the newest events are for its reader.
     fn conflates(&self) -> bool {
         self.full && self.slow == SlowPolicy::Latest
@@ -356,6 +384,7 @@ impl Stream {
         let Some(last) = batch.last() else {
             return Next::Later;
         };
+        self.may_end |= self.tells_gaps && batch.has_end();
         self.stated = last;
         Next::Events(batch)
     }
@@ -369,6 +398,7 @@ impl Stream {
     ) -> Next {
         subscriptions.set_cursor(self.key, Cursor { after: to });
         self.stated = to;
+        self.may_end = true;
         Next::Gap(reason, control::gap(reason, self.wire_id(to)))
     }
 
@@ -407,7 +437,7 @@ fn keep_newest(frames: &mut Vec<Arc<Frame>>, tail: &Tail, selection: Option<&Sel
         .drain(..)
         .rev()
         .filter(|frame| {
-            let newest = seen.insert(frame.topic().clone());
+            let newest = frame.is_end() || seen.insert(frame.topic().clone());
             newest && !selection.is_some_and(|own| tail.has_newer(own, frame))
         })
         .collect();

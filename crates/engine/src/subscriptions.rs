@@ -56,6 +56,8 @@ struct Shared {
     /// The lane's position then.
     end: Position,
     to: Cursor,
+    /// The tail's end then: an end that was read may be passed over later.
+    tail: Position,
     batch: Arc<Batch>,
 }
 
@@ -284,6 +286,7 @@ impl Subscriptions {
             && shared.end == self.end
             && shared.budget == budget
             && shared.selection == *selection
+            && (!shared.batch.has_end() || shared.tail == tail.end())
         {
             let (to, batch) = (shared.to, Arc::clone(&shared.batch));
             self.given(key, to, &batch);
@@ -299,6 +302,7 @@ impl Subscriptions {
                 budget,
                 end: self.end,
                 to,
+                tail: tail.end(),
                 batch: Arc::clone(&batch),
             });
         }

@@ -163,7 +163,7 @@ impl Tail {
     /// far as `budget` allows, and moves the cursor.
     ///
     /// A selection of exact topics costs what it is given plus a look-up per
-    /// topic. Patterns have to look at the frames in between; one read looks
+    /// topic. Ends of topics that were opened again are passed over. Patterns have to look at the frames in between; one read looks
     /// at a bounded number of them and may then answer [`Read::Frames`] with
     /// none given: the caller reads again, now or after others had their turn.
     pub fn read(
@@ -196,6 +196,13 @@ impl Tail {
         self.has_newer_counting(selection, frame, &mut 0)
     }
 
+    /// Whether `frame` closes its topic and a later event of the topic is held, by
+    /// which it was opened again: then it is passed over.
+    pub fn is_reopened(&self, frame: &Frame) -> bool {
+        let last = || self.topics.get(frame.topic())?.serials.back().copied();
+        frame.is_end() && last().is_some_and(|last| self.frame(last).position() > frame.position())
+    }
+
     fn has_newer_counting(&self, selection: &Selection, frame: &Frame, work: &mut usize) -> bool {
         let list = self.topics.get(frame.topic());
         let newest = list.and_then(|list| self.newest(frame.topic(), list, selection, work));
@@ -204,7 +211,8 @@ impl Tail {
 
     /// The serial of the newest frame that has `topic` as its canonical one and
     /// that the selection watches, if it is among the last few; and what it took
-    /// to find out.
+    /// to find out. The end of a topic is not what it was about: its last event
+    /// stays the newest.
     fn newest(
         &self,
         topic: &Topic,
@@ -214,9 +222,10 @@ impl Tail {
     ) -> Option<u64> {
         let mut last = list.serials.iter().copied().rev().take(NEWEST_AMONG);
         last.find(|serial| {
-            let event = self.frame(*serial).published();
+            let frame = self.frame(*serial);
+            let event = frame.published();
             *work += selection.work(&event);
-            event.topic == topic && selection.watches(&event)
+            event.topic == topic && !frame.is_end() && selection.watches(&event)
         })
     }
 
@@ -273,6 +282,7 @@ impl Tail {
             let event = frame.published();
             work += selection.work(&event);
             let given = selection.watches(&event)
+                && !self.is_reopened(frame)
                 && (which == Which::All || !self.has_newer_counting(selection, frame, &mut work));
             if !given {
                 continue;
@@ -340,6 +350,7 @@ impl Tail {
             }
             let event = frame.published();
             let given = selection.shows(&event)
+                && !self.is_reopened(frame)
                 && (which == Which::All || !self.has_newer_counting(selection, frame, &mut work));
             if !given {
                 work += selection.work(&event);

@@ -134,6 +134,7 @@ fn fields_that_are_no_event_do_not_panic() {
         b"\n\n",
     ] {
         let entry = Entry {
+            kind: tidings_engine::Kind::Event,
             alternates: Box::default(),
             visibility: tidings_engine::Visibility::Native,
             topic: Topic::new("t").unwrap(),

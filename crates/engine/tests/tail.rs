@@ -271,6 +271,7 @@ fn check_all(events: &str, texts: &[&str], all: &[u64], newest: &[u64]) {
                 tail.push(frame(position, "other", 1));
             }
             let entry = Entry {
+                kind: tidings_engine::Kind::Event,
                 topic: event.topic().clone(),
                 alternates: event.published().alternates.into(),
                 visibility: event.published().visibility,

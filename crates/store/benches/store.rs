@@ -83,6 +83,7 @@ fn entry(topic: &Topic, bytes: usize, n: u64) -> Entry {
     let mut fields = format!("data: {n:0bytes$}");
     fields.push('\n');
     Entry {
+        kind: tidings_engine::Kind::Event,
         alternates: Box::default(),
         visibility: tidings_engine::Visibility::Native,
         topic: topic.clone(),

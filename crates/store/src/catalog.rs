@@ -1,6 +1,7 @@
 //! What readers and the committing side share: which segments there are and
 //! where each ends. A position is in the catalog only once it is durable.
 
+use crate::closed::Closed;
 use crate::error::{Finding, What};
 use crate::files::Files;
 use crate::format::segment::{Header, Previous};
@@ -12,7 +13,7 @@ use crate::totals::Total;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use tidings_engine::{Position, Timestamp};
+use tidings_engine::{Entry, Kind, Position, Timestamp};
 
 /// What stands between a segment and the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +98,7 @@ pub(crate) struct Shared {
     pub findings: Findings,
     pub files: Arc<Files>,
     catalog: RwLock<Catalog>,
+    closed: RwLock<Closed>,
 }
 
 impl Active {
@@ -277,6 +279,7 @@ impl Shared {
         files: Arc<Files>,
         retention: Retention,
         catalog: Catalog,
+        closed: Closed,
         findings: Findings,
     ) -> Self {
         Self {
@@ -286,6 +289,7 @@ impl Shared {
             findings,
             files,
             catalog: RwLock::new(catalog),
+            closed: RwLock::new(closed),
         }
     }
 
@@ -295,6 +299,26 @@ impl Shared {
 
     pub fn catalog_mut(&self) -> RwLockWriteGuard<'_, Catalog> {
         self.catalog.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which topics are closed. Who holds this asks for the catalog no more.
+    pub fn closed(&self) -> RwLockReadGuard<'_, Closed> {
+        self.closed.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn closed_mut(&self) -> RwLockWriteGuard<'_, Closed> {
+        self.closed.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An entry is durable at a position, and does to its topics what it does.
+    pub fn note_closing(&self, entry: &Entry, position: Position) {
+        if entry.kind == Kind::Event {
+            return;
+        }
+        let (mut closed, ends) = (self.closed_mut(), entry.kind == Kind::End);
+        for topic in entry.published().topics() {
+            closed.note(topic, position, ends, &self.retention);
+        }
     }
 
     /// Remembers damage in the segment that begins at `first`; whether it is

@@ -20,6 +20,11 @@ pub enum AppendError {
         /// Which entry of the request.
         index: usize,
     },
+    /// One of the entry's topics is closed, and it doesn't open it again.
+    TopicClosed {
+        /// Which entry of the request.
+        index: usize,
+    },
     /// The entry, or the request as a whole, is longer than the store takes.
     TooLarge {
         /// Which entry of the request; the last one if it is the whole.
@@ -53,6 +58,7 @@ impl fmt::Display for AppendError {
                     "the idempotency key of event {index} was used for another request"
                 )
             }
+            Self::TopicClosed { index } => write!(f, "a topic of event {index} is closed"),
             Self::TooLarge { index } => write!(f, "event {index} is longer than the store takes"),
             Self::Full => f.write_str("the disk is full"),
             Self::Unavailable => f.write_str(

@@ -121,6 +121,7 @@ fn entry(n: u32) -> tidings_engine::Entry {
         _ => (Box::default(), Visibility::Native),
     };
     tidings_engine::Entry {
+        kind: tidings_engine::Kind::Event,
         alternates,
         visibility,
         topic: Topic::new("fuzz").expect("a topic"),

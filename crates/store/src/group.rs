@@ -1,5 +1,6 @@
 //! Requests on their way into the log together.
 
+use crate::closed::Changes;
 use crate::error::AppendError;
 use crate::format::record;
 use crate::index::LiveIndex;
@@ -7,7 +8,7 @@ use crate::store::{Answer, Appended, Request, wire_id};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tidings_codec::EventId;
-use tidings_engine::{Entry, Frame, LogId, Position, Topic};
+use tidings_engine::{Entry, Frame, Kind, LogId, Position, Topic};
 
 /// What is to become of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,18 @@ pub(crate) struct Group {
     memory: usize,
     by_key: HashMap<u128, (u64, usize)>,
     by_id: HashMap<(Topic, EventId), (usize, usize, usize)>,
+    changes: Changes,
+}
+
+/// What is to become of a request.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// Of each entry.
+    pub verdicts: Vec<Verdict>,
+    /// What it does to topics.
+    pub changes: Changes,
+    /// Which entries open a topic that is closed.
+    pub openers: Vec<usize>,
 }
 
 impl Group {
@@ -55,6 +68,16 @@ impl Group {
     /// How many bytes of records it takes.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// How many new entries it has.
+    pub fn new_count(&self) -> usize {
+        self.new
+    }
+
+    /// What it does to topics.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// How much of the index's memory its alternates take at most, in bytes.
@@ -103,7 +126,19 @@ impl Group {
         None
     }
 
-    pub fn push(&mut self, number: usize, request: Request, verdicts: Vec<Verdict>) {
+    pub fn push(&mut self, number: usize, mut request: Request, admitted: Admitted) {
+        let Admitted {
+            verdicts,
+            changes,
+            openers,
+        } = admitted;
+        // Who may open a topic mostly doesn't: the log is to name those that did.
+        for (index, entry) in request.iter_mut().enumerate() {
+            if entry.kind == Kind::Reopening && openers.binary_search(&index).is_err() {
+                entry.kind = Kind::Event;
+            }
+        }
+        self.changes.add(changes);
         for (index, (entry, verdict)) in request.iter().zip(&verdicts).enumerate() {
             if *verdict != Verdict::New {
                 continue;

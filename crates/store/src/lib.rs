@@ -7,8 +7,10 @@
 //! the files; begin with it, then [`Store::commit`] and [`Reader::read`].
 #![forbid(unsafe_code)]
 
+mod admit;
 mod catalog;
 mod clock;
+mod closed;
 mod error;
 mod files;
 pub mod format;

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use tidings_codec::EventId;
-use tidings_engine::{Cursor, Entry, Position, Selection, Timestamp, Topic, Visibility};
+use tidings_engine::{Cursor, Entry, Kind, Position, Selection, Timestamp, Topic, Visibility};
 
 /// How much of one record to read at a time, in bytes.
 const READ: usize = 4 * 1024;
@@ -394,9 +394,12 @@ impl Reader {
 
 fn selection_serves(reader: &Reader, selection: &Selection, record: &Record<'_>) -> bool {
     record.publication().is_some_and(|publication| {
-        selection.watches_if(&publication.as_published(), |topic| {
-            reader.serves(record, topic)
-        })
+        let is_reopened = record.head.kind == Kind::End
+            && reader.end_of(&publication.topic) != Some(record.head.position);
+        !is_reopened
+            && selection.watches_if(&publication.as_published(), |topic| {
+                reader.serves(record, topic)
+            })
     })
 }
 
@@ -452,6 +455,7 @@ mod tests {
     fn append(store: &mut Store, numbers: std::ops::RangeInclusive<u64>) {
         for n in numbers {
             let entry = Entry {
+                kind: Kind::Event,
                 alternates: Box::default(),
                 visibility: Visibility::Native,
                 topic: Topic::new("a").unwrap(),

@@ -3,6 +3,7 @@
 
 use crate::catalog::{Active, Before, Catalog, Findings, Sealed, Shared};
 use crate::clock::{self, AgeClock};
+use crate::closed::{Closed, HashKey};
 use crate::error::{Finding, OpenError, What};
 use crate::files::Files;
 use crate::format::age::{self, Clocks};
@@ -11,7 +12,7 @@ use crate::format::{
     DAMAGED_SUFFIX, Identity, SPARE, Salt, VERSION, index_name, meta, parse_index_name,
     parse_segment_name, record, segment_name,
 };
-use crate::index::{IndexFile, LiveIndex};
+use crate::index::{Closing, IndexFile, LiveIndex};
 use crate::inventory::{Found, Inventory};
 use crate::options::{Horizons, Options};
 use crate::roll::{begin_segment, index_extent, make_spare, write_index};
@@ -470,6 +471,7 @@ impl Opening {
         now: Timestamp,
     ) -> Result<Store, OpenError> {
         let window = self.window(&sealed, &active);
+        let closed = self.closed(&sealed, &active);
         let wall = sealed
             .iter()
             .map(|s| s.max_time)
@@ -500,6 +502,7 @@ impl Opening {
             self.files,
             retention,
             catalog,
+            closed,
             self.findings,
         );
         let mut store = Store {
@@ -546,14 +549,40 @@ impl Opening {
         window
     }
 
+    /// Which topics are closed, by what closed topics and opened them again.
+    fn closed(&self, sealed: &VecDeque<Arc<Sealed>>, active: &Active) -> Closed {
+        let retention = &self.options.retention;
+        let none = Arc::new(Horizons(vec![Position::START; retention.classes()]));
+        let mut closed = Closed::new(HashKey::new(self.identity), Position::START, none);
+        let mut note = |all: &[Closing]| {
+            for Closing {
+                topic,
+                position,
+                ends,
+            } in all
+            {
+                closed.note(topic, *position, *ends, retention);
+            }
+        };
+        for segment in sealed {
+            let listed = segment.index().map(|index| index.closings());
+            let scanned = || self.scan(segment).map_or(vec![], |live| live.closings);
+            note(&listed.and_then(Result::ok).unwrap_or_else(scanned));
+        }
+        note(&active.index.closings);
+        closed
+    }
+
     fn scan_keys(&self, segment: &Sealed) -> Vec<crate::index::KeyEntry> {
+        self.scan(segment).map(|live| live.keys).unwrap_or_default()
+    }
+
+    /// Makes the index of a segment from its records, as far as these can be read.
+    fn scan(&self, segment: &Sealed) -> io::Result<LiveIndex> {
         segment.set_index(None);
         let (salt, first) = (segment.salt, segment.first);
-        let live = self
-            .storage
-            .open(&segment_name(first))
-            .and_then(|file| index_extent(&*file, salt, first, segment.end, segment.last));
-        live.map(|live| live.keys).unwrap_or_default()
+        let file = self.storage.open(&segment_name(first))?;
+        index_extent(&*file, salt, first, segment.end, segment.last)
     }
 
     fn spare(&self, names: &[String]) -> Spare {

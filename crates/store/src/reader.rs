@@ -4,7 +4,7 @@ use crate::catalog::Shared;
 use crate::error::{Finding, StoreError};
 use crate::reading::Reading;
 use std::sync::Arc;
-use tidings_engine::{Budget, Cursor, Frame, LogId, Position, Read, Selection, Timestamp};
+use tidings_engine::{Budget, Cursor, Frame, LogId, Position, Read, Selection, Timestamp, Topic};
 
 /// Reads a log while it is appended to, from any thread. Sees only what is
 /// durable.
@@ -62,6 +62,23 @@ impl Reader {
     pub fn horizon(&self, selection: &Selection) -> Position {
         let classes = self.shared.retention.classes_of(selection);
         self.shared.catalog().horizon(&classes)
+    }
+
+    /// Where a topic ended, if it is closed. An end that has expired counts no more,
+    /// nor do those before the newest
+    /// [`CLOSED_TOPICS`](tidings_engine::limits::CLOSED_TOPICS).
+    pub fn end_of(&self, topic: &Topic) -> Option<Position> {
+        self.shared.closed().end_of(topic)
+    }
+
+    /// Where the last of a selection's topics ended, if they are all exact and all
+    /// closed: then nothing comes behind that.
+    pub fn end_of_all(&self, selection: &Selection) -> Option<Position> {
+        let mut last = Position::START;
+        for topic in selection.exact_topics()? {
+            last = last.max(self.end_of(topic)?);
+        }
+        Some(last)
     }
 
     /// What the log takes and holds.

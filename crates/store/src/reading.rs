@@ -12,7 +12,7 @@ use crate::storage::is_damage;
 use crate::work::Work;
 use std::io;
 use std::sync::Arc;
-use tidings_engine::{Budget, Cursor, Frame, Gap, Position, Read, Selection};
+use tidings_engine::{Budget, Cursor, Frame, Gap, Kind, Position, Read, Selection};
 
 /// Where in a segment to go on, and what is known of it from there.
 struct View {
@@ -393,7 +393,7 @@ impl<'r> Reading<'r> {
     }
 
     /// Gives the event out if it is watched and served; whether it did. `None` if
-    /// it is none.
+    /// it is none. The end of a topic that was opened again is not served.
     ///
     /// A topic that the selection matches counts only if its own class serves the
     /// event: what has expired from `a` isn't given to who watches `a` because it
@@ -404,11 +404,14 @@ impl<'r> Reading<'r> {
         let publication = record.publication()?;
         let (retention, horizons) = (&self.shared.retention, &self.horizons);
         let position = record.head.position;
-        let is_watched = self
-            .selection
-            .watches_if(&publication.as_published(), |topic| {
-                horizons.serves(retention.class(topic), position)
-            });
+        let is_reopened = record.head.kind == Kind::End
+            && self.shared.closed().end_of(&publication.topic) != Some(position);
+        let is_watched = !is_reopened
+            && self
+                .selection
+                .watches_if(&publication.as_published(), |topic| {
+                    horizons.serves(retention.class(topic), position)
+                });
         if !is_watched {
             return Some(false);
         }
@@ -486,6 +489,7 @@ mod tests {
     fn append(store: &mut Store, topic: &str, count: usize) {
         for _ in 0..count {
             let entry = Entry {
+                kind: Kind::Event,
                 alternates: Box::default(),
                 visibility: tidings_engine::Visibility::Native,
                 topic: Topic::new(topic).unwrap(),

@@ -110,7 +110,12 @@ impl Store {
             let horizon = before.max(self.horizon_by_age(limits));
             horizons.push(horizon.max(self.horizon_by_size(class, limits)));
         }
-        self.shared.catalog_mut().horizons = Arc::new(Horizons(horizons));
+        let horizons = Arc::new(Horizons(horizons));
+        let mut catalog = self.shared.catalog_mut();
+        catalog.horizons = horizons.clone();
+        let base = catalog.base();
+        drop(catalog);
+        self.shared.closed_mut().expire(base, &horizons);
     }
 
     /// The last position that is too old. Age clocks never fall along the

@@ -11,7 +11,7 @@ use crate::reader::Reader;
 use crate::retention::Ledger;
 use crate::spare::Spare;
 use crate::totals;
-use crate::window::{KeyUse, KeyWindow};
+use crate::window::KeyWindow;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -132,7 +132,7 @@ impl Store {
     ) -> Result<(), AppendError> {
         let bytes = self.measure(&request)?;
         request.iter_mut().for_each(without_doubles);
-        let mut verdicts = self.admit(&request, group)?;
+        let mut admitted = self.admit(&request, group)?;
         let memory: usize = request.iter().map(group::memory_of).sum();
         let fits = |store: &Self, group: &Group| {
             let catalog = store.shared.catalog();
@@ -150,12 +150,12 @@ impl Store {
                 return Err(AppendError::Failed);
             }
             // Duplicates of what was just flushed (or failed) read otherwise now.
-            verdicts = self.admit(&request, group)?;
-            if verdicts.contains(&Verdict::New) && !fits(self, group) {
+            admitted = self.admit(&request, group)?;
+            if admitted.verdicts.contains(&Verdict::New) && !fits(self, group) {
                 self.roll(bytes).map_err(|error| self.refusal(&error))?;
             }
         }
-        group.push(number, request, verdicts);
+        group.push(number, request, admitted);
         Ok(())
     }
 
@@ -176,41 +176,6 @@ impl Store {
             }
         }
         Ok(total)
-    }
-
-    /// Decides per entry whether it is new.
-    fn admit(&self, request: &Request, group: &Group) -> Result<Vec<Verdict>, AppendError> {
-        let mut verdicts = Vec::with_capacity(request.len());
-        for (index, entry) in request.iter().enumerate() {
-            let staged = group.find(request, &verdicts, entry);
-            let verdict = match staged {
-                Some(found) => found.map_err(|conflict| conflict.at(index))?,
-                None => self.find_durable(entry, index)?,
-            };
-            verdicts.push(verdict);
-        }
-        Ok(verdicts)
-    }
-
-    fn find_durable(&self, entry: &Entry, index: usize) -> Result<Verdict, AppendError> {
-        if let Some(key) = &entry.key {
-            match self.window.find(key) {
-                KeyUse::Same(position) => return Ok(Verdict::Durable(position)),
-                KeyUse::Other => return Err(AppendError::KeyConflict { index }),
-                KeyUse::Unknown => {}
-            }
-        }
-        let Some(id) = group::own_id(entry) else {
-            return Ok(Verdict::New);
-        };
-        let found = self.reader().find_own(&entry.topic, id);
-        match found.map_err(|_| AppendError::Unavailable)? {
-            None => Ok(Verdict::New),
-            Some((position, found)) if group::says_the_same(&found, entry) => {
-                Ok(Verdict::Durable(position))
-            }
-            Some(_) => Err(AppendError::IdConflict { index }),
-        }
     }
 
     /// Writes and syncs the group, then shows it to readers and answers.
@@ -299,6 +264,7 @@ impl Store {
             index.add(&record, entry.published().topics(), at);
             let topics = entry.published().topics();
             totals::count(totals, &self.shared.retention, topics, head.len);
+            self.shared.note_closing(entry, head.position);
             if let Some(key) = index.keys.last().filter(|_| record.key.is_some()) {
                 self.window.insert(*key);
             }

@@ -1,8 +1,8 @@
 //! What limits can cost in memory when everything they allow is used at once.
 
 use super::{
-    BODY_FREE_BYTES, BODY_WINDOW_BYTES, ENVELOPE_FACTOR, EVENT_TOPICS_BYTES, HEAD_BYTES, Limits,
-    PAGES_BYTES, QUERY_BODIES,
+    BODY_FREE_BYTES, BODY_WINDOW_BYTES, CLOSED_BYTES, ENVELOPE_FACTOR, EVENT_TOPICS_BYTES,
+    HEAD_BYTES, Limits, PAGES_BYTES, QUERY_BODIES,
 };
 use crate::Topic;
 
@@ -73,7 +73,7 @@ impl Limits {
         self.query_bytes.min(each) as u64
     }
 
-    fn worst_case(&self) -> [Term; 9] {
+    fn worst_case(&self) -> [Term; 10] {
         let product = |count: usize, each: usize| (count as u64).saturating_mul(each as u64);
         let of = |bytes, name, how| Term { bytes, name, how };
         // The newest event always stays.
@@ -108,6 +108,7 @@ impl Limits {
                 ),
             ),
             of(PAGES_BYTES as u64, "history pages", "fixed".into()),
+            of(CLOSED_BYTES as u64, "closed topics", "fixed".into()),
             of(
                 product(connections, self.each_connection() as usize),
                 "connections",

@@ -62,7 +62,7 @@ impl World {
         // After an answer of the store it may say something else first.
         let reads = matches!(
             next,
-            Next::Events(_) | Next::Later | Next::Idle | Next::ReadStore(_)
+            Next::Events(_) | Next::Later | Next::MayEnd | Next::Idle | Next::ReadStore(_)
         );
         let answered = std::mem::take(&mut watcher.answered);
         let must = too_slow && !answered && reads && watcher.policy != SlowPolicy::Latest;
@@ -102,6 +102,10 @@ impl World {
             }
             Next::Waiting if watcher.asked.is_none() => return Err("it waits for nobody".into()),
             Next::Waiting => {}
+            Next::MayEnd => {
+                watcher.full = false;
+                self.settle(at);
+            }
             Next::Idle => {
                 (watcher.ready, watcher.full) = (false, false);
                 self.settle(at);

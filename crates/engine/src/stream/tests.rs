@@ -108,6 +108,7 @@ impl Bench {
             Next::Later => "later".into(),
             Next::ReadStore(cursor) => format!("read the store from {}", cursor.after.0),
             Next::Waiting => "wait".into(),
+            Next::MayEnd => "may end".into(),
             Next::Idle => "idle".into(),
             Next::End(ending) => format!("{ending:?}"),
         }

@@ -91,7 +91,7 @@ impl Stream {
                 }
                 Pulled::Bytes(bytes)
             }
-            Next::Later | Next::Waiting => Pulled::Later,
+            Next::Later | Next::Waiting | Next::MayEnd => Pulled::Later,
             Next::ReadStore(cursor) => {
                 self.asked = Some(cursor);
                 Pulled::Later

@@ -45,7 +45,8 @@ use tidings_engine::{LogId, Position};
 /// | --- | --- |
 /// | 1 | |
 /// | 2 | alternate topics and the visibility of records; the section of index files that tells which records have several topics |
-pub const VERSION: u32 = 2;
+/// | 3 | ends of topics, and what opens them again, in the flags of records; the section of index files that lists these |
+pub const VERSION: u32 = 3;
 /// The oldest version that is read.
 pub const OLDEST: u32 = 1;
 /// Records begin at multiples of this many bytes.

@@ -12,7 +12,7 @@
 //! | 36–39 | length of the fields |
 //! | 40–41 | length of the topic |
 //! | 42–43 | length of the publisher's id |
-//! | 44 | bit 0: has an id; bit 1: has an idempotency key; bit 2: last of its request; bits 3–4: how it was published, 0 natively, 1 publicly, 2 privately |
+//! | 44 | bit 0: has an id; bit 1: has an idempotency key; bit 2: last of its request; bits 3–4: how it was published, 0 natively, 1 publicly, 2 privately; bits 5–6: what it does to its topics, 0 nothing, 1 it opens them again, 2 it closes its only one |
 //! | 45–46 | number of alternate topics |
 //! | 47 | 0xA5 |
 //! | 48– | idempotency key (16) and request hash (8), if any; topic; id; fields; per alternate topic its length (2) and its text; zeros |
@@ -23,7 +23,8 @@
 //!
 //! In version 1 of the format, all was published natively and without alternate
 //! topics: bits 3–4 and bytes 45–46 are zeros in its records, which therefore
-//! read as they did.
+//! read as they did. So do those of version 2, in which no topic was closed: bits
+//! 5–6 are zeros.
 //!
 //! A group is written only after the group before it is durable. A damaged
 //! place is therefore known to have been durable once if a record of a later
@@ -33,7 +34,9 @@
 use super::{ALIGN, Salt, put_u32, put_u64, u16_at, u32_at, u64_at};
 use bytes::Bytes;
 use tidings_codec::EventId;
-use tidings_engine::{Entry, IdempotencyKey, Position, Published, Timestamp, Topic, Visibility};
+use tidings_engine::{
+    Entry, IdempotencyKey, Kind, Position, Published, Timestamp, Topic, Visibility,
+};
 
 /// The length of the head, in bytes.
 pub const HEAD: usize = 48;
@@ -47,6 +50,8 @@ const HAS_KEY: u8 = 2;
 const ENDS_REQUEST: u8 = 4;
 /// Where in the flags the visibility stands.
 const VISIBILITY_AT: u32 = 3;
+/// Where in the flags the kind stands.
+const KIND_AT: u32 = 5;
 /// What says how long an alternate topic is, in bytes.
 const ALTERNATE_HEAD: usize = 2;
 /// The length of the smallest record, in bytes.
@@ -69,6 +74,8 @@ pub struct Head {
     pub ends_request: bool,
     /// How it was published.
     pub visibility: Visibility,
+    /// What it does to its topics.
+    pub kind: Kind,
     /// How many topics it has besides the canonical one.
     pub alternates: usize,
     sum: u32,
@@ -168,7 +175,8 @@ pub fn encode(out: &mut Vec<u8>, entry: &Entry, place: &Place) {
     head[44] = if id.is_some() { HAS_ID } else { 0 }
         | if entry.key.is_some() { HAS_KEY } else { 0 }
         | if place.ends_request { ENDS_REQUEST } else { 0 }
-        | visibility_bits(entry.visibility);
+        | visibility_bits(entry.visibility)
+        | kind_bits(entry.kind);
     head[45..47].copy_from_slice(&(entry.alternates.len() as u16).to_le_bytes());
     head[MARK_AT] = MARK;
     let sum = head_checksum(place.salt, place.at, &head);
@@ -220,6 +228,7 @@ impl Head {
             group: u64::from(u32_at(bytes, 32)) * ALIGN,
             ends_request: flags & ENDS_REQUEST != 0,
             visibility: visibility_of(flags)?,
+            kind: kind_of(flags)?,
             sum,
             fields: u32_at(bytes, 36) as usize,
             topic: usize::from(u16_at(bytes, 40)),
@@ -235,7 +244,8 @@ impl Head {
             0 => used.next_multiple_of(ALIGN) == len,
             least => used + least <= len,
         };
-        (agrees && head.group <= at).then_some(head)
+        let closes_one = head.kind != Kind::End || head.alternates == 0;
+        (agrees && closes_one && head.group <= at).then_some(head)
     }
 
     /// Reads the rest of the record whose bytes are `bytes`; `None` unless
@@ -314,6 +324,24 @@ fn visibility_of(flags: u8) -> Option<Visibility> {
     }
 }
 
+fn kind_bits(kind: Kind) -> u8 {
+    let number = match kind {
+        Kind::Event => 0,
+        Kind::Reopening => 1,
+        Kind::End => 2,
+    };
+    number << KIND_AT
+}
+
+fn kind_of(flags: u8) -> Option<Kind> {
+    match (flags >> KIND_AT) & 3 {
+        0 => Some(Kind::Event),
+        1 => Some(Kind::Reopening),
+        2 => Some(Kind::End),
+        _ => None,
+    }
+}
+
 /// Whether a topic is among these twice.
 pub fn has_doubles<'a>(topics: impl Iterator<Item = &'a str>) -> bool {
     let mut topics: Vec<&str> = topics.collect();
@@ -353,6 +381,7 @@ impl<'a> Record<'a> {
             topic: publication.topic,
             alternates: publication.alternates,
             visibility: publication.visibility,
+            kind: self.head.kind,
             time: self.head.time,
             id: match self.id {
                 Some(id) => Some(EventId::new(id).ok()?),
@@ -396,6 +425,7 @@ mod tests {
     /// An event with all that a record can have, natively published or not.
     fn samples() -> [(Entry, Place, Vec<u8>); 2] {
         let native = Entry {
+            kind: Kind::Event,
             alternates: Box::default(),
             visibility: Visibility::Native,
             topic: Topic::new("orders/42").unwrap(),
@@ -407,6 +437,7 @@ mod tests {
         let private = Entry {
             alternates: ["a", "b/c"].map(|text| Topic::new(text).unwrap()).into(),
             visibility: Visibility::Private,
+            kind: Kind::Reopening,
             ..native.clone()
         };
         [native, private].map(|entry| {
@@ -472,6 +503,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_kind_comes_back() {
+        for kind in [Kind::Event, Kind::Reopening, Kind::End] {
+            let entry = Entry {
+                kind,
+                ..samples()[0].0.clone()
+            };
+            assert_eq!(parse(&place(), &encoded(&entry)), Some(entry), "{kind:?}");
+        }
+    }
+
     /// The bytes of a record of version 1, which nothing writes any more.
     #[test]
     fn records_of_version_1_read_as_before() {
@@ -514,6 +556,8 @@ mod tests {
         check_forged("more than fit", |b| b[46] = 0xff);
         check_forged("none", |b| b[45] = 0);
         check_forged("no visibility", |b| b[44] |= 3 << VISIBILITY_AT);
+        check_forged("no kind", |b| b[44] |= 3 << KIND_AT);
+        check_forged("the end of several topics", |b| b[44] ^= 3 << KIND_AT);
         check_forged("longer than the record", |b| b[at + 3] = 0xff);
         check_forged("much longer", |b| b[at + 4] = 0xff);
         check_forged("shorter", |b| b[at + 3] = 2);

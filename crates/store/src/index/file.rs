@@ -6,10 +6,10 @@
 use super::filter::{self, BLOCK, Filter};
 use super::page::Pages;
 use super::write::{
-    ENTRY, FILTER, HEAD, HOLES, IDS, JOINTS, KEYS, MAGIC, NAMES, POSTINGS, SECTIONS, SECTIONS_AT,
-    SECTIONS_OF_1, SPARSE, TOPICS,
+    CLOSINGS, ENTRY, FILTER, HEAD, HOLES, IDS, JOINTS, KEYS, MAGIC, NAMES, POSTINGS, SECTIONS,
+    SECTIONS_AT, SECTIONS_OF_1, SECTIONS_OF_2, SPARSE, TOPICS,
 };
-use super::{Candidates, Found, Hole, Joint, KeyEntry, List, Looks, Sparse};
+use super::{Candidates, Closing, Found, Hole, Joint, KeyEntry, List, Looks, Sparse};
 use super::{max_looked_at, merge, merge_last, per_list, reading_through_is_cheaper};
 use crate::files::Files;
 use crate::format::{ALIGN, DATA_START, Identity, OLDEST, Salt, VERSION, u32_at, u64_at};
@@ -270,6 +270,37 @@ impl IndexFile {
         Ok(())
     }
 
+    /// What closes topics and opens them again, in order.
+    pub fn closings(&self) -> io::Result<Vec<Closing>> {
+        let mut pages = self.pages();
+        let (_, count) = self.head.sections[CLOSINGS];
+        let mut found = Vec::new();
+        let mut e = [0; ENTRY[CLOSINGS]];
+        for at in 0..count {
+            self.entry(&mut pages, CLOSINGS, at, &mut e)?;
+            let number = u64::from(u32_at(&e, 8));
+            if number >= self.head.sections[TOPICS].1 {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            found.push((number, at, Position(u64_at(&e, 0)), u32_at(&e, 12) == 1));
+        }
+        // Topics in the order in which they stand: each page is read once.
+        found.sort_unstable();
+        let closings = found.into_iter().map(|(number, at, position, ends)| {
+            let topic = Topic::new(&self.topic(&mut pages, number)?.name);
+            let topic = topic.map_err(|_| io::ErrorKind::InvalidData)?;
+            let closing = Closing {
+                position,
+                topic,
+                ends,
+            };
+            Ok((at, closing))
+        });
+        let mut closings: Vec<(u64, Closing)> = closings.collect::<io::Result<_>>()?;
+        closings.sort_unstable_by_key(|(at, _)| *at);
+        Ok(closings.into_iter().map(|(_, closing)| closing).collect())
+    }
+
     /// The number at `at`, which then stands behind it, and which may be `most`.
     fn next_of_joint(&self, pages: &mut Pages<'_>, at: &mut u64, most: u64) -> io::Result<u32> {
         let mut e = [0; ENTRY[JOINTS]];
@@ -461,6 +492,7 @@ fn parse_head(bytes: &[u8; HEAD], log: LogId, first: Position, salt: Salt) -> Op
     }
     let count = match number(0) {
         1 => SECTIONS_OF_1,
+        2 => SECTIONS_OF_2,
         _ => SECTIONS,
     };
     let mut sections = [(0, 0); SECTIONS];

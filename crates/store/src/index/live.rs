@@ -1,13 +1,13 @@
 //! The index of a segment in memory: of the active one, and of any other
 //! while its index file is made.
 
-use super::{Candidates, Found, Hole, Joint, KeyEntry, List, Looks, SPARSE_BYTES, Sparse};
+use super::{Candidates, Closing, Found, Hole, Joint, KeyEntry, List, Looks, SPARSE_BYTES, Sparse};
 use super::{MAX_LOOKED_AT, merge, merge_last, per_list, reading_through_is_cheaper};
-use crate::format::record::Record;
+use crate::format::record::{Head, Record};
 use crate::format::{ALIGN, DATA_START, Salt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-use tidings_engine::{Position, Selection, Selector, Topic, Visibility};
+use tidings_engine::{Kind, Position, Selection, Selector, Topic, Visibility};
 
 /// A topic's records in a segment.
 #[derive(Debug, Default)]
@@ -47,6 +47,8 @@ pub(crate) struct LiveIndex {
     /// Where records with several topics begin, divided by [`ALIGN`], ascending;
     /// and how long they are, in bytes.
     joint: Vec<(u32, u64)>,
+    /// What closes topics and opens them again, in order.
+    pub closings: Vec<Closing>,
     /// About how much memory it takes, in bytes.
     pub memory: usize,
 }
@@ -83,6 +85,7 @@ impl LiveIndex {
             keys: Vec::new(),
             holes: Vec::new(),
             joint: Vec::new(),
+            closings: Vec::new(),
             memory: 0,
         }
     }
@@ -124,6 +127,9 @@ impl LiveIndex {
         let mut count = 0;
         for topic in topics {
             self.post(topic, offset, head.len);
+            if head.kind != Kind::Event {
+                self.add_closing(head, topic);
+            }
             count += 1;
         }
         if count > 1 {
@@ -149,6 +155,15 @@ impl LiveIndex {
             });
             self.memory += size_of::<KeyEntry>();
         }
+    }
+
+    fn add_closing(&mut self, head: &Head, topic: &Topic) {
+        self.closings.push(Closing {
+            position: head.position,
+            topic: topic.clone(),
+            ends: head.kind == Kind::End,
+        });
+        self.memory += size_of::<Closing>();
     }
 
     /// Notes a damaged place that ends at byte `end` and position `to`.
@@ -327,7 +342,7 @@ fn bytes_of(offsets: &[u32]) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::record::{Head, Place, encode, encoded_len};
+    use crate::format::record::{Place, encode, encoded_len};
     use crate::format::{Identity, Salt};
     use tidings_engine::{Entry, LogId, Timestamp};
 
@@ -342,6 +357,7 @@ mod tests {
         let mut live = LiveIndex::new(salt, Position(1), 0);
         for n in 1..=count {
             let entry = Entry {
+                kind: Kind::Event,
                 alternates: Box::default(),
                 visibility: Visibility::Native,
                 topic: Topic::new(&name(n)).unwrap(),

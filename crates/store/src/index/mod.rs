@@ -111,6 +111,15 @@ impl Looks {
     }
 }
 
+/// What a record does to one of its topics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Closing {
+    pub position: Position,
+    pub topic: Topic,
+    /// Whether it closes the topic; else it opens it, if it is closed.
+    pub ends: bool,
+}
+
 /// A record with several topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Joint {

@@ -13,10 +13,11 @@
 //! | 48–55 | number of records |
 //! | 56–63, 64–71 | time of the first record; greatest time |
 //! | 72–79 | age clock of the last record |
-//! | 80–223 | per section: begin (8), entries (8) |
+//! | 80–239 | per section: begin (8), entries (8) |
 //!
 //! In version 1 of the format, records have one topic each; the head ends before
-//! the section that tells of others.
+//! the section that tells of others. In version 2 no topic is closed; it ends before
+//! the last section.
 //!
 //! | section | entry, in bytes |
 //! | --- | --- |
@@ -29,11 +30,13 @@
 //! | holes | position before 8, last position 8 |
 //! | filter over ids | block of 64 |
 //! | records with several topics | 4: per record its length /8, how many topics, and their numbers |
+//! | what closes topics and opens them again | position 8, number of the topic 4, 1 if it closes it 4 |
 
 use super::filter::{BLOCK, Filter};
 use super::live::LiveIndex;
 use super::page;
 use crate::format::{ALIGN, VERSION, put_u64};
+use std::collections::HashMap;
 use tidings_engine::LogId;
 
 /// The length of the head, in bytes.
@@ -50,11 +53,14 @@ pub(crate) const KEYS: usize = 5;
 pub(crate) const HOLES: usize = 6;
 pub(crate) const FILTER: usize = 7;
 pub(crate) const JOINTS: usize = 8;
-pub(crate) const SECTIONS: usize = 9;
+pub(crate) const CLOSINGS: usize = 9;
+pub(crate) const SECTIONS: usize = 10;
 /// How many sections version 1 has.
 pub(crate) const SECTIONS_OF_1: usize = 8;
+/// How many version 2 has.
+pub(crate) const SECTIONS_OF_2: usize = 9;
 /// The length of an entry of each section, in bytes.
-pub(crate) const ENTRY: [usize; SECTIONS] = [32, 24, 1, 4, 16, 40, 16, BLOCK, 4];
+pub(crate) const ENTRY: [usize; SECTIONS] = [32, 24, 1, 4, 16, 40, 16, BLOCK, 4, 16];
 
 /// The bytes of the index file of a segment.
 pub(crate) fn encode(log: LogId, live: &LiveIndex) -> Vec<u8> {
@@ -121,6 +127,7 @@ pub(crate) fn encode(log: LogId, live: &LiveIndex) -> Vec<u8> {
             }
         }
     });
+    put_closings(&mut out, live);
     page::paginate(live.salt, &out)
 }
 
@@ -155,6 +162,21 @@ fn put_topics(out: &mut Vec<u8>, live: &LiveIndex) {
     section(out, POSTINGS, |out| {
         for offset in live.topics.values().flat_map(|p| &p.offsets) {
             out.extend_from_slice(&offset.to_le_bytes());
+        }
+    });
+}
+
+fn put_closings(out: &mut Vec<u8>, live: &LiveIndex) {
+    let mut numbers = HashMap::new();
+    if !live.closings.is_empty() {
+        numbers.extend(live.topics.keys().zip(0u32..));
+    }
+    section(out, CLOSINGS, |out| {
+        for closing in &live.closings {
+            let number = numbers[&closing.topic];
+            let position = closing.position.0.to_le_bytes();
+            let ends = u32::from(closing.ends).to_le_bytes();
+            put(out, &[&position, &number.to_le_bytes(), &ends]);
         }
     });
 }

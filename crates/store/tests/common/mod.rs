@@ -47,6 +47,7 @@ pub fn open<S: Storage + 'static>(storage: &Arc<S>, options: Options) -> (Store,
 
 pub fn event(topic: &str, n: u64) -> Entry {
     Entry {
+        kind: tidings_engine::Kind::Event,
         alternates: Box::default(),
         visibility: Visibility::Native,
         topic: Topic::new(topic).unwrap(),
