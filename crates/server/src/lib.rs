@@ -2,6 +2,7 @@
 //! history, resume. [`serve`] runs a whole hub from a [`config::Config`].
 
 mod auth;
+mod close;
 pub mod config;
 mod connection;
 mod drain;

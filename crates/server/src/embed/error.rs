@@ -21,6 +21,8 @@ pub enum PublishError {
     Invalid(InvalidEvent),
     /// The event's id is that of another event of its topic.
     IdConflict,
+    /// The topic is closed, and the event doesn't open it again.
+    TopicClosed,
     /// The events are larger together than the log takes at once.
     TooLarge,
     /// Too much waits for the disk, or for those who watch; later there is room.
@@ -48,6 +50,7 @@ impl PublishError {
                 AppendError::IdConflict { .. } | AppendError::KeyConflict { .. } => {
                     Self::IdConflict
                 }
+                AppendError::TopicClosed { .. } => Self::TopicClosed,
                 AppendError::TooLarge { .. } => Self::TooLarge,
                 AppendError::Full => Self::Full,
                 AppendError::Unavailable => Self::Busy,
@@ -65,6 +68,7 @@ impl fmt::Display for PublishError {
             Self::Invalid(reason) => reason.fmt(f),
             Self::Reserved => f.write_str("topics that begin with '$' belong to the hub"),
             Self::IdConflict => f.write_str("another event of this topic has this id"),
+            Self::TopicClosed => f.write_str("the topic is closed"),
             Self::TooLarge => f.write_str("the events are larger than the log takes at once"),
             Self::Busy => f.write_str("too many events wait for the disk or for those who watch"),
             Self::Unknown => f.write_str(

@@ -59,7 +59,7 @@ impl Cors {
             respond::set(
                 &mut reply,
                 header::ACCESS_CONTROL_ALLOW_METHODS,
-                "GET, HEAD, QUERY, POST, PUT",
+                "GET, HEAD, QUERY, POST, PUT, DELETE",
             );
             respond::set(
                 &mut reply,

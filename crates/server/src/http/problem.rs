@@ -38,6 +38,8 @@ pub enum Code {
     BodyTimeout,
     /// The id is taken by another event of this topic.
     IdConflict,
+    /// The topic is closed.
+    TopicClosed,
     /// An event or body is larger than the limit.
     TooLarge,
     /// The query is longer than the limit.
@@ -87,6 +89,7 @@ impl Code {
             Self::NotAcceptable => ("not-acceptable", 406, "No representation fits"),
             Self::BodyTimeout => ("body-timeout", 408, "The body did not arrive in time"),
             Self::IdConflict => ("id-conflict", 409, "The id is taken"),
+            Self::TopicClosed => ("topic-closed", 409, "The topic is closed"),
             Self::TooLarge => ("too-large", 413, "The content is too large"),
             Self::UriTooLong => ("uri-too-long", 414, "The query is too long"),
             Self::UnsupportedMediaType => {
@@ -218,7 +221,7 @@ impl Problem {
 mod tests {
     use super::*;
 
-    const ALL: [Code; 27] = [
+    const ALL: [Code; 28] = [
         Code::TokenNeeded,
         Code::InvalidToken,
         Code::NotGranted,
@@ -234,6 +237,7 @@ mod tests {
         Code::NotAcceptable,
         Code::BodyTimeout,
         Code::IdConflict,
+        Code::TopicClosed,
         Code::TooLarge,
         Code::UriTooLong,
         Code::UnsupportedMediaType,

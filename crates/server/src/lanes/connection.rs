@@ -225,6 +225,11 @@ impl Connection {
                     turned = Turned::ReadStore(cursor);
                     break;
                 }
+                Next::MayEnd => {
+                    if self.has_ended(round) {
+                        return self.end_with(round.hub.jittered_retry(), round, pieces);
+                    }
+                }
                 Next::Waiting | Next::Idle => {
                     turned = Turned::Waits;
                     break;
@@ -313,9 +318,20 @@ impl Connection {
     }
 
     /// Whether there is nothing to ask the stream for. One whose reader was
-    /// slow has to be asked, to notice that it no longer is.
+    /// slow has to be asked, to notice that it no longer is; and one that may end.
     fn is_caught_up(&self, round: &Round<'_>) -> bool {
-        !self.stream.is_slow() && !round.subscriptions.is_behind(self.key())
+        !self.stream.is_slow()
+            && !self.stream.may_end()
+            && !round.subscriptions.is_behind(self.key())
+    }
+
+    /// Whether all that it watches is closed.
+    fn has_ended(&self, round: &Round<'_>) -> bool {
+        if self.own().is_some_and(Reading::outlives_topics) {
+            return false;
+        }
+        let selection = round.subscriptions.selection(self.key());
+        selection.is_some_and(|own| round.hub.reader().end_of_all(own).is_some())
     }
 
     /// The stream ends because of its reader or of the store.

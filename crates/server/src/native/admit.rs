@@ -57,6 +57,13 @@ impl From<InvalidEvent> for Problem {
     }
 }
 
+impl Labels<'_> {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        self.event.is_none() && self.id.is_none() && self.retry.is_none()
+    }
+}
+
 /// Checks an event against the rules for publishers.
 ///
 /// # Errors
@@ -207,6 +214,11 @@ pub fn refusal(error: &PublishError) -> Problem {
         PublishError::Refused(AppendError::KeyConflict { .. }) => (
             Code::KeyConflict,
             "this Idempotency-Key was used for another request; use a new one",
+        ),
+        PublishError::Refused(AppendError::TopicClosed { .. }) => (
+            Code::TopicClosed,
+            "the topic is closed: nothing comes behind its end; publish with '?reopen=1' at \
+             /t/{topic} or /events to open it again",
         ),
         PublishError::Refused(AppendError::TooLarge { .. }) => (
             Code::TooLarge,

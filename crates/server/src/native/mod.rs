@@ -2,6 +2,7 @@
 
 mod admit;
 mod console;
+mod effect;
 mod event_json;
 pub mod history;
 mod page;
@@ -148,8 +149,14 @@ pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begu
             let _receiving = hub.receive_body()?;
             return publish::events(publisher, &head, body).await;
         }
+        (Route::Topic(topic), &Method::DELETE) => {
+            refuse_body(&body)?;
+            let topic = publishable(&topic)?;
+            let publisher = Publisher::to(hub, who, &topic)?;
+            return publish::close(publisher, topic).await;
+        }
         // PUT is for streams alone, as `curl -T -` sends them.
-        (Route::Topic(_), _) => Err(Problem::method_not_allowed("GET, HEAD, POST, PUT")),
+        (Route::Topic(_), _) => Err(Problem::method_not_allowed("GET, HEAD, POST, PUT, DELETE")),
         (Route::Events, _) => Err(Problem::method_not_allowed("GET, HEAD, POST")),
         _ => Err(Problem::method_not_allowed("GET, HEAD")),
     };
@@ -174,8 +181,8 @@ pub fn is_stream(head: &request::Parts) -> bool {
     publish::BodyKind::of(&head.headers) != publish::BodyKind::Data
 }
 
-/// A request that only reads has no body (bad-input row a19); what follows on
-/// the connection could be anything.
+/// A request that only reads, or closes a topic, has no body (bad-input row a19);
+/// what follows on the connection could be anything.
 ///
 /// # Errors
 /// `400`, if there is one.
@@ -185,7 +192,7 @@ pub fn refuse_body(body: &RequestBody) -> Result<(), Problem> {
     }
     Err(Problem::new(
         Code::BadRequest,
-        "a GET or HEAD request can't have a body here",
+        "a GET, HEAD or DELETE request can't have a body here",
     )
     .closing())
 }

@@ -2,10 +2,12 @@
 
 use super::Begun;
 use super::admit::{self, Key, Labels};
+use super::effect::Effect;
 use super::publish_stream::{self, Ingest};
 use super::publisher::Publisher;
 use super::{event_json, publishable};
 use crate::auth::Who;
+use crate::close::{self, Closed};
 use crate::http::body::{RequestBody, Room};
 use crate::http::query::Query;
 use crate::http::{Code, Problem, Reply, body, respond};
@@ -52,6 +54,7 @@ pub async fn to_topic(
     body::check_coding(&head.headers)?;
     let query = Query::parse(head.uri.query(), hub.settings().limits.query_bytes)?;
     let key = publisher.key(&head.headers)?;
+    let effect = Effect::of(&query)?;
     let kind = BodyKind::of(&head.headers);
     if kind != BodyKind::Data {
         if let Some(name) = query.first_of(&["event", "id", "retry"]) {
@@ -64,7 +67,7 @@ pub async fn to_topic(
             Some("id") => true,
             Some(_) => return Err(Problem::new(Code::BadRequest, "'keep' can only be 'id'")),
         };
-        let ingest = Ingest::new(publisher, kind, Some(topic), key, keep_ids);
+        let ingest = Ingest::new(publisher, (kind, effect), Some(topic), key, keep_ids);
         return publish_stream::run(ingest, body).await.map(Begun::Answered);
     }
     let labels = Labels {
@@ -74,10 +77,32 @@ pub async fn to_topic(
     };
     let mut room = Room::new(hub);
     let data = read_text(body, hub.settings().limits.event_data_bytes, &mut room).await?;
-    let event = admit::event(topic, data, labels, &hub.settings().limits)?;
     // The body may have taken its time.
-    publisher.check(&event.topic)?;
-    Submitted::one(&publisher, event, key.as_ref()).await
+    publisher.check(&topic)?;
+    let ends_without = effect.closes && data.is_empty() && labels.is_empty();
+    let event = match ends_without {
+        true => None,
+        false => {
+            let limits = &hub.settings().limits;
+            Some(admit::event(topic.clone(), data, labels, limits)?)
+        }
+    };
+    match event {
+        Some(event) if !effect.closes => {
+            Submitted::one(&publisher, event, (effect, key.as_ref())).await
+        }
+        last => Submitted::close(&publisher, topic, last, (effect, key.as_ref())).await,
+    }
+}
+
+/// `DELETE /t/{topic}`.
+///
+/// # Errors
+/// The problem to answer with.
+pub async fn close(publisher: Publisher<'_>, topic: Topic) -> Result<Begun, Problem> {
+    let closed = publisher.hub.close(topic.clone(), None, publisher.who());
+    let closed = closed.await.map_err(|error| admit::refusal(&error))?;
+    Ok(Begun::Answered(told_closed(&topic, &closed)))
 }
 
 /// `POST /events`.
@@ -91,11 +116,17 @@ pub async fn events(
 ) -> Result<Begun, Problem> {
     let hub = publisher.hub;
     body::check_coding(&head.headers)?;
+    let query = Query::parse(head.uri.query(), hub.settings().limits.query_bytes)?;
+    let effect = Effect::of(&query)?;
+    if effect.closes {
+        let detail = "'close' is for one topic: POST /t/{topic}?close=1, or DELETE /t/{topic}";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
     let key = publisher.key(&head.headers)?;
     match body::essence(&head.headers).as_str() {
         "application/json" => {}
         "application/x-ndjson" => {
-            let ingest = Ingest::new(publisher, BodyKind::Ndjson, None, key, true);
+            let ingest = Ingest::new(publisher, (BodyKind::Ndjson, effect), None, key, true);
             return publish_stream::run(ingest, body).await.map(Begun::Answered);
         }
         _ => {
@@ -117,11 +148,11 @@ pub async fn events(
         })?);
     }
     if !many {
-        return Submitted::one(&publisher, events.remove(0), key.as_ref()).await;
+        return Submitted::one(&publisher, events.remove(0), (effect, key.as_ref())).await;
     }
     let entries: Vec<_> = (0..)
         .zip(events)
-        .map(|(n, event)| admit::entry(event, key.as_ref(), n))
+        .map(|(n, event)| admit::entry(event, key.as_ref(), n).of_kind(effect.kind()))
         .collect();
     Submitted::many(&publisher, entries).await
 }
@@ -136,6 +167,8 @@ pub struct Submitted {
 enum Told {
     /// The id of the one event, and its topic.
     Event(Topic),
+    /// The ids of the last event and the end of a topic.
+    Closed(Topic),
     /// The ids of all.
     Batch,
     /// The id of the one event, as text.
@@ -146,11 +179,21 @@ impl Submitted {
     async fn one(
         publisher: &Publisher<'_>,
         event: Event,
-        key: Option<&Key>,
+        (effect, key): (Effect, Option<&Key>),
     ) -> Result<Begun, Problem> {
         let told = Told::Event(event.topic.clone());
-        let entries = vec![admit::entry(event, key, 0)];
+        let entries = vec![admit::entry(event, key, 0).of_kind(effect.kind())];
         Self::submit(publisher.hub, publisher.who(), entries, told).await
+    }
+
+    async fn close(
+        publisher: &Publisher<'_>,
+        topic: Topic,
+        last: Option<Event>,
+        (effect, key): (Effect, Option<&Key>),
+    ) -> Result<Begun, Problem> {
+        let entries = close::entries(topic.clone(), last, effect.kind(), key);
+        Self::submit(publisher.hub, publisher.who(), entries, Told::Closed(topic)).await
     }
 
     /// One event that was published by Mercure.
@@ -193,6 +236,10 @@ impl Submitted {
         let appended = appended.map_err(|error| admit::refusal(&error))?;
         let id = admit::id_of(appended.last());
         Ok(match self.told {
+            Told::Closed(topic) => match Closed::of(appended) {
+                Some(closed) => told_closed(&topic, &closed),
+                None => return Err(Problem::new(Code::Internal, "the end was not kept")),
+            },
             Told::Batch => published(&appended),
             Told::Event(topic) => {
                 let answer = json!({ "id": id, "topic": topic.as_str() });
@@ -204,6 +251,15 @@ impl Submitted {
             }
         })
     }
+}
+
+/// The answer to who closed a topic.
+fn told_closed(topic: &Topic, Closed { last, end }: &Closed) -> Reply {
+    let id = &last.as_ref().unwrap_or(end).id;
+    let answer = json!({
+        "id": id.as_str(), "topic": topic.as_str(), "closed": true, "end_id": end.id.as_str(),
+    });
+    respond::json(StatusCode::OK, &answer)
 }
 
 /// The answer to a batch.

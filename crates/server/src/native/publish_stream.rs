@@ -2,9 +2,11 @@
 //! whatever comes after it.
 
 use super::admit::{self, Key, Labels};
+use super::effect::Effect;
 use super::event_json;
 use super::publish::{BodyKind, from_json};
 use super::publisher::Publisher;
+use crate::close;
 use crate::http::body::{Piece, RequestBody, Room};
 use crate::http::{Code, Problem, Reply, body, respond};
 use crate::hub::{Hub, PublishError};
@@ -31,6 +33,8 @@ pub struct Ingest<'h> {
     admission: Admission<'h>,
     published: u64,
     last_id: Option<EventId>,
+    /// Of the end, once the topic is closed.
+    end_id: Option<EventId>,
     /// What the parser may keep of an event that hasn't wholly arrived.
     room: Room<'h>,
 }
@@ -41,6 +45,7 @@ struct Admission<'h> {
     topic: Option<Topic>,
     key: Option<Key>,
     keep_ids: bool,
+    effect: Effect,
     /// Events seen so far, for error texts and idempotency.
     seen: u64,
     /// Parsed and valid, not yet published.
@@ -53,10 +58,10 @@ enum Parser {
 }
 
 impl<'h> Ingest<'h> {
-    /// Takes in a body of `kind` for `topic`; without one, each event names its own.
+    /// Takes in a body of a kind for `topic`; without one, each event names its own.
     pub fn new(
         publisher: Publisher<'h>,
-        kind: BodyKind,
+        (kind, effect): (BodyKind, Effect),
         topic: Option<Topic>,
         key: Option<Key>,
         keep_ids: bool,
@@ -78,6 +83,7 @@ impl<'h> Ingest<'h> {
             topic,
             key,
             keep_ids,
+            effect,
             seen: 0,
             entries: Vec::new(),
         };
@@ -87,6 +93,7 @@ impl<'h> Ingest<'h> {
             admission,
             published: 0,
             last_id: None,
+            end_id: None,
             room: Room::new(hub),
         }
     }
@@ -144,15 +151,33 @@ impl<'h> Ingest<'h> {
             Parser::EventStream(_) => Ok(()),
         };
         self.flush().await?;
-        parsed
+        parsed?;
+        self.close().await
+    }
+
+    /// Ends the topic, if that is asked for.
+    async fn close(&mut self) -> Result<(), Problem> {
+        let admission = &self.admission;
+        let Some(topic) = admission.topic.as_ref().filter(|_| admission.effect.closes) else {
+            return Ok(());
+        };
+        admission.publisher.check(topic)?;
+        let end = close::end(topic.clone(), admission.key.as_ref(), admission.seen);
+        let appended = self.hub.publish(vec![end], admission.publisher.who()).await;
+        let mut appended = appended.map_err(|error| admit::refusal(&error))?;
+        self.end_id = appended.pop().map(|end| end.id);
+        Ok(())
     }
 
     /// Publishes what was parsed.
     async fn flush(&mut self) -> Result<(), Problem> {
         let entries = std::mem::take(&mut self.admission.entries);
-        let refusable = entries
-            .iter()
-            .any(|entry| entry.id.is_some() || entry.key.is_some());
+        // A closed topic refuses the first event for it, which is the first of all if
+        // there is but one topic.
+        let refusable = self.admission.topic.is_none()
+            || entries
+                .iter()
+                .any(|entry| entry.id.is_some() || entry.key.is_some());
         let mut before = if refusable {
             entries.clone()
         } else {
@@ -163,7 +188,9 @@ impl<'h> Ingest<'h> {
         };
         // An append is all or nothing, but what comes before a bad event stays.
         if let PublishError::Refused(
-            AppendError::IdConflict { index } | AppendError::KeyConflict { index },
+            AppendError::IdConflict { index }
+            | AppendError::KeyConflict { index }
+            | AppendError::TopicClosed { index },
         ) = error
         {
             before.truncate(index);
@@ -228,10 +255,14 @@ pub async fn run(mut ingest: Ingest<'_>, mut body: RequestBody) -> Result<Reply,
     };
     let (published, last_id) = ingest.progress();
     match result {
-        Ok(()) => Ok(respond::json(
-            StatusCode::OK,
-            &json!({ "published": published, "last_id": last_id }),
-        )),
+        Ok(()) => {
+            let mut answer = json!({ "published": published, "last_id": last_id });
+            if let Some(end) = &ingest.end_id {
+                answer["closed"] = true.into();
+                answer["end_id"] = end.as_str().into();
+            }
+            Ok(respond::json(StatusCode::OK, &answer))
+        }
         // The rest of the body is not worth waiting for.
         Err(problem) => Err(problem
             .with("published", published)
@@ -265,8 +296,8 @@ impl Admission<'_> {
             problem.detail = format!("event {}: {}", number + 1, problem.detail);
             problem
         })?;
-        self.entries
-            .push(admit::entry(event, self.key.as_ref(), number));
+        let entry = admit::entry(event, self.key.as_ref(), number);
+        self.entries.push(entry.of_kind(self.effect.kind()));
         Ok(())
     }
 

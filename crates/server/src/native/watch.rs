@@ -10,7 +10,7 @@ use crate::hub::Hub;
 use crate::places::Place;
 use crate::watch::{self, Wish};
 use http::header::{self, HeaderName};
-use http::{Method, Response, Version, request};
+use http::{Method, Response, StatusCode, Version, request};
 use std::sync::Arc;
 use tidings_auth::Face;
 use tidings_engine::{Form, InvalidSelector, Selection, Selector, Voice, control};
@@ -106,7 +106,10 @@ async fn stream(
     let connection = connection(query)?;
     let first = connection.map(|id| control::connection(&id.to_string()));
     if head.method == Method::HEAD {
-        hub.auth().see(who, Face::Native, selection)?;
+        let selection = hub.auth().see(who, Face::Native, selection)?;
+        if hub.has_ended(&selection, &asked).await {
+            return Ok(ended());
+        }
         return Ok(event_stream(head.version, ReplyBody::Whole(None)));
     }
     let ask = auth::Wish {
@@ -119,6 +122,9 @@ async fn stream(
         Ok(admitted) => admitted,
         Err(refused) => return refuse(hub, head, refused),
     };
+    if hub.has_ended(&admitted.selection, &asked).await {
+        return Ok(ended());
+    }
     let wish = Wish {
         admitted,
         asked,
@@ -132,6 +138,13 @@ async fn stream(
         }
         Err(reason) => Ok(soft_refusal(hub, head.version, reason)),
     }
+}
+
+/// Nothing will come: an EventSource that is told so stops (rule F).
+fn ended() -> Reply {
+    let mut reply = respond::empty(StatusCode::NO_CONTENT);
+    respond::set(&mut reply, header::CACHE_CONTROL, "no-store");
+    reply
 }
 
 /// The name by which a watcher wants to renew its token, if it does.

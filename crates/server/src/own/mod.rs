@@ -155,6 +155,15 @@ impl OwnWatch {
     }
 }
 
+impl OwnWatch {
+    /// Whether it goes on when all topics that the stream watches are closed: who is
+    /// at a topic is asked for with the topic, how the hub is for its own sake.
+    pub fn outlives_topics(&self) -> bool {
+        let mut selectors = self.selection.selectors().iter();
+        selectors.any(|selector| own::is_sys(selector.as_str()))
+    }
+}
+
 impl Drop for OwnWatch {
     fn drop(&mut self) {
         self.own.watched().index.remove(&self.selection, self.key);

@@ -129,6 +129,11 @@ impl Reading {
         self.stream.key()
     }
 
+    /// As [`OwnWatch::outlives_topics`].
+    pub fn outlives_topics(&self) -> bool {
+        self.watch.outlives_topics()
+    }
+
     /// How things stand, as blocks; nothing if nobody needs to know. To be called
     /// where nothing is locked.
     pub fn anew(&self) -> Bytes {

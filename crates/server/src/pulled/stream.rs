@@ -212,6 +212,10 @@ impl Pulled {
                     });
                     self.store_read = read.map(tokio::spawn);
                 }
+                Next::MayEnd if self.has_ended() => {
+                    return Poll::Ready(Some(Said::Block(self.last_words())));
+                }
+                Next::MayEnd => {}
                 Next::Waiting | Next::Idle => {
                     // It may have begun between the look at it and the waker's place.
                     let drains = self.ends.is_none() && self.hub.drain().has_begun();
@@ -303,6 +307,15 @@ impl Pulled {
     /// Whether its standing is, and why.
     fn over(&self) -> Option<Over> {
         self.standing.as_ref()?.over(hub::now())
+    }
+
+    /// Whether all that it watches is closed.
+    fn has_ended(&self) -> bool {
+        if self.own.as_ref().is_some_and(|own| own.outlives_topics()) {
+            return false;
+        }
+        let end = self.with_selection(|own| self.hub.reader().end_of_all(own));
+        end.flatten().is_some()
     }
 
     /// Ends the stream with the time at which to come back.

@@ -1,0 +1,84 @@
+//! Closing a topic: its last event, if there is one, and behind it its end, both or
+//! neither. Whether it is closed already, the store knows alone.
+
+use crate::auth::Who;
+use crate::hub::{Hub, PublishError};
+use crate::native::{Key, entry};
+use crate::start;
+use std::sync::Arc;
+use tidings_engine::start::Asked;
+use tidings_engine::{Entry, Event, Kind, Selection, Topic, closing};
+use tidings_store::Appended;
+
+/// What became of a topic that was to be closed.
+#[derive(Debug)]
+pub struct Closed {
+    /// Its last event, if it was to have one.
+    pub last: Option<Appended>,
+    /// Its end. Of a topic that was closed before, it is the end that it had:
+    /// a duplicate.
+    pub end: Appended,
+}
+
+impl Hub {
+    /// Closes `topic`, with `last` before the end, both or neither. To close a topic
+    /// that is closed changes nothing; a last event it then takes only if the store
+    /// knows it for a repetition.
+    ///
+    /// That `who` may publish there has to be asked before.
+    ///
+    /// # Errors
+    /// [`PublishError`]; [`AppendError::TopicClosed`](tidings_store::AppendError) of
+    /// a last event for a topic that is closed. Only after `Unknown` can they be in
+    /// the log.
+    pub async fn close(
+        &self,
+        topic: Topic,
+        last: Option<Event>,
+        who: &Who,
+    ) -> Result<Closed, PublishError> {
+        let entries = entries(topic, last, Kind::Event, None);
+        let appended = self.publish(entries, who).await?;
+        Closed::of(appended).ok_or(PublishError::Unknown)
+    }
+
+    /// Whether nothing comes for a watcher of `selection` who asks for this: its
+    /// topics are exact and all closed, and it has everything up to their ends.
+    pub async fn has_ended(self: &Arc<Self>, selection: &Selection, asked: &Asked) -> bool {
+        if self.reader().end_of_all(selection).is_none() {
+            return false;
+        }
+        let Ok(start) = start::find(self, asked.clone(), selection).await else {
+            return false;
+        };
+        // Only now: what was opened again meanwhile goes on.
+        let end = self.reader().end_of_all(selection);
+        start.gap.is_none() && end.is_some_and(|end| start.cursor.after >= end)
+    }
+}
+
+impl Closed {
+    /// What the store answered to [`entries`].
+    pub fn of(mut appended: Vec<Appended>) -> Option<Self> {
+        let end = appended.pop()?;
+        Some(Self {
+            last: appended.pop(),
+            end,
+        })
+    }
+}
+
+/// What closes a topic: `last`, which does `kind` to it, and its end. A repetition
+/// under `key` is answered as the first was, also if the topic was opened since.
+pub fn entries(topic: Topic, last: Option<Event>, kind: Kind, key: Option<&Key>) -> Vec<Entry> {
+    let mut entries = Vec::with_capacity(2);
+    entries.extend(last.map(|last| entry(last, key, 0).of_kind(kind)));
+    let number = entries.len() as u64;
+    entries.push(end(topic, key, number));
+    entries
+}
+
+/// The end of a topic, as the event of this number of a request.
+pub fn end(topic: Topic, key: Option<&Key>, number: u64) -> Entry {
+    entry(closing::end(topic), key, number).of_kind(Kind::End)
+}
