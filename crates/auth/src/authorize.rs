@@ -91,6 +91,12 @@ pub fn authorize(
     if topics.is_empty() {
         return Err(Refusal::NoTopic);
     }
+    // What tells who is present is seen by those who may see who is present.
+    if let (Action::Receive { .. }, [told]) = (action, topics)
+        && let Some(at) = told.present_at()
+    {
+        return authorize(caller, Action::Presence, &[at], policy, now);
+    }
     let by = |grants: fn(&Rights) -> &Grants, topic: &TopicName<'_>| {
         token.is_some_and(|rights| {
             grants(rights).grant(topic) && !policy.revocations.withdraw(rights, topic, now)

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::fmt;
-use tidings_engine::{Selector, Topic};
+use tidings_engine::{Selector, Topic, own};
 use tidings_mercure::{Base, Subject, native, topic};
 
 /// A topic by both of its names, which are made from one here, so that they
@@ -55,6 +55,13 @@ impl<'a> TopicName<'a> {
     /// Whether only the hub publishes to it.
     pub fn is_reserved(&self) -> bool {
         self.reserved
+    }
+
+    /// The topic at which the hub tells there who is present, if it does.
+    pub(crate) fn present_at(&self) -> Option<Self> {
+        let own = self.native.as_ref().filter(|_| self.reserved)?;
+        let at = Topic::new(own::presence_of(own.as_str())?).ok()?;
+        Some(Self::native(&at, self.base))
     }
 
     pub(crate) fn subject(&self) -> Option<Subject<'_>> {

@@ -14,6 +14,9 @@ pub const GAP_EVENT: &str = "tidings:gap";
 /// The type of the event that names a connection.
 pub const CONNECTION_EVENT: &str = "tidings:connection";
 
+/// The type of the events that tell who is at a topic.
+pub const PRESENCE_EVENT: &str = "tidings:presence";
+
 /// Why events are missing from a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -74,17 +77,27 @@ pub fn opening(retry_ms: u64, start: WireId) -> Bytes {
 /// was until the stream has said where it starts.
 pub fn connection(id: &str) -> Bytes {
     debug_assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-    let event_type = EventType::new(CONNECTION_EVENT).expect("no line break in it");
-    let data = format!(r#"{{"id":"{id}"}}"#);
     let mut out = Vec::new();
+    put_own(&mut out, CONNECTION_EVENT, &format!(r#"{{"id":"{id}"}}"#));
+    out.into()
+}
+
+/// Tells who is at a topic: appends a `tidings:presence` event with `data`, JSON on
+/// one line. It has no `id:` line either.
+pub fn put_presence(out: &mut Vec<u8>, data: &str) {
+    put_own(out, PRESENCE_EVENT, data);
+}
+
+/// Appends an event of the hub's own without an id.
+fn put_own(out: &mut Vec<u8>, event_type: &str, data: &str) {
+    let event_type = EventType::new(event_type).expect("no line break in it");
     Block {
         event_type: Some(&event_type),
-        data: Some(&data),
+        data: Some(data),
         id: None,
         retry: None,
     }
-    .put(&mut out);
-    out.into()
+    .put(out);
 }
 
 /// Shows that the stream lives, and if `reached` is given, that everything up

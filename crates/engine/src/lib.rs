@@ -19,7 +19,9 @@ pub mod mercure;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
 pub mod own;
+mod pace;
 pub mod position;
+pub mod presence;
 pub mod publish;
 pub mod published;
 pub mod selection;
@@ -42,6 +44,7 @@ pub use index::Index;
 pub use limits::Limits;
 pub use log::{Budget, Cursor, Gap, Read};
 pub use own::{OwnNext, OwnStream};
+pub use pace::Pace;
 pub use position::{LogId, Position, Timestamp, WireId};
 pub use published::{Published, Visibility};
 pub use selection::Selection;

@@ -129,6 +129,11 @@ pub struct Limits {
     /// Default 64 MiB. What they may cost in time goes by it too, see
     /// [`Limits::pattern_work`].
     pub pattern_bytes: usize,
+    /// What those who are present may take: for each topic, each member
+    /// ([`MEMBER_BYTES`](crate::presence::MEMBER_BYTES), the topic, and what is shown
+    /// of them). Default 64 MiB, room for more than 100,000 of one topic each. Beyond
+    /// it, streams that would have a member are asked to come back later.
+    pub presence_bytes: usize,
     /// What the rights behind one stream may take. Default 0, as on a hub without
     /// keys.
     pub standing_bytes: usize,
@@ -177,6 +182,7 @@ impl Default for Limits {
             subscriptions_per_address: Some(10_000),
             selectors_per_subscription: 1_000,
             pattern_bytes: 64 * MIB,
+            presence_bytes: 64 * MIB,
             standing_bytes: 0,
             query_bytes: 60 * KIB,
             subscription_buffer_bytes: 32 * KIB,
@@ -427,6 +433,7 @@ impl Limits {
                 self.selectors_per_subscription,
             ),
             ("pattern_bytes", self.pattern_bytes),
+            ("presence_bytes", self.presence_bytes),
             ("query_bytes", self.query_bytes),
             ("subscription_buffer_bytes", self.subscription_buffer_bytes),
         ] {

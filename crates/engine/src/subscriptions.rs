@@ -2,7 +2,8 @@
 //! them have something to read.
 
 use crate::{
-    Batch, Budget, Cursor, Frame, Index, Position, Read, Selection, Sight, Tail, shrink_slab,
+    Batch, Budget, Cursor, Frame, Index, Position, Published, Read, Selection, Sight, Tail, Topic,
+    shrink_slab,
 };
 use slab::Slab;
 use std::sync::Arc;
@@ -372,6 +373,14 @@ impl Subscriptions {
                 .lag
                 .shrink(batch.payload_len(), subscription.state);
         }
+    }
+
+    /// How many of them watch `topic`, whatever they may see of it.
+    pub fn watching(&mut self, topic: &Topic) -> usize {
+        let mut count = 0;
+        self.index
+            .matches(&Published::natively(topic), |_| count += 1);
+        count
     }
 
     /// What the subscription watches; `None` if it was removed.

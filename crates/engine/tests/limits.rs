@@ -103,6 +103,7 @@ fn the_defaults_hold_together() {
         20_000 * (SUBSCRIPTION_BYTES + 2 * 60 * 1_024),
         20_000 * 32 * 1_024,
         64 * MIB as u64,
+        64 * MIB as u64,
     ]
     .iter()
     .sum();
@@ -210,6 +211,7 @@ fn e8_inconsistent_limits_with_the_arithmetic() {
         &["8388608"],
     );
     check_inconsistent(|l| l.pattern_bytes = 0, "pattern_bytes", &["= 1"]);
+    check_inconsistent(|l| l.presence_bytes = 0, "presence_bytes", &["= 1"]);
     check_inconsistent(|l| l.batch_events = 0, "batch_events", &["= 1"]);
     check_inconsistent(|l| l.publish_bodies = 0, "publish_bodies", &["= 1"]);
     check_inconsistent(|l| l.subscriptions = 0, "subscriptions", &["= 1"]);

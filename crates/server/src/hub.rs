@@ -10,6 +10,7 @@ use crate::metrics::Metrics;
 use crate::native::NoPlaceLines;
 use crate::own::Own;
 use crate::places::Places;
+use crate::presence::{self, Presence};
 use crate::pulled;
 use prometheus_client::metrics::counter::Counter;
 use std::io;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub slow: SlowRules,
     /// Lanes for HTTP/1.1 streams; none where all streams are pulled.
     pub lanes: usize,
+    /// Of which topics presence is kept, and how.
+    pub presence: presence::Settings,
     /// Bounds on what is taken in and kept in memory.
     pub limits: Limits,
 }
@@ -77,6 +80,7 @@ pub struct Hub {
     active: ActiveSubscriptions,
     /// What runs for as long as the hub lives.
     tasks: Mutex<JoinSet<()>>,
+    presence: Presence,
 }
 
 /// Why events were not taken in.
@@ -143,6 +147,8 @@ impl Hub {
             true => ActiveSubscriptions::new(auth.base(), &live, settings.limits.event_wire_bytes),
             false => ActiveSubscriptions::default(),
         };
+        let (presence, telling) = Presence::new(&settings, auth.base(), live.own());
+        tasks.spawn(telling);
         let hub = Arc::new(Self {
             settings,
             auth,
@@ -161,6 +167,7 @@ impl Hub {
             store_reads: Semaphore::new(STORE_READS),
             active,
             tasks: Mutex::new(tasks),
+            presence,
         });
         hub.active.tell(&hub);
         Lanes::run(idle, &Arc::downgrade(&hub))?;
@@ -406,6 +413,11 @@ impl Hub {
     /// The active subscriptions of the Mercure face.
     pub fn active(&self) -> &ActiveSubscriptions {
         &self.active
+    }
+
+    /// Who is connected to which topics.
+    pub fn presence(&self) -> &Presence {
+        &self.presence
     }
 
     /// What is counted.

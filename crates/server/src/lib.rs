@@ -21,6 +21,7 @@ mod native;
 pub mod occasional;
 mod own;
 mod places;
+mod presence;
 mod pulled;
 mod serve;
 mod start;

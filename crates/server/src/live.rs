@@ -9,8 +9,12 @@ use crate::watch::Watch;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tidings_engine::tail::Tail;
-use tidings_engine::{Frame, Position, Stream};
+use tidings_engine::{Frame, Position, Stream, Topic};
 use tokio::sync::{Notify, watch};
+use tokio::time::{Duration, Instant, timeout_at};
+
+/// How long lanes have to answer what somebody wants to know.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The tail of the log and who follows it.
 pub struct Live {
@@ -108,6 +112,29 @@ impl Live {
         let own = watch.own.take();
         let own = own.map(|own| state.own.begin(own, stream.key()));
         (set, stream, own)
+    }
+
+    /// How many streams watch each of `topics` at this moment, whatever they may see
+    /// of them; `None` if a lane takes too long to say it.
+    pub async fn watching(&self, topics: Arc<[Topic]>) -> Option<Vec<usize>> {
+        let doors = self.lanes.doors().iter();
+        let asked: Vec<_> = doors
+            .map(|door| door.watching(Arc::clone(&topics)))
+            .collect();
+        let mut counts = vec![0; topics.len()];
+        for set in &self.sets {
+            let mut state = set.state();
+            for (count, topic) in counts.iter_mut().zip(topics.iter()) {
+                *count += state.subscriptions.watching(topic);
+            }
+        }
+        let deadline = Instant::now() + PATIENCE;
+        for answer in asked {
+            let answer = timeout_at(deadline, answer).await.ok()?.ok()?;
+            let each = counts.iter_mut().zip(answer);
+            each.for_each(|(count, own)| *count += own);
+        }
+        Some(counts)
     }
 
     /// Wakes everyone: something else than the log has changed.

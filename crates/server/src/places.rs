@@ -313,6 +313,11 @@ fn send_away(seat: Option<Arc<Seat>>) -> bool {
 }
 
 impl Place {
+    /// The address that streams on it are counted against, if they are.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.0.address
+    }
+
     /// A request has come whole, or so far that it is worth waiting for.
     pub fn ask(&self) -> Asking {
         let Self(seat) = self;

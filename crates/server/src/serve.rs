@@ -311,6 +311,7 @@ fn settings(config: &Config, limits: Limits) -> Settings {
         open: config.open,
         slow: config.slow_rules(),
         lanes: threads(),
+        presence: config.presence_settings(),
         limits,
     }
 }

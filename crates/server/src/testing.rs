@@ -43,6 +43,7 @@ pub fn hub_on(
         open: false,
         slow: SlowRules::new([], slow),
         lanes: threads(),
+        presence: presence::Settings::default(),
         limits,
     };
     let auth = Auth::new(auth, auth::Kept::open(None).expect("no files"));

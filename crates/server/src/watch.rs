@@ -6,6 +6,7 @@ use crate::mercure::active::Guard;
 use crate::native::SoftRefusal;
 use crate::own::OwnWatch;
 use crate::places::{Place, Watching};
+use crate::presence;
 use crate::start;
 use std::sync::Arc;
 use tidings_engine::start::{Asked, Start};
@@ -34,6 +35,8 @@ pub struct Watch {
     pub permit: Watching,
     /// For a stream of the Mercure face: whoever asks is told that it is there.
     pub active: Option<Guard>,
+    /// Whoever is asked who is there knows of it.
+    pub presence: Option<Box<presence::Guard>>,
     /// What is watched of the hub's own log.
     pub own: Option<OwnWatch>,
 }
@@ -111,6 +114,7 @@ pub async fn grant(
         standing,
         permit,
         active: None,
+        presence: None,
         own,
     }))
 }

@@ -139,6 +139,11 @@ impl Limits {
                 "pattern_bytes".into(),
             ),
             of(
+                self.presence_bytes as u64,
+                "presence",
+                "presence_bytes".into(),
+            ),
+            of(
                 product(subscriptions, self.subscription_buffer_bytes),
                 "subscription buffers",
                 format!(

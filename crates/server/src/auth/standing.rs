@@ -14,7 +14,7 @@ use std::time::Duration;
 use tidings_auth::ticket::StreamId;
 use tidings_auth::{Action, TopicName, authorize, identify};
 use tidings_auth::{Admission, Face, Refusal, Revocations, Rights, Selection, Timestamp};
-use tidings_engine::{Entry, Sight};
+use tidings_engine::{Entry, Sight, Topic};
 
 /// Names a stream to whoever watches it: 128 random bits, told to them alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -383,6 +383,24 @@ impl Auth {
             true => Ok(selection),
             false => Ok(selection.with_sight(view as Arc<dyn Sight>)),
         }
+    }
+
+    /// Decides whether it may be seen at this moment who is at these topics.
+    ///
+    /// # Errors
+    /// [`Refused`], which is counted and logged.
+    pub fn may_see_present(&self, who: &Who, topics: &[Topic]) -> Result<(), Refused> {
+        if let Who::Ticket(..) = who {
+            return Err(self.refuse(Refusal::TicketElsewhere));
+        }
+        let revocations = self.revocations();
+        let policy = self.policy(&revocations);
+        let names = topics
+            .iter()
+            .map(|topic| TopicName::native(topic, self.base()));
+        let names: Vec<_> = names.collect();
+        let decision = authorize(who.caller(), Action::Presence, &names, &policy, now());
+        decision.map_err(|refusal| self.refuse(refusal))
     }
 
     /// Decides whether an event may be published to all these topics at this

@@ -1,10 +1,11 @@
 //! The engine's limits as the configuration gives them.
 
 use super::{Config, ConfigError, ConfigErrors, OrAuto, Place};
+use crate::presence;
 use std::num::NonZeroUsize;
-use tidings_engine::Limits;
 use tidings_engine::limits::{InconsistentLimits, SPARE_CONNECTIONS, own_descriptors};
 use tidings_engine::slow::SlowRules;
+use tidings_engine::{Limits, Selection};
 
 /// More than a process can use; some systems grant numbers without end.
 const MOST_DESCRIPTORS: u64 = 1 << 20;
@@ -72,6 +73,16 @@ impl Config {
         )
     }
 
+    /// Of which topics presence is kept, and how.
+    pub fn presence_settings(&self) -> presence::Settings {
+        presence::Settings {
+            topics: Selection::new(self.presence.topics.clone()),
+            grace: self.presence.grace,
+            list: self.presence.list,
+            interval: self.presence.interval,
+        }
+    }
+
     /// [`Config::engine_limits`], with the path of the setting to change beside
     /// the arithmetic.
     pub(super) fn limits_within(&self, machine: Machine) -> Result<Limits, (&'static str, String)> {
@@ -133,6 +144,7 @@ impl Config {
             tail_bytes: given.tail_bytes.as_usize(),
             selectors_per_subscription: given.selectors_per_subscription,
             pattern_bytes: given.pattern_bytes.as_usize(),
+            presence_bytes: given.presence_bytes.as_usize(),
             standing_bytes: match self.auth.keys.is_empty() {
                 true => 0,
                 false => STANDING_BYTES,

@@ -37,7 +37,7 @@ pub use limits::Machine;
 pub use mercure::Notes;
 pub use print::default_toml;
 pub use settings::{
-    Auth, Config, Cors, Drain, Limits, Log, Mercure, Publish, Retention, Stream, Tls,
+    Auth, Config, Cors, Drain, Limits, Log, Mercure, Presence, Publish, Retention, Stream, Tls,
 };
 pub use topics::{TopicRetention, TopicStream};
 pub use value::{

@@ -58,6 +58,8 @@ settings! {
         cors: Cors,
         /// What watchers get.
         stream: Stream,
+        /// Who is connected.
+        presence: Presence,
         /// How events are taken in.
         publish: Publish,
         /// Bounds, so that nobody can take more than their part.
@@ -167,6 +169,26 @@ settings! {
 }
 
 settings! {
+    /// `[presence]`: who is connected to a topic.
+    Presence, table "presence" at config => config.presence, {
+        /// Topics and patterns of which it is kept. On others nobody is present. An
+        /// empty list keeps none at all.
+        topics: Vec<Selector> = "**";
+
+        /// Who has no stream any more stays for so long: whoever comes back within
+        /// has never left.
+        grace: Duration = "10s" from "0s" to "10m";
+
+        /// Up to so many members are listed. Of a topic that has more, or whose list
+        /// is longer than 64 KiB, only their number is told.
+        list: usize = "100" from "0" to "1000";
+
+        /// The number is told at most once in so much time.
+        interval: Duration = "1s" from "100ms" to "1h";
+    }
+}
+
+settings! {
     /// `[publish]`: how events are taken in.
     Publish, table "publish" at config => config.publish, {
         /// How long a publisher waits for the disk before it gets 503.
@@ -240,6 +262,11 @@ settings! {
         /// What the URI templates and URL patterns of Mercure's subscribers may take
         /// together, compiled.
         pattern_bytes: ByteSize = "64MiB" from "64KiB" to "64GiB";
+
+        /// What those who are present may take: each member of each topic about 600
+        /// bytes, and what their token shows of them. Beyond it, streams that would
+        /// have one are told to come back later.
+        presence_bytes: ByteSize = "64MiB" from "64KiB" to "64GiB";
 
         /// Query part of a request.
         query_bytes: ByteSize = "60KiB" from "1KiB" to "60KiB";
@@ -322,6 +349,7 @@ pub(super) const TABLES: &[(&str, &str, &[Key])] = &[
     ),
     ("cors", "Pages of other sites.", Cors::KEYS),
     ("stream", "What watchers get.", Stream::KEYS),
+    ("presence", "Who is connected to a topic.", Presence::KEYS),
     ("publish", "How events are taken in.", Publish::KEYS),
     (
         "limits",

@@ -3,6 +3,7 @@
 use super::Hub;
 use crate::auth::{Auth, Kept, Mercure, Settings};
 use crate::hub;
+use crate::presence;
 use crate::store::{self, Unopened};
 use std::fmt;
 use std::io;
@@ -137,6 +138,7 @@ impl Builder {
             slow: SlowRules::new(rules, self.slow),
             // Connections are the application's, and what it answers them is pulled.
             lanes: 0,
+            presence: presence::Settings::default(),
             limits,
         };
         let base = Base::new(&self.public_url).map_err(OpenError::PublicUrl)?;

@@ -13,6 +13,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// A response of the hub.
 pub type Reply = Response<ReplyBody>;
@@ -76,6 +77,34 @@ pub fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Byt
     set(&mut reply, header::CACHE_CONTROL, "no-store");
     set(&mut reply, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     reply
+}
+
+/// A page's text with its place among what all pages may take, until it is written.
+/// Of that, only what the text has turned out to take is kept.
+pub fn held(text: String, mut permit: OwnedSemaphorePermit) -> Bytes {
+    struct Held {
+        text: String,
+        _permit: OwnedSemaphorePermit,
+    }
+    impl AsRef<[u8]> for Held {
+        fn as_ref(&self) -> &[u8] {
+            self.text.as_bytes()
+        }
+    }
+    let needed = Hub::page_permits(text.len());
+    drop(permit.split(permit.num_permits().saturating_sub(needed)));
+    Bytes::from_owner(Held {
+        text,
+        _permit: permit,
+    })
+}
+
+/// Says what an answer depends on beside its URL, on a hub that is open, or isn't.
+pub fn vary(reply: &mut Reply, is_open: bool) {
+    if !is_open {
+        let names = HeaderValue::from_static("Authorization, Cookie");
+        reply.headers_mut().append(header::VARY, names);
+    }
 }
 
 /// A JSON response.

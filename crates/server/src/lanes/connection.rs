@@ -10,6 +10,7 @@ use crate::mercure::active::Guard;
 use crate::metrics::SlowAction;
 use crate::own::{Reading, Share};
 use crate::places::Watching;
+use crate::presence;
 use crate::ticks::Ticks;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ pub struct Connection {
     pub wakes: Option<u64>,
     /// Until the end is said.
     active: Option<Guard>,
+    presence: Option<Box<presence::Guard>>,
     /// What may end the stream before its time.
     standing: Option<Arc<Standing>>,
     _permit: Watching,
@@ -107,6 +109,7 @@ impl Connection {
             ends: None,
             wakes: None,
             active: watch.active,
+            presence: watch.presence,
             standing: watch.standing,
             _permit: watch.permit,
             _place: place,
@@ -355,6 +358,9 @@ impl Connection {
     fn say_goodbye(&mut self, retry_ms: u64, round: &mut Round<'_>) -> Turned {
         self.ends = None;
         self.standing = None;
+        if let Some(presence) = &mut self.presence {
+            presence.stays(retry_ms);
+        }
         if self.state == State::Open {
             let mut pieces = Pieces::default();
             pieces.push(std::mem::take(&mut self.rest));
@@ -370,6 +376,7 @@ impl Connection {
     fn linger(&mut self, round: &mut Round<'_>) -> Turned {
         self.socket.shut_down();
         self.active = None;
+        self.presence = None;
         if let Some(own) = self.own.take() {
             round.own.end(&own);
         }

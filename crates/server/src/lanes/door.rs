@@ -3,9 +3,10 @@
 use super::Taken;
 use mio::Waker;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Mutex, PoisonError};
-use tidings_engine::SubscriptionKey;
+use std::sync::{Arc, Mutex, PoisonError};
 use tidings_engine::stream::StoreRead;
+use tidings_engine::{SubscriptionKey, Topic};
+use tokio::sync::oneshot;
 
 /// What is brought to a lane.
 pub enum Brought {
@@ -13,6 +14,8 @@ pub enum Brought {
     Connection(Taken),
     /// What the store answered to one of its streams.
     StoreRead(SubscriptionKey, StoreRead),
+    /// How many streams watch each of these topics?
+    Watching(Arc<[Topic]>, oneshot::Sender<Vec<usize>>),
 }
 
 /// A lane's door: things are put behind it, and whoever is in is woken.
@@ -47,6 +50,13 @@ impl Door {
     /// Brings what the store answered.
     pub fn answer(&self, key: SubscriptionKey, done: StoreRead) {
         self.put(Brought::StoreRead(key, done));
+    }
+
+    /// Asks how many of its streams watch each of `topics`.
+    pub fn watching(&self, topics: Arc<[Topic]>) -> oneshot::Receiver<Vec<usize>> {
+        let (answer, answered) = oneshot::channel();
+        self.put(Brought::Watching(topics, answer));
+        answered
     }
 
     /// Tells the lane that the standing of one of its streams has changed. It

@@ -312,6 +312,11 @@ impl Lane {
             match self.brought.pop_front() {
                 Some(Brought::Connection(taken)) => self.admit(taken, work),
                 Some(Brought::StoreRead(key, done)) => self.answer(key, done),
+                Some(Brought::Watching(topics, answer)) => {
+                    let of = |topic| self.subscriptions.watching(topic);
+                    // Whoever has given up waiting needs no answer.
+                    let _ = answer.send(topics.iter().map(of).collect());
+                }
                 None => return,
             }
         }

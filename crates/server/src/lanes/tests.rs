@@ -66,6 +66,7 @@ impl Peer {
             voice: Voice::default(),
             permit: hub.places().watch(Some(&place)).unwrap(),
             active: None,
+            presence: None,
             own: None,
         };
         hub.live().lanes().take(Taken {

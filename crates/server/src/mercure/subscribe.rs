@@ -8,6 +8,7 @@ use crate::http::{Code, Problem, Reply, ReplyBody, accept, respond};
 use crate::hub::{Hub, now};
 use crate::native::{self, SoftRefusal, event_stream, soft_refusal};
 use crate::places::Place;
+use crate::presence::Attendance;
 use crate::start;
 use crate::watch::{self, Wish};
 use bytes::Bytes;
@@ -122,7 +123,8 @@ async fn stream(
             .map(|start| (start, ReplyBody::Whole(None)))
             .map_err(|_| SoftRefusal::Storage)
     } else {
-        let granted = watch::grant(hub, head.extensions.get::<Place>(), wish).await;
+        let place = head.extensions.get::<Place>();
+        let granted = watch::grant(hub, place, wish).await;
         granted.and_then(|mut watch| {
             let taken = watch.permit.take_patterns(&wanted.matchers);
             taken.map_err(SoftRefusal::NoPlace)?;
@@ -134,6 +136,10 @@ async fn stream(
                 watch.told = watch.told.max(hub.live().end());
             }
             watch.active = hub.active().begin(&wanted.matchers, rights)?;
+            let present = hub
+                .presence()
+                .attend(&mut watch, &who, &Attendance::default(), place);
+            present.map_err(SoftRefusal::Presence)?;
             Ok((watch.start, ReplyBody::Watch(Arc::clone(hub), watch)))
         })
     };

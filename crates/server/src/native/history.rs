@@ -5,7 +5,6 @@ use crate::http::query::Query;
 use crate::http::{Code, Problem, Reply, respond};
 use crate::hub::Hub;
 use crate::{mercure, start};
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use tidings_engine::control::GapReason;
@@ -14,7 +13,6 @@ use tidings_engine::since::Since;
 use tidings_engine::start::Start;
 use tidings_engine::{Budget, Cursor, Frame, Position, Read, Selection};
 use tidings_store::StoreError;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Events on a page, unless `limit` says otherwise.
 const PAGE_EVENTS: usize = 100;
@@ -52,7 +50,7 @@ pub async fn page(
     let most = PAGE_BYTES
         + READ_BYTES
         + hub.settings().limits.event_wire_bytes * (1 + ENVELOPE_FACTOR as usize);
-    let mut permit = hub.reserve_page(most).await?;
+    let permit = hub.reserve_page(most).await?;
     let start = start::find(hub, asked, &selection).await?;
     let making = {
         let (hub, selection) = (Arc::clone(hub), selection.clone());
@@ -68,30 +66,10 @@ pub async fn page(
             return Err(Problem::new(Code::Internal, detail));
         }
     };
-    // Only what the page has turned out to take is kept until it is written.
-    let surplus = permit
-        .num_permits()
-        .saturating_sub(Hub::page_permits(body.len()));
-    drop(permit.split(surplus));
-    let body = Bytes::from_owner(Held {
-        body,
-        _permit: permit,
-    });
+    let body = respond::held(body, permit);
     let mut reply = respond::whole(StatusCode::OK, "application/json", body);
     mercure::links::add(&mut reply, &selection, hub.auth().base());
     Ok(reply)
-}
-
-/// A page's text, and its place among what all pages may take.
-struct Held {
-    body: String,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        self.body.as_bytes()
-    }
 }
 
 fn make(

@@ -24,7 +24,7 @@ use crate::http::accept;
 use crate::http::body::RequestBody;
 use crate::http::{Code, Problem, Reply, query, respond};
 use crate::hub::Hub;
-use crate::{health, mercure, metrics, tokens};
+use crate::{health, mercure, metrics, presence, tokens};
 use http::{Method, Request, StatusCode, request};
 use http_body::Body;
 use publisher::Publisher;
@@ -43,6 +43,7 @@ enum Route {
     Live,
     Ready,
     Metrics,
+    Presence,
 }
 
 fn route(path: &str) -> Result<Route, Problem> {
@@ -59,6 +60,7 @@ fn route(path: &str) -> Result<Route, Problem> {
         "/livez" => Ok(Route::Live),
         "/readyz" | "/healthz" => Ok(Route::Ready),
         "/metrics" => Ok(Route::Metrics),
+        "/presence" => Ok(Route::Presence),
         _ => {
             let detail = "topics are at /t/{topic}, several at /events; the start page is at /, the console at /console/";
             Err(Problem::new(Code::NotFound, detail))
@@ -134,6 +136,7 @@ pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begu
         (Route::Live, _) if read_only => Ok(respond::whole(StatusCode::OK, "text/plain", "ok\n")),
         (Route::Ready, _) if read_only => Ok(health::ready(hub)),
         (Route::Metrics, _) if read_only => metrics::reply(hub, &who),
+        (Route::Presence, _) if read_only => presence::answer(hub, &head, &who).await,
         (Route::Topic(topic), _) if read_only => watch::one(hub, &head, &who, &topic).await,
         (Route::Events, _) if read_only => watch::several(hub, &head, &who).await,
         (Route::Topic(topic), &Method::POST | &Method::PUT)
@@ -169,7 +172,7 @@ async fn identify(hub: &Hub, route: &Route, head: &request::Parts) -> Result<Who
         Route::Page | Route::Console(_) | Route::ToConsole | Route::Live | Route::Ready => {
             Ok(Who::Anonymous)
         }
-        Route::Topic(_) | Route::Events | Route::Metrics => {
+        Route::Topic(_) | Route::Events | Route::Metrics | Route::Presence => {
             hub.auth().caller(head, Face::Native).await
         }
     }

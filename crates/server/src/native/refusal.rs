@@ -12,6 +12,7 @@ use crate::places::NoPlace;
 use http::{Version, header, request};
 use std::time::Instant;
 use tidings_engine::control;
+use tidings_engine::presence::Full;
 
 /// Why a watcher is told to come back later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum SoftRefusal {
     Token,
     /// There are as many active subscriptions as the hub keeps in memory.
     Active,
+    /// It would have members, for whom there is no room.
+    Presence(Full),
 }
 
 impl SoftRefusal {
@@ -41,6 +44,8 @@ impl SoftRefusal {
             Self::Storage => "storage",
             Self::Token => "token",
             Self::Active => "active",
+            Self::Presence(Full::Everybody) => "presence",
+            Self::Presence(Full::Address) => "presence_of_address",
         }
     }
 }
@@ -52,9 +57,26 @@ pub struct NoPlaceLines {
     address: Occasional,
     connections: Occasional,
     patterns: Occasional,
+    presence: Occasional,
 }
 
 impl NoPlaceLines {
+    fn count_presence(&self, reason: Full, hub: &Hub) {
+        if let Some(times) = self.presence.count(Instant::now()) {
+            let limit = hub.settings().limits.presence_bytes;
+            let whose = match reason {
+                Full::Everybody => "those who are present",
+                Full::Address => "those who are present from one address, who may take half,",
+            };
+            tracing::warn!(
+                times,
+                limit,
+                "watchers are told to come back later: {whose} take as much as \
+                 limits.presence_bytes allows; raise it, or name fewer topics in presence.topics"
+            );
+        }
+    }
+
     fn count(&self, reason: NoPlace, hub: &Hub) {
         let limits = &hub.settings().limits;
         let now = Instant::now();
@@ -125,8 +147,10 @@ pub fn refuse(hub: &Hub, head: &request::Parts, refused: Refused) -> Result<Repl
 /// needs it for somebody else.
 pub fn soft_refusal(hub: &Hub, version: Version, reason: SoftRefusal) -> Reply {
     hub.metrics().count_soft_refusal(reason);
-    if let SoftRefusal::NoPlace(reason) = reason {
-        hub.no_place_lines().count(reason, hub);
+    match reason {
+        SoftRefusal::NoPlace(reason) => hub.no_place_lines().count(reason, hub),
+        SoftRefusal::Presence(reason) => hub.no_place_lines().count_presence(reason, hub),
+        _ => {}
     }
     let body = control::retry(hub.jittered_retry());
     let mut reply = event_stream(version, ReplyBody::Whole(Some(body)));

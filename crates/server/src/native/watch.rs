@@ -1,6 +1,6 @@
 //! Watching: `GET /t/{topic}` and `GET /events?topic=…`.
 
-use super::refusal::{refuse, soft_refusal};
+use super::refusal::{SoftRefusal, refuse, soft_refusal};
 use super::start::asked;
 use super::{history, page};
 use crate::auth::{self, ConnectionId, Who};
@@ -8,6 +8,7 @@ use crate::http::query::Query;
 use crate::http::{Code, Problem, Reply, ReplyBody, accept, respond};
 use crate::hub::Hub;
 use crate::places::Place;
+use crate::presence::Attendance;
 use crate::watch::{self, Wish};
 use http::header::{self, HeaderName};
 use http::{Method, Response, StatusCode, Version, request};
@@ -103,6 +104,8 @@ async fn stream(
         }
     };
     let asked = asked(&head.headers, query)?;
+    let attendance = Attendance::read(hub, query, &selection)?;
+    let selection = attendance.with_accounts(selection);
     let connection = connection(query)?;
     let first = connection.map(|id| control::connection(&id.to_string()));
     if head.method == Method::HEAD {
@@ -131,7 +134,13 @@ async fn stream(
         form,
         voice: Voice::Native { first },
     };
-    match watch::grant(hub, head.extensions.get::<Place>(), wish).await {
+    let place = head.extensions.get::<Place>();
+    let granted = watch::grant(hub, place, wish).await;
+    let granted = granted.and_then(|mut watch| {
+        let present = hub.presence().attend(&mut watch, who, &attendance, place);
+        present.map_err(SoftRefusal::Presence).map(|()| watch)
+    });
+    match granted {
         Ok(watch) => {
             let body = ReplyBody::Watch(Arc::clone(hub), watch);
             Ok(event_stream(head.version, body))

@@ -8,6 +8,7 @@ use crate::mercure::active::Guard;
 use crate::metrics::SlowAction;
 use crate::own::Reading;
 use crate::places::Watching;
+use crate::presence;
 use crate::watch::{self, Watch};
 use bytes::Bytes;
 use std::future::Future;
@@ -48,6 +49,7 @@ pub struct Pulled {
     ended: bool,
     /// Until the end is said.
     active: Option<Guard>,
+    presence: Option<Box<presence::Guard>>,
     /// What may end it before its time.
     standing: Option<Arc<Standing>>,
     /// A place among the streams there may be.
@@ -119,6 +121,7 @@ impl Pulled {
             window: Window::new(terms.budget.bytes),
             ended: false,
             active: watch.active,
+            presence: watch.presence,
             _permit: watch.permit,
             standing: watch.standing,
             hub,
@@ -325,6 +328,9 @@ impl Pulled {
         let retry = over.map_or_else(usual, |over| self.hub.retry_after(over));
         self.ended = true;
         self.active = None;
+        if let Some(mut presence) = self.presence.take() {
+            presence.stays(retry);
+        }
         self.standing = None;
         self.end_own();
         control::retry(retry)

@@ -1,0 +1,67 @@
+//! The task that tells in the hub's own log who comes and goes.
+
+use super::Shared;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tidings_codec::EventType;
+use tidings_engine::control::PRESENCE_EVENT;
+use tidings_engine::presence::Account;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// Of how many topics is told before others have their turn.
+const AT_ONCE: usize = 256;
+/// How long it rests when something went wrong that might again.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Runs for as long as there is a hub, also after a panic: nobody would leave any
+/// more.
+pub async fn always(shared: Weak<Shared>, changed: Arc<Notify>) {
+    loop {
+        match tokio::spawn(run(Weak::clone(&shared), Arc::clone(&changed))).await {
+            Ok(()) => return,
+            Err(_) => {
+                tracing::error!("telling who is present broke off; this is a defect of the hub");
+            }
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+async fn run(shared: Weak<Shared>, changed: Arc<Notify>) {
+    let event_type = EventType::new(PRESENCE_EVENT).ok();
+    loop {
+        let Some(own) = shared.upgrade() else { return };
+        let due = own.roster().due().map(|due| own.started + due);
+        match due {
+            Some(due) if due <= Instant::now() => {
+                let now = own.now();
+                let accounts = own.roster().take(AT_ONCE, now);
+                say(&own, accounts, event_type.as_ref());
+                drop(own);
+                tokio::task::yield_now().await;
+            }
+            Some(due) => {
+                drop(own);
+                tokio::select! {
+                    () = sleep_until(due) => {}
+                    () = changed.notified() => {}
+                }
+            }
+            None => {
+                drop(own);
+                changed.notified().await;
+            }
+        }
+    }
+}
+
+/// Not where the roster is locked: who is shown a snapshot meanwhile has in it what
+/// is just being told, and leaves that out.
+fn say(own: &Shared, accounts: Vec<Account>, event_type: Option<&EventType>) {
+    for account in accounts {
+        if let Some(topic) = super::told_at(&account.topic) {
+            own.own.say(&topic, event_type, &account.data);
+        }
+    }
+}
