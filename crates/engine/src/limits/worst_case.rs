@@ -73,7 +73,7 @@ impl Limits {
         self.query_bytes.min(each) as u64
     }
 
-    fn worst_case(&self) -> [Term; 10] {
+    fn worst_case(&self) -> Vec<Term> {
         let product = |count: usize, each: usize| (count as u64).saturating_mul(each as u64);
         let of = |bytes, name, how| Term { bytes, name, how };
         // The newest event always stays.
@@ -82,7 +82,7 @@ impl Limits {
         let forms = 1 + ENVELOPE_FACTOR;
         let body = BODY_FREE_BYTES + BODY_WINDOW_BYTES;
         let (connections, subscriptions) = (self.connections, self.subscriptions);
-        [
+        vec![
             of(
                 product(tail, forms as usize),
                 "tail",
