@@ -34,8 +34,9 @@ mod tokens;
 mod watch;
 
 pub use embed::{
-    Body, Builder, Event, HistoryError, Hub, Keep, Later, OpenError, Page, PublishError, Received,
-    Recorded, SubscribeError, Subscription,
+    Access, Answering, Body, Builder, Decided, Event, HistoryError, Hub, Keep, Later, OpenError,
+    Page, PublishError, Received, Recorded, Routes, Service, ServiceBuilder, SubscribeError,
+    Subscription, Undecided,
 };
 pub use native::InvalidEvent;
 pub use tidings_codec::EventId;

@@ -30,11 +30,14 @@ pub struct Face {
 
 /// A request that is being answered.
 pub struct Begun {
-    version: Version,
-    origin: Option<HeaderValue>,
+    /// The request's version.
+    pub version: Version,
+    /// The origin of the page that asks, if one does.
+    pub origin: Option<HeaderValue>,
     /// Its URL holds what nobody else should see.
-    secret: bool,
-    begun: Result<native::Begun, Problem>,
+    pub secret: bool,
+    /// How far it is.
+    pub begun: Result<native::Begun, Problem>,
 }
 
 impl Begun {
@@ -70,23 +73,7 @@ impl Face {
 
     /// The answer. `more` says that answers to requests follow that have begun.
     pub async fn finish(&self, begun: Begun, more: bool) -> Reply {
-        let reply = match begun.begun {
-            Ok(begun) => begun.answer().await,
-            Err(problem) => Err(problem),
-        };
-        let mut reply = reply.unwrap_or_else(|problem| {
-            self.hub.metrics().count_problem(problem.code.as_str());
-            respond::problem(&problem)
-        });
-        self.cors.permit(begun.origin.as_ref(), &mut reply);
-        if begun.secret {
-            respond::set(&mut reply, header::REFERRER_POLICY, "no-referrer");
-        }
-        // While the hub drains, every connection is answered once.
-        if begun.version < Version::HTTP_2 && !more && self.hub.drain().has_begun() {
-            respond::set(&mut reply, header::CONNECTION, "close");
-        }
-        reply
+        finish(&self.hub, &self.cors, begun, more).await
     }
 
     async fn admitted(&self, request: Request<RequestBody>) -> Result<native::Begun, Problem> {
@@ -99,6 +86,27 @@ impl Face {
         }
         native::begin(&self.hub, request).await
     }
+}
+
+/// As [`Face::finish`], wherever the request came in.
+pub async fn finish(hub: &Hub, cors: &Cors, begun: Begun, more: bool) -> Reply {
+    let reply = match begun.begun {
+        Ok(begun) => begun.answer().await,
+        Err(problem) => Err(problem),
+    };
+    let mut reply = reply.unwrap_or_else(|problem| {
+        hub.metrics().count_problem(problem.code.as_str());
+        respond::problem(&problem)
+    });
+    cors.permit(begun.origin.as_ref(), &mut reply);
+    if begun.secret {
+        respond::set(&mut reply, header::REFERRER_POLICY, "no-referrer");
+    }
+    // While the hub drains, every connection is answered once.
+    if begun.version < Version::HTTP_2 && !more && hub.drain().has_begun() {
+        respond::set(&mut reply, header::CONNECTION, "close");
+    }
+    reply
 }
 
 /// Whether an answer says that it is the last of its connection.

@@ -4,12 +4,14 @@ mod builder;
 mod error;
 mod event;
 mod reply;
+mod service;
 mod subscription;
 
 pub use builder::{Builder, Keep, OpenError};
 pub use error::{HistoryError, Later, PublishError, SubscribeError};
 pub use event::{Event, Page, Received, Recorded};
 pub use reply::Body;
+pub use service::{Access, Answering, Decided, Routes, Service, ServiceBuilder, Undecided};
 pub use subscription::Subscription;
 
 use crate::auth::{self, Who};
@@ -310,6 +312,44 @@ impl Hub {
                 Err(HistoryError::Storage)
             }
         }
+    }
+
+    /// Begins to describe a service that answers requests as the program
+    /// `tidings serve` does, as far as the application allows: who may do what is
+    /// decided by its own function, and there are no tokens.
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use http::{header, request::Parts};
+    /// use tidings_server::{Access, Hub, Routes};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::builder().open()?;
+    /// let service = hub
+    ///     .service()
+    ///     .authorize(|request: &Parts| {
+    ///         let cookie = request.headers.get(header::COOKIE).cloned();
+    ///         async move {
+    ///             // Ask the application's own sessions here.
+    ///             match cookie.as_ref().map(|cookie| cookie.as_bytes()) {
+    ///                 Some(b"session=ada") => Access::nothing()
+    ///                     .identity("ada")
+    ///                     .watch(["news", "room/*"])
+    ///                     .publish_topic("room/7"),
+    ///                 _ => Access::nothing().watch(["news"]),
+    ///             }
+    ///         }
+    ///     })
+    ///     .routes(Routes::WATCH | Routes::PUBLISH)
+    ///     .build();
+    /// // GET /live/t/news, POST /live/t/room/7
+    /// let app: Router = Router::new().nest_service("/live", service);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn service(&self) -> ServiceBuilder {
+        ServiceBuilder::new(self.clone())
     }
 
     /// Ends the hub: its streams are told when to come back and end within the

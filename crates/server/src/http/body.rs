@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Frame, Incoming, SizeHint};
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -24,9 +25,20 @@ pub enum RequestBody {
     Incoming(Incoming),
     /// All of it, once.
     Whole(Bytes),
+    /// As it comes to an application.
+    Other(UnsyncBoxBody<Bytes, BrokenOff>),
 }
 
+/// A body that doesn't come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BrokenOff;
+
 impl RequestBody {
+    /// Whatever body a request has.
+    pub fn of<B: Body<Data = Bytes> + Send + 'static>(body: B) -> Self {
+        Self::Other(body.map_err(|_| BrokenOff).boxed_unsync())
+    }
+
     /// No body.
     pub fn none() -> Self {
         Self::Whole(Bytes::new())
@@ -40,14 +52,18 @@ pub async fn drained(mut body: RequestBody) {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BrokenOff;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         match &mut *self {
-            Self::Incoming(incoming) => Pin::new(incoming).poll_frame(cx),
+            Self::Incoming(incoming) => {
+                let frame = Pin::new(incoming).poll_frame(cx);
+                frame.map_err(|_| BrokenOff)
+            }
+            Self::Other(body) => Pin::new(body).poll_frame(cx),
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
         }
@@ -57,6 +73,7 @@ impl Body for RequestBody {
         match self {
             Self::Incoming(incoming) => incoming.is_end_stream(),
             Self::Whole(bytes) => bytes.is_empty(),
+            Self::Other(body) => body.is_end_stream(),
         }
     }
 
@@ -64,6 +81,7 @@ impl Body for RequestBody {
         match self {
             Self::Incoming(incoming) => incoming.size_hint(),
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Other(body) => body.size_hint(),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::http::{Code, Problem};
 use http::header::{self, HeaderName};
 use http::uri::Authority;
 use http::{HeaderMap, Method, Request};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 /// The checks of one listener.
@@ -67,12 +67,41 @@ impl Guard {
             }
         }
         check_expectation(request.headers())?;
+        self.check_origin_of(request, host.as_ref(), cors)
+    }
+
+    /// What holds for every request in an application: its listeners, hosts and
+    /// proxies are its own business.
+    pub fn of_application(rules: Rules) -> Self {
+        Self {
+            local: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            // Whether it is asked over TLS isn't known here.
+            secure: false,
+            rules: Arc::new(rules),
+        }
+    }
+
+    /// Whether the page that a request comes from may send it.
+    ///
+    /// # Errors
+    /// `403`.
+    pub fn check_page<B>(&self, request: &Request<B>, cors: &Cors) -> Result<(), Problem> {
+        let host = requested_host(request).ok().flatten();
+        self.check_origin_of(request, host.as_ref(), cors)
+    }
+
+    fn check_origin_of<B>(
+        &self,
+        request: &Request<B>,
+        host: Option<&Authority>,
+        cors: &Cors,
+    ) -> Result<(), Problem> {
         let headers = request.headers();
         let with_credentials =
             headers.contains_key(header::COOKIE) || headers.contains_key(header::AUTHORIZATION);
         let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
         if !reads || with_credentials {
-            self.check_origin(request.headers(), host.as_ref(), cors)?;
+            self.check_origin(headers, host, cors)?;
         }
         Ok(())
     }
