@@ -3,6 +3,7 @@
 use crate::auth::{self, Auth, Who};
 use crate::config::{Config, File};
 use crate::hub::{Hub, Settings, now, threads};
+use crate::presence;
 use http::Request;
 use serde_json::Value;
 use std::sync::Arc;

@@ -51,7 +51,7 @@ impl Routes {
         }
         Err(match is_topics {
             true if reads && self.contain(Self::PUBLISH) => {
-                Problem::method_not_allowed("POST, PUT")
+                Problem::method_not_allowed("POST, PUT, DELETE")
             }
             true if !reads && self.contain(Self::WATCH) => Problem::method_not_allowed("GET, HEAD"),
             _ => Problem::new(Code::NotFound, "the application serves nothing here"),
