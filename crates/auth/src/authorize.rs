@@ -7,7 +7,7 @@ use crate::names::TopicName;
 use crate::revocation::Revocations;
 use crate::rights::Rights;
 use crate::rights::grants::Grants;
-use tidings_engine::{Selection, Selector, Timestamp, Topic, Visibility};
+use tidings_engine::{Selection, Selector, Timestamp, Topic, Visibility, own};
 use tidings_mercure::Base;
 
 /// Allowed, or refused for one reason.
@@ -76,7 +76,9 @@ impl<'a> Policy<'a> {
 }
 
 /// Decides. `topics` are all topics of the event, the canonical one and its
-/// alternates: publishing needs a grant on each, receiving on one.
+/// alternates: publishing needs a grant on each, receiving on one. What the hub
+/// tells of itself ([`own::SYS`]) is decided as by [`administer`], whatever is
+/// granted on topics or open to all.
 ///
 /// # Errors
 /// Everything that no rule allows, with the reason.
@@ -96,6 +98,9 @@ pub fn authorize(
         && let Some(at) = told.present_at()
     {
         return authorize(caller, Action::Presence, &[at], policy, now);
+    }
+    if action != Action::Publish && topics.iter().any(TopicName::is_sys) {
+        return operate(token, policy);
     }
     let by = |grants: fn(&Rights) -> &Grants, topic: &TopicName<'_>| {
         token.is_some_and(|rights| {
@@ -132,7 +137,12 @@ pub fn authorize(
 /// # Errors
 /// A missing token, one that doesn't count any more, or one without the claim.
 pub fn administer(caller: Caller<'_>, policy: &Policy<'_>, now: Timestamp) -> Decision {
-    match standing(caller, policy, now)? {
+    operate(standing(caller, policy, now)?, policy)
+}
+
+/// Whether somebody whose token counts, if there is one, is an operator.
+fn operate(token: Option<&Rights>, policy: &Policy<'_>) -> Decision {
+    match token {
         _ if policy.open => Ok(()),
         None => Err(Refusal::Anonymous),
         Some(rights) if rights.admin => Ok(()),
@@ -249,6 +259,9 @@ fn exact(
 }
 
 fn pattern(selector: &Selector, token: Option<&Rights>, policy: &Policy<'_>) -> Decision {
+    if own::is_sys(selector.as_str()) {
+        return operate(token, policy);
+    }
     let mut opened = policy.anonymous.selectors().iter();
     let granted = token.is_some_and(|rights| rights.subscribe.cover(selector));
     if policy.open || granted || opened.any(|own| own.covers(selector)) {

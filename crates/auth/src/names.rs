@@ -64,6 +64,12 @@ impl<'a> TopicName<'a> {
         Some(Self::native(&at, self.base))
     }
 
+    /// Whether the hub tells of itself there, which is its operator's.
+    pub fn is_sys(&self) -> bool {
+        let native = self.native.as_ref();
+        self.reserved && native.is_some_and(|topic| own::is_sys(topic.as_str()))
+    }
+
     pub(crate) fn subject(&self) -> Option<Subject<'_>> {
         self.as_mercure().map(|text| Subject::new(text, self.base))
     }

@@ -37,6 +37,15 @@ pub enum GapReason {
 }
 
 impl GapReason {
+    /// All there are.
+    pub const ALL: [Self; 5] = [
+        Self::Expired,
+        Self::Unknown,
+        Self::Foreign,
+        Self::Corrupt,
+        Self::Slow,
+    ];
+
     /// Why a store whose events up to `horizon` may have expired misses those
     /// of `gap`.
     pub fn of_missing(gap: Gap, horizon: Position) -> Self {

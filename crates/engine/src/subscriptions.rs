@@ -6,6 +6,7 @@ use crate::{
     shrink_slab,
 };
 use slab::Slab;
+use std::fmt;
 use std::sync::Arc;
 
 /// The subscriptions of a lane. The lane is itself a cursor over the log: it
@@ -491,6 +492,13 @@ impl SubscriptionKey {
     /// smallest that was free, so that others can be found in a vector by it.
     pub fn slot(self) -> usize {
         self.slot as usize
+    }
+}
+
+/// As text: its place, and which of those that were there it is.
+impl fmt::Display for SubscriptionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.slot, self.stamp)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::own::Own;
 use crate::places::Places;
 use crate::presence::{self, Presence};
 use crate::pulled;
+use crate::sys::{self, Counting};
 use prometheus_client::metrics::counter::Counter;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -81,6 +82,9 @@ pub struct Hub {
     /// What runs for as long as the hub lives.
     tasks: Mutex<JoinSet<()>>,
     presence: Presence,
+    /// What is published where, while somebody wants to know.
+    counting: Arc<Counting>,
+    started: Instant,
 }
 
 /// Why events were not taken in.
@@ -130,10 +134,13 @@ impl Hub {
             tasks.spawn(follow_always(Arc::clone(&live), number));
         }
         let metrics = Metrics::new(&auth);
+        let counting = Arc::<Counting>::default();
         let deliver = {
             let (live, published) = (Arc::clone(&live), metrics.published.clone());
+            let counting = Arc::clone(&counting);
             move |frames: &[Arc<tidings_engine::Frame>]| {
                 live.deliver(frames);
+                counting.count(frames);
                 published.inc_by(frames.len() as u64);
             }
         };
@@ -168,8 +175,11 @@ impl Hub {
             active,
             tasks: Mutex::new(tasks),
             presence,
+            counting,
+            started: Instant::now(),
         });
         hub.active.tell(&hub);
+        hub.run(sys::tell(Arc::downgrade(&hub), hub.own().begun()));
         Lanes::run(idle, &Arc::downgrade(&hub))?;
         Ok(hub)
     }
@@ -418,6 +428,16 @@ impl Hub {
     /// Who is connected to which topics.
     pub fn presence(&self) -> &Presence {
         &self.presence
+    }
+
+    /// What is published where, while somebody wants to know.
+    pub fn counting(&self) -> &Counting {
+        &self.counting
+    }
+
+    /// For how long it has been there.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// What is counted.

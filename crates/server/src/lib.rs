@@ -26,6 +26,7 @@ mod pulled;
 mod serve;
 mod start;
 mod store;
+mod sys;
 #[cfg(test)]
 mod testing;
 mod ticks;

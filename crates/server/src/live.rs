@@ -5,12 +5,13 @@ use crate::hub::Hub;
 use crate::lanes::Lanes;
 use crate::own::{Own, Reading};
 use crate::pulled::Set;
+use crate::sys::Streams;
 use crate::watch::Watch;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tidings_engine::tail::Tail;
 use tidings_engine::{Frame, Position, Stream, Topic};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Duration, Instant, timeout_at};
 
 /// How long lanes have to answer what somebody wants to know.
@@ -117,24 +118,42 @@ impl Live {
     /// How many streams watch each of `topics` at this moment, whatever they may see
     /// of them; `None` if a lane takes too long to say it.
     pub async fn watching(&self, topics: Arc<[Topic]>) -> Option<Vec<usize>> {
-        let doors = self.lanes.doors().iter();
-        let asked: Vec<_> = doors
-            .map(|door| door.watching(Arc::clone(&topics)))
+        let count = topics.len();
+        let watching = move |streams: &mut dyn Streams| -> Vec<usize> {
+            let subscriptions = streams.subscriptions();
+            let each = topics.iter().map(|topic| subscriptions.watching(topic));
+            each.collect()
+        };
+        let answers = self.ask(watching).await;
+        let everyone = self.lanes.len() + self.sets.len();
+        let sum = |n| answers.iter().map(|counts| counts[n]).sum();
+        (answers.len() == everyone).then(|| (0..count).map(sum).collect())
+    }
+
+    /// Asks every lane and every set about its streams. A lane that doesn't answer
+    /// within [`PATIENCE`] is left out.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl Fn(&mut dyn Streams) -> T + Clone + Send + 'static,
+    ) -> Vec<T> {
+        let (answers, mut come) = mpsc::unbounded_channel();
+        for door in self.lanes.doors() {
+            let (question, answers) = (question.clone(), answers.clone());
+            door.ask(Box::new(move |streams| {
+                // Whoever asked may have lost patience.
+                let _ = answers.send(question(streams));
+            }));
+        }
+        drop(answers);
+        let sets = self.sets.iter().zip(0..);
+        let mut all: Vec<T> = sets
+            .map(|(set, number)| question(&mut set.state().streams(number)))
             .collect();
-        let mut counts = vec![0; topics.len()];
-        for set in &self.sets {
-            let mut state = set.state();
-            for (count, topic) in counts.iter_mut().zip(topics.iter()) {
-                *count += state.subscriptions.watching(topic);
-            }
+        let end = Instant::now() + PATIENCE;
+        while let Ok(Some(answer)) = timeout_at(end, come.recv()).await {
+            all.push(answer);
         }
-        let deadline = Instant::now() + PATIENCE;
-        for answer in asked {
-            let answer = timeout_at(deadline, answer).await.ok()?.ok()?;
-            let each = counts.iter_mut().zip(answer);
-            each.for_each(|(count, own)| *count += own);
-        }
-        Some(counts)
+        all
     }
 
     /// Wakes everyone: something else than the log has changed.

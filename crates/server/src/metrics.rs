@@ -149,6 +149,27 @@ impl Metrics {
         own
     }
 
+    /// Streams that could not keep up, whatever became of them.
+    pub fn slow(&self) -> u64 {
+        let actions = [SlowAction::Disconnect, SlowAction::Gap, SlowAction::Stall];
+        let of = |action: SlowAction| {
+            self.slow
+                .get_or_create(&[("action", action.as_str())])
+                .get()
+        };
+        actions.into_iter().map(of).sum()
+    }
+
+    /// Gaps that streams were told of, whatever the reason.
+    pub fn gaps(&self) -> u64 {
+        let of = |reason: &GapReason| {
+            self.gaps
+                .get_or_create(&[("reason", reason.as_str())])
+                .get()
+        };
+        GapReason::ALL.iter().map(of).sum()
+    }
+
     /// Counts a gap that a stream was told of.
     pub fn count_gap(&self, reason: GapReason) {
         if reason == GapReason::Slow {

@@ -77,8 +77,10 @@ pub struct Place(Arc<Seat>);
 #[derive(Debug)]
 struct Seat {
     places: Arc<Places>,
-    /// Whom streams are counted against.
-    address: Option<IpAddr>,
+    /// Who it is.
+    peer: IpAddr,
+    /// Whether it speaks TLS.
+    is_secure: AtomicBool,
     /// Requests that are being answered and streams.
     busy: AtomicU32,
     streams: AtomicU32,
@@ -156,10 +158,10 @@ impl Places {
     }
 
     fn connect_at(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Place {
-        let bounded = self.bounds.per_address.is_some();
         let seat = Arc::new(Seat {
             places: Arc::clone(self),
-            address: counted(peer).filter(|_| bounded),
+            peer,
+            is_secure: AtomicBool::new(false),
             busy: AtomicU32::new(0),
             streams: AtomicU32::new(0),
             idle: AtomicU64::new(0),
@@ -204,7 +206,7 @@ impl Places {
             if first && state.watching >= most {
                 return Err(NoPlace::Connections);
             }
-            if let (Some(address), Some(most)) = (seat.address, self.bounds.per_address) {
+            if let (Some(address), Some(most)) = (seat.counted(), self.bounds.per_address) {
                 let count = state.by_address.entry(address).or_default();
                 if *count >= most {
                     return Err(NoPlace::Address);
@@ -338,6 +340,11 @@ impl Place {
         }
     }
 
+    /// The connection speaks TLS.
+    pub fn speaks_tls(&self) {
+        self.0.is_secure.store(true, Ordering::Relaxed);
+    }
+
     fn done(&self) {
         let Self(seat) = self;
         if seat.busy.fetch_sub(1, Ordering::Relaxed) != 1 {
@@ -354,6 +361,17 @@ impl Drop for Asking {
 }
 
 impl Watching {
+    /// Whose the stream's connection is; `None` if that is somebody else's business.
+    pub fn peer(&self) -> Option<IpAddr> {
+        self.place.as_ref().map(|Place(seat)| seat.peer)
+    }
+
+    /// Whether its connection speaks TLS.
+    pub fn is_secure(&self) -> bool {
+        let place = self.place.as_ref();
+        place.is_some_and(|Place(seat)| seat.is_secure.load(Ordering::Relaxed))
+    }
+
     /// Takes room for the compiled patterns among `matchers`, by which the stream is
     /// matched, for as long as it lasts. They count twice: for the memory that they
     /// take, each, and for what a topic costs that is held against those of all
@@ -398,7 +416,7 @@ impl Drop for Watching {
         if seat.streams.fetch_sub(1, Ordering::Relaxed) == 1 {
             state.watching -= 1;
         }
-        if let Some(address) = seat.address
+        if let Some(address) = seat.counted()
             && let Some(count) = state.by_address.get_mut(&address)
         {
             *count -= 1;
@@ -421,6 +439,14 @@ fn pattern_bytes(matcher: &Matcher) -> usize {
 
 fn is_pattern(matcher: &Matcher) -> bool {
     matches!(matcher, Matcher::Template(_) | Matcher::UrlPattern(_))
+}
+
+impl Seat {
+    /// Whom streams are counted against, where that is bounded.
+    fn counted(&self) -> Option<IpAddr> {
+        let bounded = self.places.bounds.per_address.is_some();
+        counted(self.peer).filter(|_| bounded)
+    }
 }
 
 impl Drop for Seat {

@@ -8,6 +8,7 @@ use crate::own::OwnWatch;
 use crate::places::{Place, Watching};
 use crate::presence;
 use crate::start;
+use crate::sys::Transport;
 use std::sync::Arc;
 use tidings_engine::start::{Asked, Start};
 use tidings_engine::stream::{Opening, StoreRead};
@@ -39,6 +40,8 @@ pub struct Watch {
     pub presence: Option<Box<presence::Guard>>,
     /// What is watched of the hub's own log.
     pub own: Option<OwnWatch>,
+    /// What carries it.
+    pub transport: Transport,
 }
 
 impl Watch {
@@ -95,6 +98,11 @@ pub async fn grant(
         voice,
     } = wish;
     let (selection, own) = selection.split();
+    // Where nothing is watched of the log there is nothing to resume from.
+    let asked = match selection.is_empty() {
+        true => Asked::default(),
+        false => asked,
+    };
     let own = (!own.is_empty()).then(|| OwnWatch::new(hub.own(), own, None));
     // Before the start is decided: what expires after that has to be told.
     let told = hub.reader().horizon(&selection);
@@ -116,6 +124,7 @@ pub async fn grant(
         active: None,
         presence: None,
         own,
+        transport: Transport::Process,
     }))
 }
 

@@ -97,6 +97,7 @@ impl Sight for View {
                         && !other.revocations.has_topics()
                         && (Arc::ptr_eq(own, others)
                             || own.subscribe == others.subscribe
+                                && own.admin == others.admin
                                 && own.may_watch() == others.may_watch())
                 }
                 _ => false,

@@ -8,6 +8,7 @@ use crate::http::{Problem, Reply, ReplyBody, respond};
 use crate::http1::Answering;
 use crate::hub::Hub;
 use crate::places::{Asking, Place};
+use crate::sys::Transport;
 use crate::{native, tls};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -98,6 +99,9 @@ pub async fn finish(hub: &Hub, cors: &Cors, begun: Begun, more: bool) -> Reply {
         hub.metrics().count_problem(problem.code.as_str());
         respond::problem(&problem)
     });
+    if let ReplyBody::Watch(_, watch) = reply.body_mut() {
+        watch.transport = Transport::Http(begun.version);
+    }
     cors.permit(begun.origin.as_ref(), &mut reply);
     if begun.secret {
         respond::set(&mut reply, header::REFERRER_POLICY, "no-referrer");

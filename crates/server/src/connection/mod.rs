@@ -84,7 +84,10 @@ pub async fn serve(stream: TcpStream, face: Arc<Face>, opened: Opened) {
         }
     };
     match accepted {
-        Ok(stream) => speak(stream, face, opened).await,
+        Ok(stream) => {
+            opened.place.speaks_tls();
+            speak(stream, face, opened).await;
+        }
         Err(error) => {
             tracing::debug!(%error, "no TLS connection");
             face.hub.metrics().count_handshake_failure(error.reason());

@@ -11,18 +11,23 @@ use crate::metrics::SlowAction;
 use crate::own::{Reading, Share};
 use crate::places::Watching;
 use crate::presence;
+use crate::sys::{self, Told, Transport};
 use crate::ticks::Ticks;
 use bytes::Bytes;
+use http::Version;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_engine::stream::Ending;
 use tidings_engine::{
-    Batch, Cursor, Form, Framing, Next, OwnNext, Sight, Stream, SubscriptionKey, Timestamp, control,
+    Batch, Cursor, Form, Framing, Next, OwnNext, Selection, Sight, Stream, SubscriptionKey,
+    Timestamp, control,
 };
 
 /// How long a peer that was told the end has to close its side: closing a
 /// socket that has unread bytes would take the last words from it.
 const LINGER: Duration = Duration::from_secs(2);
+/// A tick that doesn't come.
+pub const NEVER: u64 = u64::MAX;
 /// The last chunk of a body (RFC 9112, section 7.1).
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
@@ -43,16 +48,20 @@ pub struct Connection {
     patient: bool,
     /// The tick at which the socket last took something.
     moved: u64,
-    /// The tick at which the stream ends, once the hub drains.
-    ends: Option<u64>,
-    /// The tick at which it is looked at next.
-    pub wakes: Option<u64>,
+    /// The tick at which the stream ends, once the hub drains; [`NEVER`] before.
+    ends: u64,
+    /// The tick at which it is looked at next; [`NEVER`] if at none.
+    pub wakes: u64,
+    /// When it began.
+    since: Timestamp,
+    /// How many events of the log were given to it.
+    given: u64,
     /// Until the end is said.
     active: Option<Guard>,
     presence: Option<Box<presence::Guard>>,
     /// What may end the stream before its time.
     standing: Option<Arc<Standing>>,
-    _permit: Watching,
+    permit: Watching,
     _place: Box<dyn Send>,
 }
 
@@ -106,12 +115,14 @@ impl Connection {
             state: State::Open,
             patient: false,
             moved: round.now,
-            ends: None,
-            wakes: None,
+            ends: NEVER,
+            wakes: NEVER,
+            since: round.wall,
+            given: 0,
             active: watch.active,
             presence: watch.presence,
             standing: watch.standing,
-            _permit: watch.permit,
+            permit: watch.permit,
             _place: place,
         }
     }
@@ -119,6 +130,27 @@ impl Connection {
     /// Its subscription.
     pub fn key(&self) -> SubscriptionKey {
         self.stream.key()
+    }
+
+    /// When its stream began.
+    pub fn since(&self) -> Timestamp {
+        self.since
+    }
+
+    /// What is told of its stream, which watches `watched`, to an operator.
+    pub fn told(&self, lane: &str, watched: &Selection, lag_bytes: u64) -> Told {
+        let (topics, more_topics) = sys::topics(watched, self.own().map(Reading::selection));
+        Told {
+            id: format!("{lane}-{}", self.key()),
+            peer: self.permit.peer(),
+            transport: Transport::Http(Version::HTTP_11),
+            secure: self.permit.is_secure(),
+            since: self.since.0,
+            topics,
+            more_topics,
+            lag_bytes,
+            given: self.given,
+        }
     }
 
     /// Its socket.
@@ -148,7 +180,7 @@ impl Connection {
 
     /// The hub drains: the stream ends at a tick.
     pub fn end_at(&mut self, tick: u64) {
-        self.ends.get_or_insert(tick);
+        self.ends = self.ends.min(tick);
     }
 
     /// Whether its socket is full.
@@ -170,7 +202,7 @@ impl Connection {
             State::Full => self.moved + round.stall,
             State::Lingering(until) => return until,
         };
-        let due = self.ends.map_or(due, |ends| ends.min(due));
+        let due = self.ends.min(due);
         let standing = self.standing.as_deref();
         standing.map_or(due, |own| due.min(end_of(own, round)))
     }
@@ -283,7 +315,7 @@ impl Connection {
         if self.deadline(round) > round.now {
             return Turned::Waits;
         }
-        if self.ends.is_some_and(|ends| ends <= round.now) {
+        if self.ends <= round.now {
             return self.say_goodbye(round.hub.jittered_retry(), round);
         }
         if let Some(over) = self.over(round) {
@@ -356,7 +388,7 @@ impl Connection {
     /// Ends the stream with the time at which to come back, if the socket has
     /// room for that.
     fn say_goodbye(&mut self, retry_ms: u64, round: &mut Round<'_>) -> Turned {
-        self.ends = None;
+        self.ends = NEVER;
         self.standing = None;
         if let Some(presence) = &mut self.presence {
             presence.stays(retry_ms);
@@ -433,6 +465,7 @@ impl Connection {
             self.rest = rest;
         }
         if given.is_some_and(|given| !given.own) {
+            self.given += events as u64;
             round.given.events += events as u64;
             round.given.bytes += written.saturating_sub(before) as u64;
         }

@@ -1,12 +1,12 @@
 //! How others reach a lane.
 
 use super::Taken;
+use crate::sys::Streams;
 use mio::Waker;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
+use tidings_engine::SubscriptionKey;
 use tidings_engine::stream::StoreRead;
-use tidings_engine::{SubscriptionKey, Topic};
-use tokio::sync::oneshot;
 
 /// What is brought to a lane.
 pub enum Brought {
@@ -14,9 +14,12 @@ pub enum Brought {
     Connection(Taken),
     /// What the store answered to one of its streams.
     StoreRead(SubscriptionKey, StoreRead),
-    /// How many streams watch each of these topics?
-    Watching(Arc<[Topic]>, oneshot::Sender<Vec<usize>>),
+    /// A question about its streams.
+    Question(Question),
 }
+
+/// Is answered by whoever has the streams, between two rounds.
+pub type Question = Box<dyn FnOnce(&mut dyn Streams) + Send>;
 
 /// A lane's door: things are put behind it, and whoever is in is woken.
 pub struct Door {
@@ -52,11 +55,9 @@ impl Door {
         self.put(Brought::StoreRead(key, done));
     }
 
-    /// Asks how many of its streams watch each of `topics`.
-    pub fn watching(&self, topics: Arc<[Topic]>) -> oneshot::Receiver<Vec<usize>> {
-        let (answer, answered) = oneshot::channel();
-        self.put(Brought::Watching(topics, answer));
-        answered
+    /// Asks about the lane's streams.
+    pub fn ask(&self, question: Question) {
+        self.put(Brought::Question(question));
     }
 
     /// Tells the lane that the standing of one of its streams has changed. It

@@ -1,10 +1,11 @@
 //! A lane: its thread, and what it does all day.
 
 use super::Taken;
-use super::connection::{Connection, Turned};
+use super::connection::{Connection, NEVER, Turned};
 use super::door::{Brought, Door};
 use crate::hub::{self, Hub};
 use crate::own::Share;
+use crate::sys::{Streams, Survey, take_survey};
 use crate::ticks::{SLOTS, Ticks};
 use crate::watch;
 use mio::{Events, Poll, Token, Waker};
@@ -28,6 +29,7 @@ const NEWCOMERS: usize = 256;
 
 /// One lane's share of the streams.
 pub struct Lane {
+    name: String,
     poll: Poll,
     door: Arc<Door>,
     subscriptions: Subscriptions,
@@ -121,10 +123,11 @@ impl Lane {
     ///
     /// # Errors
     /// If the system has no descriptors to give.
-    pub fn new() -> io::Result<Self> {
+    pub fn new(number: usize) -> io::Result<Self> {
         let poll = Poll::new()?;
         let door = Arc::new(Door::new(Waker::new(poll.registry(), DOOR)?));
         Ok(Self {
+            name: format!("l{number}"),
             poll,
             door,
             subscriptions: Subscriptions::new(Position::START),
@@ -312,11 +315,7 @@ impl Lane {
             match self.brought.pop_front() {
                 Some(Brought::Connection(taken)) => self.admit(taken, work),
                 Some(Brought::StoreRead(key, done)) => self.answer(key, done),
-                Some(Brought::Watching(topics, answer)) => {
-                    let of = |topic| self.subscriptions.watching(topic);
-                    // Whoever has given up waiting needs no answer.
-                    let _ = answer.send(topics.iter().map(of).collect());
-                }
+                Some(Brought::Question(question)) => question(self),
                 None => return,
             }
         }
@@ -425,8 +424,8 @@ impl Lane {
         let due = connection.deadline(&work.round(&mut self.subscriptions, &mut self.own));
         // What is farther than the wheel reaches is looked at on the way.
         let due = due.clamp(work.now + 1, work.now + SLOTS as u64 - 1);
-        if connection.wakes.is_none_or(|wakes| due < wakes) {
-            connection.wakes = Some(due);
+        if due < connection.wakes {
+            connection.wakes = due;
             self.wheel.insert(due, key);
         }
     }
@@ -441,8 +440,8 @@ impl Lane {
                 continue;
             };
             // A deadline that another has replaced means nothing.
-            if connection.wakes == Some(tick) {
-                connection.wakes = None;
+            if connection.wakes == tick {
+                connection.wakes = NEVER;
                 self.act(key, work, Connection::strike);
             }
         }
@@ -463,5 +462,22 @@ impl Lane {
     fn connection(&mut self, key: SubscriptionKey) -> Option<&mut Box<Connection>> {
         let connection = self.connections.get_mut(key.slot())?.as_mut()?;
         (connection.key() == key).then_some(connection)
+    }
+}
+
+impl Streams for Lane {
+    fn subscriptions(&mut self) -> &mut Subscriptions {
+        &mut self.subscriptions
+    }
+
+    fn survey(&self, most: usize) -> Survey {
+        let streams = self.connections.iter().flatten().map(|connection| {
+            let lag = self.subscriptions.lag_bytes(connection.key());
+            (connection, lag, connection.since())
+        });
+        take_survey(streams, most, |connection, lag| {
+            let watched = self.subscriptions.selection(connection.key())?;
+            Some(connection.told(&self.name, watched, lag))
+        })
     }
 }

@@ -48,9 +48,7 @@ impl Lanes {
     /// # Errors
     /// If the system has no descriptors to give.
     pub fn new(count: usize) -> io::Result<(Self, Vec<Lane>)> {
-        let lanes = (0..count)
-            .map(|_| Lane::new())
-            .collect::<io::Result<Vec<_>>>()?;
+        let lanes = (0..count).map(Lane::new).collect::<io::Result<Vec<_>>>()?;
         let doors = lanes.iter().map(|lane| Arc::clone(lane.door()));
         let this = Self {
             doors: doors.collect(),

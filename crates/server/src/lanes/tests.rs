@@ -6,6 +6,7 @@ use super::{Socket, Taken};
 use crate::auth::Admitted;
 use crate::http1::Framing;
 use crate::hub::Hub;
+use crate::sys::Transport;
 use crate::testing::{hub, publish};
 use crate::watch::Watch;
 use bytes::Bytes;
@@ -68,6 +69,7 @@ impl Peer {
             active: None,
             presence: None,
             own: None,
+            transport: Transport::Http(http::Version::HTTP_11),
         };
         hub.live().lanes().take(Taken {
             socket: Socket::plain(accepted.unwrap().0.into_std().unwrap()),

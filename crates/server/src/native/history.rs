@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tidings_engine::control::GapReason;
 use tidings_engine::limits::ENVELOPE_FACTOR;
 use tidings_engine::since::Since;
-use tidings_engine::start::Start;
+use tidings_engine::start::{Asked, Start};
 use tidings_engine::{Budget, Cursor, Frame, Position, Read, Selection};
 use tidings_store::StoreError;
 
@@ -47,6 +47,10 @@ pub async fn page(
     };
     let mut asked = asked(headers, query)?;
     asked.since.get_or_insert(Since::Earliest);
+    if selection.is_empty() {
+        // There is nothing to look for.
+        asked = Asked::default();
+    }
     let most = PAGE_BYTES
         + READ_BYTES
         + hub.settings().limits.event_wire_bytes * (1 + ENVELOPE_FACTOR as usize);

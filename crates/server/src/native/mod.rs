@@ -24,7 +24,7 @@ use crate::http::accept;
 use crate::http::body::RequestBody;
 use crate::http::{Code, Problem, Reply, query, respond};
 use crate::hub::Hub;
-use crate::{health, mercure, metrics, presence, tokens};
+use crate::{health, mercure, metrics, presence, sys, tokens};
 use http::{Method, Request, StatusCode, request};
 use http_body::Body;
 use publisher::Publisher;
@@ -44,6 +44,7 @@ enum Route {
     Ready,
     Metrics,
     Presence,
+    Admin(sys::Route),
 }
 
 fn route(path: &str) -> Result<Route, Problem> {
@@ -52,6 +53,9 @@ fn route(path: &str) -> Result<Route, Problem> {
     }
     if let Some(file) = path.strip_prefix(console::PATH) {
         return Ok(Route::Console(file.to_owned()));
+    }
+    if let Some(route) = sys::Route::of(path) {
+        return Ok(Route::Admin(route));
     }
     match path {
         console::BARE_PATH => Ok(Route::ToConsole),
@@ -137,6 +141,7 @@ pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begu
         (Route::Ready, _) if read_only => Ok(health::ready(hub)),
         (Route::Metrics, _) if read_only => metrics::reply(hub, &who),
         (Route::Presence, _) if read_only => presence::answer(hub, &head, &who).await,
+        (Route::Admin(route), _) if read_only => route.answer(hub, &head, &who).await,
         (Route::Topic(topic), _) if read_only => watch::one(hub, &head, &who, &topic).await,
         (Route::Events, _) if read_only => watch::several(hub, &head, &who).await,
         (Route::Topic(topic), &Method::POST | &Method::PUT)
@@ -172,7 +177,7 @@ async fn identify(hub: &Hub, route: &Route, head: &request::Parts) -> Result<Who
         Route::Page | Route::Console(_) | Route::ToConsole | Route::Live | Route::Ready => {
             Ok(Who::Anonymous)
         }
-        Route::Topic(_) | Route::Events | Route::Metrics | Route::Presence => {
+        Route::Topic(_) | Route::Events | Route::Metrics | Route::Presence | Route::Admin(_) => {
             hub.auth().caller(head, Face::Native).await
         }
     }

@@ -14,7 +14,7 @@ use http::header::{self, HeaderName};
 use http::{Method, Response, StatusCode, Version, request};
 use std::sync::Arc;
 use tidings_auth::Face;
-use tidings_engine::{Form, InvalidSelector, Selection, Selector, Voice, control};
+use tidings_engine::{Form, InvalidSelector, Selection, Selector, Voice, control, own};
 
 /// `GET /t/{topic}`: one topic, or one pattern.
 ///
@@ -52,6 +52,10 @@ pub async fn several(hub: &Arc<Hub>, head: &request::Parts, who: &Who) -> Result
 }
 
 fn selector(text: &str) -> Result<Selector, Problem> {
+    if own::presence_of(text).is_some() {
+        let detail = "who is at a topic is told by 'presence=1' beside the topic, and by /presence";
+        return Err(Problem::new(Code::InvalidTopic, detail));
+    }
     Selector::new(text)
         .map_err(|reason: InvalidSelector| Problem::new(Code::InvalidTopic, reason.to_string()))
 }
@@ -67,6 +71,8 @@ async fn answer(
         Some(accept::Form::Stream) => stream(hub, head, who, query, selection).await?,
         Some(accept::Form::Json) => {
             let selection = hub.auth().see(who, Face::Native, selection)?;
+            // Of the hub's own log nothing is kept.
+            let (selection, _) = selection.split();
             history::page(hub, &head.headers, query, selection).await?
         }
         Some(accept::Form::Html) => page::reply(),

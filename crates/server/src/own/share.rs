@@ -4,7 +4,7 @@ use super::{Own, OwnWatch};
 use bytes::Bytes;
 use std::sync::Arc;
 use tidings_engine::{
-    Batch, Budget, OwnNext, OwnStream, Position, Sight, SubscriptionKey, Subscriptions,
+    Batch, Budget, OwnNext, OwnStream, Position, Selection, Sight, SubscriptionKey, Subscriptions,
 };
 
 /// How many events are looked at before others have their turn.
@@ -124,6 +124,11 @@ impl Share {
 }
 
 impl Reading {
+    /// What it watches.
+    pub fn selection(&self) -> &Selection {
+        &self.watch.selection
+    }
+
     /// Its subscription, among those of the own log.
     pub fn key(&self) -> SubscriptionKey {
         self.stream.key()

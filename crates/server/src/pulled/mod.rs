@@ -9,6 +9,7 @@ pub use stream::{Pulled, Said};
 
 use crate::live::Live;
 use crate::own::Share;
+use crate::sys::{Carried, Streams, Survey, take_survey};
 use crate::ticks::{SLOTS, Ticks};
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,6 +39,8 @@ pub struct State {
     /// Who waits for something new, by the slots of their keys.
     wakers: Vec<Option<Waker>>,
     deadlines: Wheel<SubscriptionKey>,
+    /// What is told of the streams, by the slots of their keys.
+    carried: Vec<Option<(SubscriptionKey, Arc<Carried>)>>,
     /// The tick that is being waited for.
     looks_at: Option<u64>,
 }
@@ -50,6 +53,7 @@ impl Set {
             own: Share::new(),
             wakers: Vec::new(),
             deadlines: Wheel::new(0, SLOTS),
+            carried: Vec::new(),
             looks_at: None,
         };
         Self {
@@ -191,14 +195,59 @@ impl State {
         self.wakers[slot] = Some(waker.clone());
     }
 
+    /// Tells operators of the stream of `key` what `carried` says.
+    pub fn carry(&mut self, key: SubscriptionKey, carried: Arc<Carried>) {
+        let slot = key.slot();
+        if self.carried.len() <= slot {
+            self.carried.resize(slot + 1, None);
+        }
+        self.carried[slot] = Some((key, carried));
+    }
+
+    /// The streams of set `number`, to be looked at.
+    pub fn streams(&mut self, number: usize) -> impl Streams + use<'_> {
+        InSet {
+            state: self,
+            number,
+        }
+    }
+
     /// Forgets a subscription.
     pub fn remove(&mut self, key: SubscriptionKey) {
         self.take_waker(key);
+        if let Some(carried) = self.carried.get_mut(key.slot()) {
+            *carried = None;
+        }
+        while let Some(None) = self.carried.last() {
+            self.carried.pop();
+        }
         self.subscriptions.remove(key);
     }
 
     fn take_waker(&mut self, key: SubscriptionKey) -> Option<Waker> {
         self.wakers.get_mut(key.slot())?.take()
+    }
+}
+
+/// The streams of one set.
+struct InSet<'a> {
+    state: &'a mut State,
+    number: usize,
+}
+
+impl Streams for InSet<'_> {
+    fn subscriptions(&mut self) -> &mut Subscriptions {
+        &mut self.state.subscriptions
+    }
+
+    fn survey(&self, most: usize) -> Survey {
+        let subscriptions = &self.state.subscriptions;
+        let streams = self.state.carried.iter().flatten();
+        let streams = streams.map(|own| (own, subscriptions.lag_bytes(own.0), own.1.since));
+        take_survey(streams, most, |(key, carried), lag| {
+            let watched = subscriptions.selection(*key)?;
+            Some(carried.told(format!("s{}-{key}", self.number), watched, lag))
+        })
     }
 }
 

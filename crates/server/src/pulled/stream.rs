@@ -9,11 +9,13 @@ use crate::metrics::SlowAction;
 use crate::own::Reading;
 use crate::places::Watching;
 use crate::presence;
+use crate::sys::Carried;
 use crate::watch::{self, Watch};
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tidings_engine::control::GapReason;
@@ -33,6 +35,8 @@ pub struct Pulled {
     stream: Stream,
     /// What it is given of the hub's own log.
     own: Option<Box<Reading>>,
+    /// What operators are told of it.
+    carried: Arc<Carried>,
     form: Form,
     terms: Terms,
     /// How long it says nothing at most.
@@ -101,6 +105,12 @@ impl Pulled {
     fn with_heartbeat(hub: Arc<Hub>, mut watch: Watch, heartbeat: Duration) -> Self {
         let (set, stream, own) = hub.live().begin_pulled(&hub, &mut watch);
         hub.metrics().subscribers.inc();
+        let place = (&watch.permit, watch.transport);
+        let carried = Carried::new(place, own.as_ref().map(|own| own.selection()), hub::now());
+        let carried = Arc::new(carried);
+        let mut state = hub.live().sets()[set].state();
+        state.carry(stream.key(), Arc::clone(&carried));
+        drop(state);
         if let Some(standing) = &watch.standing {
             let live = Arc::clone(hub.live());
             let keys = (stream.key(), own.as_ref().map(|own| own.key()));
@@ -111,6 +121,7 @@ impl Pulled {
             set,
             stream,
             own,
+            carried,
             form: watch.form,
             terms,
             heartbeat,
@@ -201,7 +212,9 @@ impl Pulled {
                         own.goes_first = true;
                     }
                     let metrics = self.hub.metrics();
-                    metrics.deliveries.inc_by(batch.frames().len() as u64);
+                    let events = batch.frames().len() as u64;
+                    metrics.deliveries.inc_by(events);
+                    self.carried.given.fetch_add(events, Ordering::Relaxed);
                     return Poll::Ready(Some(Said::Events(batch)));
                 }
                 Next::Later => {

@@ -42,6 +42,30 @@ pub(crate) struct IndexFile {
     disk: u64,
 }
 
+/// The topics of a segment from one on, sorted, each with how many events have it.
+pub(crate) struct TopicsOf<'i> {
+    index: &'i IndexFile,
+    pages: Pages<'i>,
+    at: u64,
+}
+
+impl<'i> TopicsOf<'i> {
+    pub fn new(index: &'i IndexFile, from: &str) -> io::Result<Self> {
+        let mut pages = index.pages();
+        let at = index.first_topic_from(&mut pages, from)?;
+        Ok(Self { index, pages, at })
+    }
+
+    pub fn next(&mut self) -> io::Result<Option<(String, u64)>> {
+        if self.at >= self.index.head.sections[TOPICS].1 {
+            return Ok(None);
+        }
+        let entry = self.index.topic(&mut self.pages, self.at)?;
+        self.at += 1;
+        Ok(Some((entry.name, entry.postings)))
+    }
+}
+
 /// A topic of the segment.
 #[derive(Debug, Clone)]
 pub(crate) struct TopicEntry {
@@ -74,6 +98,10 @@ impl IndexFile {
             filter: RwLock::default(),
             disk,
         })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     pub fn head(&self) -> &IndexHead {

@@ -7,7 +7,7 @@ mod live;
 mod page;
 mod write;
 
-pub(crate) use file::IndexFile;
+pub(crate) use file::{IndexFile, TopicsOf};
 pub(crate) use live::{LiveIndex, id_hashes};
 pub(crate) use write::encode;
 

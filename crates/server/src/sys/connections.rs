@@ -1,0 +1,33 @@
+//! `$sys/connections`: the streams there are, those who lag most first.
+
+use super::LISTED;
+use super::survey::{self, Survey, Told};
+use crate::hub::{Hub, now};
+use serde::Serialize;
+use tidings_engine::Timestamp;
+
+/// The members of the document, in order.
+#[derive(Debug, Serialize)]
+pub struct Connections {
+    /// Milliseconds since the Unix epoch.
+    time: u64,
+    /// How many streams there are.
+    count: usize,
+    connections: Vec<Told>,
+    /// Whether there are others.
+    more: bool,
+}
+
+/// As it is now.
+pub async fn of(hub: &Hub) -> Connections {
+    document(survey::of(hub, LISTED).await, now())
+}
+
+fn document(survey: Survey, now: Timestamp) -> Connections {
+    Connections {
+        time: now.0,
+        count: survey.streams,
+        more: survey.streams > survey.most.len(),
+        connections: survey.most,
+    }
+}

@@ -1,0 +1,84 @@
+//! What the hub tells of itself: `$sys/stats`, `$sys/topics` and `$sys/connections`
+//! in its own log, and the same as pages of the admin API. Each document is a pure
+//! function of what was read; nothing is read while nobody watches.
+
+mod admin;
+mod connections;
+mod process;
+mod stats;
+mod survey;
+mod topics;
+
+pub use admin::Route;
+pub use survey::{Carried, Streams, Survey, Told, Transport, take_survey, topics};
+pub use topics::Counting;
+
+use crate::hub::{Hub, now};
+use serde::Serialize;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tidings_engine::Topic;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// How often numbers are told.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How many intervals there are between lists.
+const LISTS: u64 = 2;
+/// How soon the first who watches is told: its stream has begun by then.
+const SOON: Duration = Duration::from_millis(200);
+/// For how many intervals topics are counted on when nobody watches any more: who
+/// reloads a page finds what was counted.
+const LINGER: u64 = 60;
+/// How many streams, or topics, a list has at most.
+const LISTED: usize = 100;
+
+/// Tells of the hub for as long as there is one. `begun` says that somebody has begun
+/// to watch its own log, or that the hub is gone.
+pub async fn tell(hub: Weak<Hub>, begun: Arc<Notify>) {
+    let topics = ["$sys/stats", "$sys/topics", "$sys/connections"];
+    let [stats, topics, connections] = topics.map(|text| Topic::new(text).expect("a topic"));
+    let all = [&stats, &topics, &connections];
+    let (mut round, mut unwatched) = (0, LINGER);
+    let mut next = Instant::now();
+    loop {
+        let Some(hub) = hub.upgrade() else { return };
+        let watched = all.map(|topic| hub.own().is_watched(topic));
+        if watched.contains(&true) {
+            unwatched = 0;
+        } else if unwatched >= LINGER {
+            hub.counting().stop();
+            drop(hub);
+            begun.notified().await;
+            sleep(SOON).await;
+            (round, next, unwatched) = (0, Instant::now(), LINGER - 1);
+            continue;
+        } else {
+            unwatched += 1;
+        }
+        if watched[1] {
+            hub.counting().start();
+        }
+        if watched[0] {
+            say(&hub, &stats, &stats::of(&hub).await);
+        }
+        if round % LISTS == 0 {
+            if watched[1] {
+                say(&hub, &topics, &hub.counting().document(now()));
+            }
+            if watched[2] {
+                say(&hub, &connections, &connections::of(&hub).await);
+            }
+        }
+        round += 1;
+        drop(hub);
+        // One that comes late doesn't make the next come early.
+        next = (next + INTERVAL).max(Instant::now());
+        sleep_until(next).await;
+    }
+}
+
+fn say(hub: &Hub, topic: &Topic, document: &impl Serialize) {
+    let text = serde_json::to_string(document).expect("numbers and strings are JSON");
+    hub.own().say(topic, None, &text);
+}
