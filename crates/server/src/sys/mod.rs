@@ -17,7 +17,9 @@ use crate::hub::{Hub, now};
 use serde::Serialize;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tidings_codec::EventType;
 use tidings_engine::Topic;
+use tidings_engine::own::SYS;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -36,14 +38,13 @@ const LISTED: usize = 100;
 /// Tells of the hub for as long as there is one. `begun` says that somebody has begun
 /// to watch its own log, or that the hub is gone.
 pub async fn tell(hub: Weak<Hub>, begun: Arc<Notify>) {
-    let topics = ["$sys/stats", "$sys/topics", "$sys/connections"];
-    let [stats, topics, connections] = topics.map(|text| Topic::new(text).expect("a topic"));
-    let all = [&stats, &topics, &connections];
+    let all = ["stats", "topics", "connections"].map(Document::new);
+    let [stats, topics, connections] = &all;
     let (mut round, mut unwatched) = (0, LINGER);
     let mut next = Instant::now();
     loop {
         let Some(hub) = hub.upgrade() else { return };
-        let watched = all.map(|topic| hub.own().is_watched(topic));
+        let watched = all.each_ref().map(|own| hub.own().is_watched(&own.topic));
         if watched.contains(&true) {
             unwatched = 0;
         } else if unwatched >= LINGER {
@@ -60,14 +61,14 @@ pub async fn tell(hub: Weak<Hub>, begun: Arc<Notify>) {
             hub.counting().start();
         }
         if watched[0] {
-            say(&hub, &stats, &stats::of(&hub).await);
+            stats.say(&hub, &stats::of(&hub).await);
         }
         if round % LISTS == 0 {
             if watched[1] {
-                say(&hub, &topics, &hub.counting().document(now()));
+                topics.say(&hub, &hub.counting().document(now()));
             }
             if watched[2] {
-                say(&hub, &connections, &connections::of(&hub).await);
+                connections.say(&hub, &connections::of(&hub).await);
             }
         }
         round += 1;
@@ -78,7 +79,22 @@ pub async fn tell(hub: Weak<Hub>, begun: Arc<Notify>) {
     }
 }
 
-fn say(hub: &Hub, topic: &Topic, document: &impl Serialize) {
-    let text = serde_json::to_string(document).expect("numbers and strings are JSON");
-    hub.own().say(topic, None, &text);
+/// A document that is told: its topic, and its events' type.
+struct Document {
+    topic: Topic,
+    event_type: EventType,
+}
+
+impl Document {
+    fn new(name: &str) -> Self {
+        Self {
+            topic: Topic::new(&format!("{SYS}/{name}")).expect("a topic"),
+            event_type: EventType::new(name).expect("no line break in it"),
+        }
+    }
+
+    fn say(&self, hub: &Hub, document: &impl Serialize) {
+        let text = serde_json::to_string(document).expect("numbers and strings are JSON");
+        hub.own().say(&self.topic, Some(&self.event_type), &text);
+    }
 }
