@@ -125,7 +125,7 @@ impl Live {
             each.collect()
         };
         let answers = self.ask(watching).await;
-        let everyone = self.lanes.len() + self.sets.len();
+        let everyone = self.lanes.doors().len() + self.sets.len();
         let sum = |n| answers.iter().map(|counts| counts[n]).sum();
         (answers.len() == everyone).then(|| (0..count).map(sum).collect())
     }

@@ -317,7 +317,7 @@ fn send_away(seat: Option<Arc<Seat>>) -> bool {
 impl Place {
     /// The address that streams on it are counted against, if they are.
     pub fn address(&self) -> Option<IpAddr> {
-        self.0.address
+        self.0.counted()
     }
 
     /// A request has come whole, or so far that it is worth waiting for.
