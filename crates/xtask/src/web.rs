@@ -26,7 +26,7 @@ const PACKAGES: &[Package] = &[
     Package {
         directory: "web/client",
         tests: true,
-        committed: None,
+        committed: Some("web/client/bundle"),
     },
     Package {
         directory: "web/console",

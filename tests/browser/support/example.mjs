@@ -16,7 +16,7 @@ const BINARIES = process.env.EXAMPLES_BIN
 export async function startExample(t, name, { addresses = ['127.0.0.1:0'], env = {} } = {}) {
   const example = await startProcess(path.join(BINARIES, name), addresses, { ...process.env, ...env });
   t.after(() => example.end('SIGKILL'));
-  example.urls = example.line.match(/http:\/\/[^\s,]+/g);
+  example.urls = example.line.match(/https?:\/\/[^\s,]+/g);
   if (!example.urls) throw new Error(`the first line names no address: ${example.line}`);
   return example;
 }

@@ -117,9 +117,10 @@ export class Fetched implements Feed {
     this.#failures = 0;
     const moved = block.id !== this.#id;
     this.#id = block.id;
-    this.#ended = block.type === 'tidings:end';
     if (block.data !== null) {
-      this.#receiver.event(told({ ...block, data: block.data }, this.#plan.enveloped));
+      const event = told({ ...block, data: block.data }, this.#plan.enveloped);
+      this.#ended = event.type === 'tidings:end';
+      this.#receiver.event(event);
     } else if (moved) {
       this.#receiver.position(block.id);
     }

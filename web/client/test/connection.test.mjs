@@ -185,12 +185,18 @@ test('envelopes are opened; the hub’s own events are told by their names', asy
   assert.deepEqual(byTopic, ['price']);
 });
 
-test('behind the end of what is watched there is no wait', async t => {
-  const server = await serve(t, 'retry: 3600000\nid: 1\nevent: tidings:end\ndata: {"topic":"a"}\n\n', status(204));
-  const seen = watch(t, server.url);
-  await until('the end', () => seen.tidings.state === 'closed');
-  assert.deepEqual(seen.ends, [{ topic: 'a' }, { topic: null }]);
-});
+const END = '{"topic":"a"}';
+const ENVELOPE = JSON.stringify({ topic: 'a', event: 'tidings:end', id: '1', time: '2026-01-01T00:00:00.000Z', data: END });
+
+for (const [how, block] of [['plain', `event: tidings:end\ndata: ${END}`], ['in an envelope', `data: ${ENVELOPE}`]]) {
+  test(`behind the end of what is watched (${how}) there is no wait`, async t => {
+    const server = await serve(t, `retry: 3600000\nid: 1\n${block}\n\n`, status(204));
+    const seen = watch(t, server.url, { envelope: true });
+    await until('the end', () => seen.tidings.state === 'closed');
+    assert.deepEqual([seen.ends, seen.events], [[{ topic: 'a' }, { topic: null }], []]);
+    assert.equal(server.asked[1].headers['last-event-id'], '1');
+  });
+}
 
 test('data that can’t be decoded is told, and the next event comes', async t => {
   const server = await serve(t, open('data: {\n\nevent: n\ndata: 1\n\n'));
