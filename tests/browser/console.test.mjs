@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { blankPage } from './support/browser.mjs';
 import { address, listed, openConsole, says, show, tailing } from './support/console.mjs';
@@ -11,6 +13,9 @@ import { until } from './support/until.mjs';
 
 const LIMIT = { timeout: 90_000 };
 const run = promisify(execFile);
+
+// Where `cargo xtask test` installs what the Python lines import.
+const PYTHON = fileURLToPath(new URL('../interop/.venv/bin/python', import.meta.url));
 
 test('the start page leads to it', LIMIT, async t => {
   const hub = await startHub(t);
@@ -218,6 +223,24 @@ for (const topic of TOPICS) {
   });
 }
 
+for (const topic of TOPICS) {
+  test(`its Python lines do what they say: ${JSON.stringify(topic)}`, LIMIT, async t => {
+    if (!existsSync(PYTHON)) return t.skip(`${PYTHON} is missing`);
+    const hub = await startHub(t);
+    const page = await openConsole(t, hub, 'code', { topic });
+    const python = spawn(PYTHON, ['-u', '-c', await copied(page, 'python-watch')], { stdio: ['ignore', 'pipe', 'inherit'] });
+    t.after(() => python.kill('SIGKILL'));
+    let text = '';
+    python.stdout.on('data', part => { text += part; });
+    await until('Python to watch', async () => /^tidings_subscribers [2-9]$/m.test((await hub.get('/metrics')).text));
+    const { stdout } = await run(PYTHON, ['-c', await copied(page, 'python-publish')]);
+    const id = /td-[\w-]+/.exec(stdout)[0];
+    await until('the event in Python', () => text.includes(`${id} message hello`));
+    assert.deepEqual(await hub.history(topic), ['hello']);
+    return undefined;
+  });
+}
+
 test('an address can be given to somebody else', LIMIT, async t => {
   const hub = await startHub(t);
   const page = await openConsole(t, hub, 'code', { topic: 'orders/*' });
@@ -229,4 +252,46 @@ test('an address can be given to somebody else', LIMIT, async t => {
   await until('the address', async () => page.url() === address(hub, 'code', 'other'));
   await page.goBack();
   await says(page.locator('main h1'), /orders\/\*/);
+});
+
+test('it shows who is there, and does not count itself', LIMIT, async t => {
+  const hub = await startHub(t, { TIDINGS_PRESENCE_GRACE: '0s' });
+  const page = await openConsole(t, hub, 'presence');
+  await page.getByText('Nobody is here').waitFor();
+  const others = await blankPage(t);
+  await others.goto(`${hub.origin}/livez`);
+  await others.evaluate(() => {
+    globalThis.ann = new EventSource('/t/news?as=Ann');
+    globalThis.attack = new EventSource(`/t/news?as=${encodeURIComponent('<img src=x onerror=alert(1)>')}`);
+  });
+  await page.locator('main .members').getByText('Ann').waitFor();
+  await page.locator('main .members').getByText('<img src=x').waitFor();
+  await page.getByText('2 members').waitFor();
+  await page.getByText('2 streams').waitFor();
+  await others.evaluate(() => globalThis.ann.close());
+  await page.locator('main .changes .left').getByText('Ann').waitFor();
+  await page.getByText('1 member', { exact: true }).waitFor();
+  assert.equal(await page.locator('main img').count(), 0);
+  await show(page, hub, 'presence', 'orders/*');
+  await page.getByText('Presence is of one topic').waitFor();
+});
+
+test('a topic is closed from it, said where it is watched, and opened again', LIMIT, async t => {
+  const hub = await startHub(t);
+  await hub.publish('answer/1', 'first');
+  const [watching, page] = [await openConsole(t, hub, 'live', { topic: 'answer/1' }), await openConsole(t, hub, 'publish', { topic: 'answer/1' })];
+  await tailing(watching);
+  await page.getByRole('button', { name: 'Close the topic' }).click();
+  await page.getByRole('button', { name: 'Keep it open' }).click();
+  await page.getByRole('button', { name: 'Close the topic' }).click();
+  await page.getByRole('button', { name: 'Close it', exact: true }).click();
+  await page.getByText(/Closed; its end is td-/).waitFor();
+  await watching.locator('main .row.end').waitFor();
+  await watching.getByText('this topic has ended').waitFor();
+  await page.getByLabel('Data').fill('again');
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await page.locator('main .refusal').getByText('topic-closed').waitFor();
+  await page.getByRole('button', { name: 'Publish, and open the topic again' }).click();
+  await page.getByText(/Published as td-/).waitFor();
+  assert.deepEqual(await hub.history('answer/1'), ['first', 'again']);
 });

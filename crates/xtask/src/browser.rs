@@ -4,7 +4,7 @@
 
 use crate::install::{install, node, npm};
 use crate::report::Report;
-use crate::run::{cargo, find, missing, root, step, target_directory, test_step};
+use crate::run::{cargo, find, missing, root, step, succeeds, target_directory, test_step};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
@@ -80,7 +80,18 @@ fn prepare(report: &mut Report) -> Result<PathBuf, String> {
         chromium().ok_or("there is no Chromium in PATH, nor in the variable CHROMIUM")?;
     node(report)?;
     npm(report, &directory())?;
+    letters();
     Ok(chromium)
+}
+
+/// A font with Chinese letters, without which the pictures of what is in Chinese
+/// show boxes. No test depends on it, so nothing fails for want of it.
+fn letters() {
+    let install = "fc-list :lang=zh | grep -q . || DEBIAN_FRONTEND=noninteractive apt-get \
+                   install -q -y --no-install-recommends fonts-wqy-microhei";
+    if !succeeds("sh", &["-c", install]) {
+        println!("without a font for Chinese; its pictures will show boxes (fonts-wqy-microhei)");
+    }
 }
 
 fn chromium() -> Option<PathBuf> {

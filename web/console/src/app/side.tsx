@@ -91,8 +91,8 @@ function HubLine() {
   return (
     <p class="hub-line">
       <span class={`dot ${feed}`} role="status" aria-label={t.feed[feed]} title={t.feed[feed]} />
-      {now
-        ? <span>{now.version} · {t.up} {span(now.uptime, t.units)}</span>
+      {now && feed === 'open'
+        ? <span>{now.version}<span class="uptime"> · {t.up} {span(now.uptime, t.units)}</span></span>
         : <span>{t.feed[feed]}</span>}
     </p>
   );

@@ -1,110 +1,51 @@
-// An event stream that is followed until it is closed: it resumes by itself.
+// Streams of the hub, followed until they are closed: they resume by themselves.
 
-import { HUB, authorization, problemOf, type Refusal } from './api';
-import { Parser } from '../../../client/src/parser';
-
-/// An event as it stands in the stream.
-export interface Raw {
-  type: string;
-  data: string;
-  id: string;
-}
+import { Tidings, type TidingsError } from '@tidings/client';
+import { HUB, token, type Refusal } from './api';
 
 /// `waiting` for a next attempt; `refused` and `ended` are final.
 export type FeedState = 'connecting' | 'open' | 'waiting' | 'refused' | 'ended';
 
-export interface Follower {
-  state(state: FeedState, refusal?: Refusal): void;
-  /// The events of one piece of the stream, in order.
-  events(events: Raw[]): void;
-}
-
-const RETRY_MS = 2000;
-const RETRY_MOST_MS = 15_000;
-/// The hub says something every 15 s.
-const SILENCE_MS = 45_000;
-
-/// Follows the stream at `path`; answers what ends it.
-export function follow(path: string, follower: Follower): () => void {
-  const ending = new AbortController();
-  void run(path, follower, ending.signal);
-  return () => ending.abort();
-}
-
-/// Where a stream is, over its connections.
-interface Place {
+/// What a stream says: an event, or what the hub itself tells of it.
+export interface Heard {
+  kind: 'event' | 'gap' | 'end';
+  topic: string;
+  type: string;
   id: string;
-  retry: number | null;
+  /// Milliseconds since 1970; of its arrival, where the hub tells none.
+  time: number;
+  data: string;
 }
 
-async function run(path: string, follower: Follower, ended: AbortSignal): Promise<void> {
-  const place: Place = { id: '', retry: null };
-  for (let failures = 0; !ended.aborted;) {
-    follower.state('connecting');
-    const outcome = await connection(path, place, follower, ended).catch(() => 'failed' as const);
-    if (ended.aborted || outcome === 'final') return;
-    failures = outcome === 'over' ? 0 : failures + 1;
-    follower.state('waiting');
-    const base = place.retry ?? RETRY_MS;
-    await pause(Math.min(Math.max(base, RETRY_MOST_MS), base * 2 ** Math.max(0, failures - 1)), ended);
-  }
+export interface Follower {
+  state(state: FeedState, refusal: Refusal | null): void;
+  heard(heard: Heard): void;
 }
 
-async function connection(
-  path: string, place: Place, follower: Follower, ended: AbortSignal,
-): Promise<'over' | 'failed' | 'final'> {
-  const attempt = new AbortController();
-  const abort = () => attempt.abort();
-  ended.addEventListener('abort', abort);
-  let silence = setTimeout(abort, SILENCE_MS);
-  try {
-    const headers: Record<string, string> = { Accept: 'text/event-stream', ...authorization() };
-    if (place.id) headers['Last-Event-ID'] = place.id;
-    const reply = await fetch(new URL(path, HUB), {
-      headers, cache: 'no-store', signal: attempt.signal,
-    });
-    if (reply.status === 204) {
-      follower.state('ended');
-      return 'final';
-    }
-    if (!reply.ok || !reply.body) {
-      const refusal = await problemOf(reply);
-      if (reply.status >= 500 || reply.status === 429) return 'failed';
-      if (!ended.aborted) follower.state('refused', refusal);
-      return 'final';
-    }
-    follower.state('open');
-    const reader = reply.body.getReader();
-    let events: Raw[] = [];
-    const parser = new Parser({
-      block: ({ type, data, id }) => {
-        place.id = id;
-        if (data !== null) events.push({ type, data, id });
-      },
-      retry: ms => { place.retry = ms; },
-    }, place.id);
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done || ended.aborted) return 'over';
-      clearTimeout(silence);
-      silence = setTimeout(abort, SILENCE_MS);
-      parser.push(value);
-      if (events.length > 0) follower.events(events);
-      events = [];
-    }
-  } finally {
-    clearTimeout(silence);
-    ended.removeEventListener('abort', abort);
-    abort();
-  }
-}
-
-function pause(ms: number, ended: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const timer = setTimeout(resolve, ms);
-    ended.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
+/// Follows topics and patterns, from now on or from `since`; answers what ends it.
+export function follow(topics: string[], follower: Follower, since?: string): () => void {
+  // Always fetched: an EventSource never learns why it was refused.
+  const watch = new Tidings(HUB, {
+    topics,
+    transport: 'fetch',
+    ...(since && { since }),
+    ...(token.get() && { token: token.get() }),
   });
+  const own = (kind: 'gap' | 'end', type: string, topic: string, data: unknown) =>
+    follower.heard({ kind, topic, type, id: watch.lastEventId, time: Date.now(), data: JSON.stringify(data) });
+  watch.on('tidings:state', state => {
+    if (state !== 'closed') follower.state(state, null);
+    else if (watch.error) follower.state('refused', refusalOf(watch.error));
+    else follower.state('ended', null);
+  });
+  watch.on('tidings:gap', gap => own('gap', 'tidings:gap', '', gap));
+  watch.on('tidings:end', ({ topic }) => topic !== null && own('end', 'tidings:end', topic, { topic }));
+  watch.on('*', ({ topic, type, id, time, data }) => follower.heard({
+    kind: 'event', topic: topic ?? '', type, id: id ?? '', time: (time && Date.parse(time)) || Date.now(), data,
+  }));
+  return () => watch.close();
+}
+
+function refusalOf({ status, code, message }: TidingsError): Refusal {
+  return { status, code: code ?? '', title: '', detail: message };
 }

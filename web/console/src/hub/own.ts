@@ -34,11 +34,14 @@ export interface Topics {
   count: number;
   topics: TopicLine[];
   more: boolean;
+  /// Whether there were too many to count them all.
+  approximate: boolean;
 }
 
 export interface ConnectionLine {
   id: string;
-  peer: string;
+  /// Not known of what comes through a socket of the machine.
+  peer: string | null;
   transport: string;
   secure: boolean;
   since: number;

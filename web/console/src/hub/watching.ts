@@ -17,8 +17,7 @@ export const samples = new Store<Sample[]>([]);
 export const topics = new Store<Topics | null>(null);
 export const connections = new Store<Connections | null>(null);
 
-const PATH = `events?envelope=json&${
-  ['$sys/stats', '$sys/topics', '$sys/connections'].map(t => `topic=${encodeURIComponent(t)}`).join('&')}`;
+const OWN = ['$sys/stats', '$sys/topics', '$sys/connections'];
 
 function takeStats(now: Stats): void {
   const before = stats.get();
@@ -27,8 +26,7 @@ function takeStats(now: Stats): void {
   if (sample) samples.set(withSample(samples.get(), sample));
 }
 
-function take(text: string): void {
-  const { topic, data } = JSON.parse(text) as { topic: string; data: string };
+function take(topic: string, data: string): void {
   if (topic === '$sys/stats') takeStats(JSON.parse(data) as Stats);
   else if (topic === '$sys/topics') topics.set(JSON.parse(data) as Topics);
   else if (topic === '$sys/connections') connections.set(JSON.parse(data) as Connections);
@@ -39,11 +37,9 @@ export function watchHub(): void {
   let close = () => {};
   const start = () => {
     close();
-    close = follow(PATH, {
-      state: (feed, refusal) => hubState.set({ feed, refusal: refusal ?? null }),
-      events: events => events.forEach(event => {
-        if (event.type === 'message') take(event.data);
-      }),
+    close = follow(OWN, {
+      state: (feed, refusal) => hubState.set({ feed, refusal }),
+      heard: ({ topic, data }) => take(topic, data),
     });
   };
   token.follow(() => {

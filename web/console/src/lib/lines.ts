@@ -47,13 +47,13 @@ function javascript(hub: string, selector: string, watch: string, guarded: boole
   return [
     "import { Tidings } from '@tidings/client';",
     '',
-    `const events = new Tidings(${quoted(hub)}, { topics: [${quoted(selector)}], token: () => TOKEN });`,
+    `const events = new Tidings(${quoted(hub)}, { topics: [${quoted(selector)}], token: TOKEN });`,
     "events.on('message', event => console.log(event.id, event.data));",
   ].join('\n');
 }
 
 function react(hub: string, selector: string, guarded: boolean): string {
-  const token = guarded ? ', token: () => TOKEN' : '';
+  const token = guarded ? ', token: TOKEN' : '';
   return [
     "import { useTidings } from '@tidings/client/react';",
     '',

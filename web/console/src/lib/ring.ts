@@ -1,19 +1,17 @@
 // The events a tail keeps: the newest, bounded in number and in size.
 
-export interface Entry {
+import type { Heard } from '../hub/feed';
+
+export interface Entry extends Heard {
   /// Counts up; tells entries apart and orders them.
   key: number;
-  kind: 'event' | 'gap' | 'hub';
-  topic: string;
-  type: string;
-  id: string;
-  /// Milliseconds since 1970.
-  time: number;
-  data: string;
 }
 
 export const RING_EVENTS = 2000;
 export const RING_CHARACTERS = 8 * 1024 * 1024;
+
+/// So many more may be kept until the oldest are dropped together.
+const SLACK = 500;
 
 export class Ring {
   #entries: Entry[] = [];
@@ -22,18 +20,18 @@ export class Ring {
   /// All that were ever added.
   total = 0;
 
-  add(added: readonly Omit<Entry, 'key'>[]): void {
-    this.total += added.length;
-    for (const entry of added.slice(-RING_EVENTS)) {
-      this.#entries.push({ ...entry, key: this.#next });
-      this.#next += 1;
-      this.#characters += entry.data.length;
-    }
-    this.#trim();
+  add(heard: Heard): void {
+    this.total += 1;
+    this.#entries.push({ ...heard, key: this.#next });
+    this.#next += 1;
+    this.#characters += heard.data.length;
+    // Now and then: to move all entries for each that comes would cost more than the rest.
+    if (this.#entries.length > RING_EVENTS + SLACK || this.#characters > RING_CHARACTERS) this.#trim();
   }
 
   /// Those that are kept, newest first.
   newest(): Entry[] {
+    this.#trim();
     return this.#entries.toReversed();
   }
 

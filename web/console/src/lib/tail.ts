@@ -2,7 +2,7 @@
 // kept as they come and shown a few times a second.
 
 import type { Refusal } from '../hub/api';
-import type { FeedState, Raw } from '../hub/feed';
+import type { FeedState, Heard } from '../hub/feed';
 import { Ring, holds, type Entry } from './ring';
 import { Store } from './store';
 
@@ -36,21 +36,8 @@ export class Tail {
   #frozen: Entry[] | null = null;
   #marks: { at: number; total: number }[] = [];
 
-  /// What a stream says, as entries of the list.
-  static entry(raw: Raw, now: number): Omit<Entry, 'key'> {
-    if (raw.type !== 'message') {
-      const kind = raw.type === 'tidings:gap' ? 'gap' : 'hub';
-      return { kind, topic: '', type: raw.type, id: raw.id, time: now, data: raw.data };
-    }
-    const event = JSON.parse(raw.data) as { topic: string; event: string; id: string | null; time: string; data: string };
-    const time = Date.parse(event.time) || now;
-    return {
-      kind: 'event', topic: event.topic, type: event.event || 'message', id: event.id ?? '', time, data: event.data,
-    };
-  }
-
-  take(events: Raw[], now: number): void {
-    this.#ring.add(events.map(raw => Tail.entry(raw, now)));
+  take(heard: Heard): void {
+    this.#ring.add(heard);
     this.#changed = true;
   }
 

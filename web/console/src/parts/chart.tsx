@@ -36,6 +36,7 @@ interface Looks {
 function options(
   width: number, { series, seconds, format, bytes }: Looks, onPoint: (i: number | null) => void,
 ): uPlot.Options {
+  const window = (last: number): [number, number] => [last - seconds, last];
   const quiet = colour('quiet');
   const grid = { stroke: colour('line'), width: 1 };
   const font = '11px system-ui, sans-serif';
@@ -46,13 +47,13 @@ function options(
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     padding: [10, 18, 0, 0],
     scales: {
-      x: { range: (_, __, last) => [last - seconds, last] },
+      x: { range: (_, __, last: number | null) => window(last ?? Date.now() / 1000) },
       y: { range: (_, __, most) => [0, most > 0 ? most * 1.15 : 1] },
     },
     axes: [
       { stroke: quiet, font, grid: { show: false }, ticks: { show: false }, values: times, space: 80, size: 26 },
       {
-        stroke: quiet, font, grid, ticks: { show: false }, values: (_, v) => v.map(format), size: AXIS_WIDTH, space: 34,
+        stroke: quiet, font, grid, ticks: { show: false }, values: (_, v) => v.map(format), size: AXIS_WIDTH, space: 26,
         ...(bytes && { incrs: BYTE_STEPS }),
       },
     ],

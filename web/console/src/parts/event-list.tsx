@@ -110,6 +110,7 @@ function Row({ entry, search, top, height, place, of, selected, onSelect }: {
 function Preview({ entry, search }: { entry: Entry; search: string }) {
   const { t } = useText();
   if (entry.kind === 'gap') return <span class="data">{t.live.gap(gapReason(entry.data, t.live.reasons))}</span>;
+  if (entry.kind === 'end') return <span class="data">{t.live.end}</span>;
   return <span class="data"><Marked text={excerpt(entry.data, search)} search={search} /></span>;
 }
 

@@ -58,7 +58,8 @@ export function Refusal({ why, admin, onRetry }: { why: Why; admin?: boolean; on
     401: inUse ? t.token.notGood : t.token.title,
     403: admin ? t.token.needsAdmin : t.token.notGranted,
   }[why.status] ?? t.refused;
-  const hub = [why.title, why.detail].filter(Boolean).join(': ');
+  // The title says already what the hub's own title would.
+  const hub = asksToken ? why.detail || why.title : [why.title, why.detail].filter(Boolean).join(': ');
   return (
     <section class="refusal" aria-label={title}>
       <h2><Icon name={asksToken ? 'key' : 'close'} />{title}</h2>

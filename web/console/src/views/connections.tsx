@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 import type { ConnectionLine } from '../hub/own';
-import { connections, hubState } from '../hub/watching';
+import { connections, hubState, stats } from '../hub/watching';
 import { bytes, span, whole } from '../lib/format';
 import { useStore } from '../lib/store';
 import { Field } from '../parts/field';
@@ -13,13 +13,14 @@ import { TopicLink } from '../parts/topic-link';
 import { useText } from '../text';
 
 const has = (line: ConnectionLine, text: string) =>
-  [line.peer, line.transport, ...line.topics].some(part => part.toLowerCase().includes(text));
+  [line.peer ?? '', line.transport, ...line.topics].some(part => part.toLowerCase().includes(text));
 
 export function Connections() {
   const { t, lang } = useText();
   const text = t.connections;
   const { refusal } = useStore(hubState);
   const seen = useStore(connections);
+  const now = useStore(stats);
   const [filter, setFilter] = useState('');
   if (refusal) return <><h1>{text.title}</h1><Refusal why={refusal} admin /></>;
   const lines = (seen?.connections ?? []).filter(line => has(line, filter.toLowerCase()));
@@ -31,7 +32,10 @@ export function Connections() {
         <Field label={text.filter}>
           <input type="search" value={filter} spellcheck={false} onInput={e => setFilter(e.currentTarget.value)} />
         </Field>
-        <p class="quiet">{seen && text.lede(whole(seen.count, lang))}{seen?.more && ` · ${text.more}`}</p>
+        <p class="quiet">
+          {seen && text.lede(whole(seen.count, lang))}{seen?.more && ` · ${text.more}`}
+          {now && ` · ${text.slow(whole(now.slow, lang))} · ${text.gaps(whole(now.gaps, lang))}`}
+        </p>
       </div>
       {lines.length === 0
         ? <p class="empty">{!seen ? t.overview.waiting : filter ? text.noneFiltered : text.none}</p>
@@ -39,7 +43,7 @@ export function Connections() {
           <Table
             label={text.title} rows={lines} keyOf={line => line.id}
             columns={[
-              { name: text.peer, cell: line => <code>{line.peer}</code> },
+              { name: text.peer, cell: line => <code>{line.peer ?? t.unknown}</code> },
               { name: text.lag, cell: line => <Lag bytes={line.lag_bytes} most={most} /> },
               { name: text.topics, cell: line => <Names line={line} /> },
               { name: text.given, number: true, cell: line => whole(line.given, lang) },

@@ -8,7 +8,6 @@ import { count, rate, whole } from '../lib/format';
 import { RING_EVENTS, type Entry } from '../lib/ring';
 import { useStore } from '../lib/store';
 import { Tail } from '../lib/tail';
-import { watchPath, withParameter } from '../lib/topics';
 import { EventDetail } from '../parts/event-detail';
 import { EventList } from '../parts/event-list';
 import { Field, Select } from '../parts/field';
@@ -27,11 +26,10 @@ function useTail(topic: string, since: string): Tail {
     const made = begun.current ? new Tail() : tail;
     begun.current = true;
     setTail(made);
-    const path = withParameter(watchPath(topic), 'envelope', 'json');
-    const close = follow(since ? withParameter(path, 'since', since) : path, {
-      state: (feed, refusal) => made.state(feed, refusal ?? null),
-      events: events => made.take(events, Date.now()),
-    });
+    const close = follow([topic], {
+      state: (feed, refusal) => made.state(feed, refusal),
+      heard: heard => made.take(heard),
+    }, since);
     const timer = setInterval(() => made.flush(Date.now()), FLUSH_MS);
     return () => {
       clearInterval(timer);

@@ -27,13 +27,25 @@ function idempotencyKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map(b => b.toString(16).padStart(2, '0')).join('');
 }
 
-async function publish(topic: string, data: string, name: string, id: string): Promise<string> {
+interface Draft {
+  data: string;
+  name: string;
+  id: string;
+}
+
+async function publish(topic: string, { data, name, id }: Draft, reopen: boolean): Promise<string> {
   let path = topicPath(topic);
   if (name) path = withParameter(path, 'event', name);
   if (id) path = withParameter(path, 'id', id);
+  if (reopen) path = withParameter(path, 'reopen', '1');
   const headers = { 'Content-Type': 'text/plain;charset=UTF-8', 'Idempotency-Key': idempotencyKey() };
   const reply = await ask(path, { method: 'POST', body: data, headers });
   return (await reply.json() as { id: string }).id;
+}
+
+async function end(topic: string): Promise<string> {
+  const reply = await ask(topicPath(topic), { method: 'DELETE' });
+  return (await reply.json() as { end_id: string }).end_id;
 }
 
 export function Publish() {
@@ -49,12 +61,12 @@ export function Publish() {
   const title = <h1>{text.title}<code>{topic}</code></h1>;
   if (isPattern(topic)) return <>{title}<p class="empty">{text.pattern}</p></>;
 
-  const send = async (e: Event) => {
+  const send = async (e: Event, reopen = false) => {
     e.preventDefault();
     if (busy) return;
     setBusy(true);
     try {
-      const published = await publish(topic, data, name, id);
+      const published = await publish(topic, { data, name, id }, reopen);
       setRefusal(null);
       setRecent(before => [{ id: published, name, time: new Date(), data }, ...before].slice(0, RECENT));
     } catch (error) {
@@ -94,6 +106,9 @@ export function Publish() {
         </div>
       </form>
       {refusal && <Refusal why={refusal} />}
+      {refusal?.code === 'topic-closed' && (
+        <p><button type="button" onClick={e => void send(e, true)}>{text.reopen}</button></p>
+      )}
       {recent.length > 0 && (
         <section aria-label={text.recent}>
           <h2>{text.recent}</h2>
@@ -109,6 +124,40 @@ export function Publish() {
           </ol>
         </section>
       )}
+      <Ending topic={topic} />
     </>
+  );
+}
+
+/// Closes the topic for good, or until somebody opens it again; asks first.
+function Ending({ topic }: { topic: string }) {
+  const { t } = useText();
+  const text = t.publish;
+  const [asks, setAsks] = useState(false);
+  const [ended, setEnded] = useState<string | null>(null);
+  const [refusal, setRefusal] = useState<Why | null>(null);
+  const close = () => {
+    setAsks(false);
+    end(topic).then(
+      id => { setEnded(id); setRefusal(null); },
+      error => setRefusal(refusalOf(error)),
+    );
+  };
+  return (
+    <section class="ending" aria-label={text.end}>
+      <h2>{text.end}</h2>
+      <p class="quiet">{text.endNote}</p>
+      <div class="actions">
+        {asks ? (
+          <>
+            <strong role="alert">{text.endSure}</strong>
+            <button type="button" class="danger" onClick={close}>{text.endYes}</button>
+            <button type="button" onClick={() => setAsks(false)}>{text.endNo}</button>
+          </>
+        ) : <button type="button" onClick={() => setAsks(true)}>{text.end}</button>}
+        {ended && <Status kind="good">{text.ended(ended)}</Status>}
+      </div>
+      {refusal && <Refusal why={refusal} />}
+    </section>
   );
 }

@@ -32,12 +32,12 @@ export function Topics() {
           <button type="button" aria-pressed={stored} onClick={() => setStored(true)}>{t.topics.stored}</button>
         </div>
       </div>
-      {stored ? <Stored /> : <Busy />}
+      {stored ? <Stored /> : <Busy onStored={() => setStored(true)} />}
     </>
   );
 }
 
-function Busy() {
+function Busy({ onStored }: { onStored: () => void }) {
   const { t, lang } = useText();
   const text = t.topics;
   const seen = useStore(topics);
@@ -53,10 +53,15 @@ function Busy() {
         <Field label={text.filter}>
           <input type="search" value={filter} spellcheck={false} onInput={e => setFilter(e.currentTarget.value)} />
         </Field>
-        <p class="quiet">{seen && text.lede(whole(seen.count, lang))}{seen?.more && ` · ${text.more}`}</p>
+        <p class="quiet">{seen && text.lede(whole(seen.count, lang))}{seen?.more && ` · ${text.more}`}{seen?.approximate && ` · ${text.approximate}`}</p>
       </div>
       {lines.length === 0
-        ? <p class="empty">{!seen ? t.overview.waiting : filter ? text.noneFiltered : text.none}</p>
+        ? (
+          <div class="empty">
+            <p>{!seen ? t.overview.waiting : filter ? text.noneFiltered : text.noneNow}</p>
+            {seen && !filter && <button type="button" onClick={onStored}>{text.showStored}</button>}
+          </div>
+        )
         : (
           <Table
             label={text.title} rows={lines} keyOf={line => line.topic}

@@ -1,0 +1,151 @@
+// The console as it is seen: wide and on a phone, light and dark, in English
+// and Chinese, and by the keyboard alone.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { PHONE, VIEWS, WIDE, accessible, fits, listed, openConsole, show, tailing } from './support/console.mjs';
+import { startHub } from './support/hub.mjs';
+import { picture } from './support/picture.mjs';
+import { until } from './support/until.mjs';
+
+const LIMIT = { timeout: 180_000 };
+
+// [name, viewport, colours, language]
+const LOOKS = [
+  ['wide-light', WIDE, 'light', 'en-GB'],
+  ['wide-dark', WIDE, 'dark', 'zh-CN'],
+  ['phone-light', PHONE, 'light', 'zh-CN'],
+  ['phone-dark', PHONE, 'dark', 'en-GB'],
+];
+
+/// Something to look at: a few events, some of them long.
+async function fill(hub) {
+  for (let n = 1; n <= 12; n += 1) {
+    const data = n % 3 ? JSON.stringify({ order: 40 + n, status: 'paid', total: `${(n * 19.9).toFixed(2)} EUR`, note: 'x'.repeat(n * 20) }) : `parcel ${n} has left the depot`;
+    await hub.publish(`orders/${40 + (n % 4)}`, data, { query: n % 2 ? 'event=paid' : '' });
+  }
+}
+
+for (const [name, viewport, colorScheme, locale] of LOOKS) {
+  test(`every view can be read and used: ${name}`, LIMIT, async t => {
+    const hub = await startHub(t);
+    const page = await openConsole(t, hub, 'overview', { viewport, colorScheme, locale });
+    for (const view of VIEWS) {
+      await show(page, hub, view, view === 'live' || view === 'history' ? 'orders/*' : 'orders/42');
+      if (view === 'live') await tailing(page);
+      if (view === 'live') await fill(hub);
+      if (view === 'live' || view === 'history') {
+        await listed(page, 5);
+        await page.locator('main .row').nth(1).click();
+        await page.locator('main .detail').waitFor();
+      }
+      await fits(page, view);
+      await accessible(page, `${name} ${view}`);
+      await picture(page, `console-${name}-${view}`);
+    }
+    const ink = await page.evaluate(() => getComputedStyle(document.body).color);
+    assert.equal(/rgb\((\d+)/.exec(ink)[1] > 127, colorScheme === 'dark', ink);
+    assert.equal(await page.evaluate(() => document.documentElement.lang), locale === 'zh-CN' ? 'zh-CN' : 'en');
+    assert.deepEqual(page.complaints, []);
+  });
+}
+
+test('every control is large enough to hit on a phone', LIMIT, async t => {
+  const hub = await startHub(t);
+  const page = await openConsole(t, hub, 'overview', { viewport: PHONE });
+  for (const view of VIEWS) {
+    await show(page, hub, view);
+    for (const control of await page.locator('button:visible, input:visible, select:visible, nav a:visible').all()) {
+      const box = await control.boundingBox();
+      const what = `${view}: ${await control.evaluate(e => e.outerHTML)}`;
+      assert.ok(box.x >= 0 && box.x + box.width <= PHONE.width + 1, `${what} stands out`);
+      assert.ok(box.height >= 24 && box.width >= 24, `${what} is too small`);
+    }
+  }
+});
+
+test('colours and language are chosen, and kept', LIMIT, async t => {
+  const hub = await startHub(t);
+  const page = await openConsole(t, hub, 'overview', { colorScheme: 'light' });
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await background();
+  await page.click('[data-theme-switch]');
+  await page.click('[data-theme-switch]');
+  await until('dark', async () => await background() !== light);
+  await page.click('[data-language-switch]');
+  await page.locator('h1').getByText('概览').waitFor();
+  await page.reload();
+  await page.locator('h1').getByText('概览').waitFor();
+  assert.notEqual(await background(), light);
+  assert.match(await page.title(), /概览/);
+  await page.click('[data-language-switch]');
+  await page.locator('h1').getByText('Overview').waitFor();
+});
+
+/// What has the focus.
+const focused = page => page.evaluate(() => {
+  const { activeElement: e } = document;
+  const style = getComputedStyle(e);
+  return {
+    what: `${e.tagName} ${e.id} ${e.getAttribute('aria-label') ?? e.innerText ?? ''}`.trim(),
+    isBody: e === document.body,
+    isSeen: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
+  };
+});
+
+test('the keyboard reaches everything, sees where it is, and is nowhere trapped', LIMIT, async t => {
+  const hub = await startHub(t);
+  const page = await openConsole(t, hub, 'live');
+  await tailing(page);
+  await hub.publish('news', 'one');
+  await listed(page, 1);
+  for (const view of VIEWS) {
+    await show(page, hub, view);
+    await page.evaluate(() => document.activeElement.blur());
+    const seen = [];
+    for (let i = 0; i < 60; i += 1) {
+      await page.keyboard.press('Tab');
+      const now = await focused(page);
+      if (now.isBody) break;
+      assert.ok(now.isSeen, `${view}: the focus on ${now.what} can't be seen`);
+      seen.push(now.what);
+    }
+    const controls = await page.locator('a:visible, button:visible:enabled, input:visible, select:visible, textarea:visible, [tabindex="0"]:visible').count();
+    assert.ok(seen.length >= controls, `${view}: ${seen.length} of ${controls}: ${seen.join(' / ')}`);
+    assert.ok(seen.length < 60, `${view}: Tab never comes back`);
+  }
+});
+
+test('a walk with the keyboard alone', LIMIT, async t => {
+  const hub = await startHub(t);
+  const page = await openConsole(t, hub, 'overview');
+  const key = keys => page.keyboard.press(keys);
+  await key('Tab');
+  assert.match((await focused(page)).what, /Skip to the content/);
+  await key('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
+  await page.getByLabel('Topic or pattern').focus();
+  await key('ControlOrMeta+A');
+  await page.keyboard.type('typed');
+  await key('Enter');
+  await tailing(page);
+  await hub.publish('typed', 'first');
+  await hub.publish('typed', 'second');
+  await listed(page, 2);
+  await page.getByRole('listbox').focus();
+  await key('ArrowDown');
+  await page.locator('.detail pre').getByText('second').waitFor();
+  await key('End');
+  await page.locator('.detail pre').getByText('first').waitFor();
+  const active = await page.getByRole('listbox').getAttribute('aria-activedescendant');
+  assert.equal(await page.locator(`#${active}`).getAttribute('aria-selected'), 'true');
+  await key('Escape');
+  await page.locator('.detail').waitFor({ state: 'detached' });
+  await page.locator('[data-token-switch]').focus();
+  await key('Enter');
+  await page.getByRole('dialog').waitFor();
+  await accessible(page, 'the dialog');
+  await key('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
+  assert.equal(await page.evaluate(() => document.activeElement.hasAttribute('data-token-switch')), true);
+});
