@@ -7,9 +7,10 @@ use common::*;
 use proptest::prelude::*;
 use std::sync::Arc;
 use tidings_engine::{
-    Budget, Cursor, Entry, Frame, Position, Read, Selection, Selector, Timestamp, Topic, Visibility,
+    Budget, Cursor, Entry, Frame, Kind, Position, Read, Selection, Selector, Timestamp, Topic,
+    Visibility,
 };
-use tidings_store::{Appended, Limits, MemoryStorage, Options, Retention, Store};
+use tidings_store::{AppendError, Appended, Limits, MemoryStorage, Options, Retention, Store};
 
 const TOPICS: [&str; 8] = [
     "news",
@@ -66,6 +67,7 @@ struct Planned {
     visibility: usize,
     size: usize,
     with_id: bool,
+    kind: Kind,
     /// Milliseconds since the one before.
     step: i64,
 }
@@ -95,13 +97,19 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop::collection::vec(0..TOPICS.len(), 1..5),
     ];
     let what = (0..TOPICS.len(), alternates, 0..VISIBILITIES.len());
-    let event = (what, 0usize..900, any::<bool>(), -50i64..200).prop_map(
-        |((topic, alternates, visibility), size, with_id, step)| Planned {
+    let kind = prop_oneof![
+        30 => Just(Kind::Event),
+        10 => Just(Kind::Reopening),
+        1 => Just(Kind::End),
+    ];
+    let event = (what, 0usize..900, any::<bool>(), kind, -50i64..200).prop_map(
+        |((topic, alternates, visibility), size, with_id, kind, step)| Planned {
             topic,
             alternates,
             visibility,
             size,
             with_id,
+            kind,
             step,
         },
     );
@@ -198,45 +206,87 @@ impl World {
         for planned in events {
             self.time += planned.step;
             let n = (self.log.len() + request.len() + 1) as u64;
-            let topic = TOPICS[planned.topic];
-            let visibility = VISIBILITIES[planned.visibility];
-            let mut entry = match (planned.with_id, visibility) {
-                (false, _) => event(topic, n),
-                (true, Visibility::Native) => with_id_of(topic, n),
-                // Under an id that an event of its topic may have.
-                (true, _) => Entry {
-                    id: with_id_of(topic, n / 8 * 3).id,
-                    ..event(topic, n)
-                },
-            };
-            let others: Vec<&str> = planned.alternates.iter().map(|n| TOPICS[*n]).collect();
-            entry = as_published(entry, &others, visibility);
-            entry.fields = format!("data: {}\n", "x".repeat(planned.size)).into();
-            entry.time = self.now();
-            request.push(entry);
+            request.push(self.entry(planned, n));
         }
-        let mut expected = self.log.len() as u64;
-        let appended = append(&mut self.store, request.clone());
-        for (
-            entry,
-            Appended {
+        let (log, expected) = self.expected(&request);
+        let answer = self.store.commit(vec![request], self.now()).remove(0);
+        let expected = match (expected, &answer) {
+            (Ok(expected), Ok(_)) => expected,
+            (expected, answer) => {
+                return assert_eq!(answer.as_ref().err().copied(), expected.err());
+            }
+        };
+        for ((n, is_new), appended) in expected.into_iter().zip(answer.unwrap()) {
+            let Appended {
                 position,
                 duplicate,
                 frame,
                 ..
-            },
-        ) in request.into_iter().zip(appended)
-        {
-            // Natively, the same id in the same topic would be the same event.
-            assert!(!duplicate);
-            expected += 1;
-            assert_eq!(position.0, expected);
+            } = appended;
+            assert_eq!((position.0, duplicate), (n as u64 + 1, !is_new));
+            let payload = Frame::new(LOG, position, log[n].clone()).payload();
             assert_eq!(
-                frame.unwrap().payload(),
-                Frame::new(LOG, position, entry.clone()).payload()
+                frame.map(|frame| frame.payload()),
+                is_new.then_some(payload)
             );
-            self.log.push(entry);
         }
+        self.log = log;
+    }
+
+    fn entry(&self, planned: &Planned, n: u64) -> Entry {
+        let topic = TOPICS[planned.topic];
+        if planned.kind == Kind::End {
+            let time = self.now();
+            return Entry { time, ..end(topic) };
+        }
+        let visibility = VISIBILITIES[planned.visibility];
+        let mut entry = match (planned.with_id, visibility) {
+            (false, _) => event(topic, n),
+            (true, Visibility::Native) => with_id_of(topic, n),
+            // Under an id that an event of its topic may have.
+            (true, _) => Entry {
+                id: with_id_of(topic, n / 8 * 3).id,
+                ..event(topic, n)
+            },
+        };
+        let others: Vec<&str> = planned.alternates.iter().map(|n| TOPICS[*n]).collect();
+        entry = as_published(entry, &others, visibility).of_kind(planned.kind);
+        entry.fields = format!("data: {}\n", "x".repeat(planned.size)).into();
+        entry.time = self.now();
+        entry
+    }
+
+    /// The log with a request behind it; where its entries then stand, and which are
+    /// new.
+    #[allow(clippy::type_complexity)]
+    fn expected(&self, request: &[Entry]) -> (Vec<Entry>, Result<Vec<(usize, bool)>, AppendError>) {
+        let (mut log, mut places) = (self.log.clone(), Vec::new());
+        for (index, entry) in request.iter().enumerate() {
+            let end = self.end_of(&log, &entry.topic);
+            let mut topics = entry.published().topics();
+            let is_closed = topics.any(|topic| self.end_of(&log, topic).is_some());
+            match (entry.kind, end) {
+                (Kind::End, Some(end)) => {
+                    places.push((end, false));
+                    continue;
+                }
+                (Kind::Event, _) if is_closed => {
+                    return (log, Err(AppendError::TopicClosed { index }));
+                }
+                // Natively, the same id in the same topic would be the same event.
+                _ => places.push((log.len(), true)),
+            }
+            log.push(entry.clone());
+        }
+        (log, Ok(places))
+    }
+
+    /// Where a topic ended: the last that it has is an end, which is kept.
+    fn end_of(&self, log: &[Entry], topic: &Topic) -> Option<usize> {
+        let has_it = |entry: &Entry| entry.published().topics().any(|own| own == topic);
+        let last = log.iter().rposition(has_it)?;
+        let is_kept = last >= self.log.len() || self.serves(topic, last);
+        (log[last].kind == Kind::End && is_kept).then_some(last)
     }
 
     /// Publishes an event with an id again.
@@ -262,10 +312,7 @@ impl World {
         let also_elsewhere = as_published(self.log[n].clone(), &["else/where"], Visibility::Native);
         for other in [other, also_elsewhere] {
             let refused = self.store.commit(vec![vec![other]], self.now()).remove(0);
-            assert!(matches!(
-                refused,
-                Err(tidings_store::AppendError::IdConflict { index: 0 })
-            ));
+            assert!(matches!(refused, Err(AppendError::IdConflict { index: 0 })));
         }
     }
 
@@ -307,7 +354,9 @@ impl World {
             let entry = &self.log[*n];
             let mut topics = entry.published().topics();
             let is_watched = topics.any(|t| selection.matches(t) && self.serves(t, *n));
-            is_watched && selection.shows(&entry.published())
+            let topic = &entry.topic;
+            let is_over = entry.kind == Kind::End && self.end_of(&self.log, topic) != Some(*n);
+            is_watched && selection.shows(&entry.published()) && !is_over
         };
         (after..self.log.len()).filter(given).collect()
     }
@@ -322,7 +371,11 @@ impl World {
         assert!(selected.iter().all(|n| *n as u64 >= earliest.0));
         for n in horizon.0 as usize..self.log.len() {
             let is_given = selected.binary_search(&n).is_ok();
-            assert_eq!(is_given, selection.watches(&self.log[n].published()), "{n}");
+            let entry = &self.log[n];
+            let is_over =
+                entry.kind == Kind::End && self.end_of(&self.log, &entry.topic) != Some(n);
+            let is_there = selection.watches(&entry.published()) && !is_over;
+            assert_eq!(is_given, is_there, "{n}");
         }
     }
 
@@ -368,6 +421,10 @@ impl World {
 
     fn find(&self, selection: &Selection, n: usize, time: i64) {
         let reader = self.store.reader();
+        for topic in TOPICS.map(|text| Topic::new(text).unwrap()) {
+            let end = self.end_of(&self.log, &topic);
+            assert_eq!(reader.end_of(&topic), end.map(|n| Position(n as u64 + 1)));
+        }
         let selected = self.selected(selection, 0);
         let cursor = reader.last_n(n, selection).unwrap();
         let last = &selected[selected.len().saturating_sub(n)..];

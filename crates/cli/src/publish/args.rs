@@ -34,6 +34,13 @@ pub struct PublishArgs {
     /// A reconnection time for those who receive it, in milliseconds
     #[arg(long, value_name = "MILLISECONDS")]
     pub retry: Option<u64>,
+    /// Close the topic behind it: its streams end, and it takes nothing more.
+    /// Without data (an empty input, or none that is piped in) it only closes
+    #[arg(long)]
+    pub close: bool,
+    /// Open the topic again, if it is closed
+    #[arg(long)]
+    pub reopen: bool,
     /// Publish only once what is published with this key, however often the
     /// command is repeated within ten minutes; and repeat it if need be
     #[arg(long, value_name = "KEY")]

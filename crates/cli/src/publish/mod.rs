@@ -25,7 +25,12 @@ pub fn run(args: &PublishArgs) -> Result<(), Failure> {
         ));
     }
     let retry = args.retry.map(|millis| millis.to_string());
+    let one = || "1".to_owned();
+    let reopen = args.reopen.then(one);
+    let close = (args.close && !streamed).then(one);
     let parameters = [
+        ("reopen", reopen.as_ref()),
+        ("close", close.as_ref()),
         ("event", args.event.as_ref().filter(|_| !streamed)),
         ("id", args.id.as_ref()),
         ("retry", retry.as_ref()),
@@ -63,10 +68,14 @@ pub fn run(args: &PublishArgs) -> Result<(), Failure> {
 async fn publish_one(args: &PublishArgs, mut post: Post, key: Option<&str>) -> Result<(), Failure> {
     let data = match args.data.as_str() {
         "-" => {
-            if io::stdin().is_terminal() {
+            let is_typed = io::stdin().is_terminal();
+            if is_typed && !args.close {
                 let _ = writeln!(io::stderr(), "tidings publish: type the data, then Ctrl-D");
             }
-            without_line_end(request::read_input()?)
+            match is_typed && args.close {
+                true => Vec::new(),
+                false => without_line_end(request::read_input()?),
+            }
         }
         data => data.as_bytes().to_vec(),
     };
@@ -103,6 +112,15 @@ async fn publish_lines(
         }
         let key = key.map(|key| format!("{key}-{}", batch.first));
         match post.send(body, key.as_deref()).await {
+            Ok(answer) => all.add(&answer),
+            Err(refused) => return Err(refused.behind(all.published())),
+        }
+    }
+    if args.close {
+        // A stream of no events, which closes where it ends.
+        request::add_parameter(&mut post.url, "close", "1")?;
+        let key = key.map(|key| format!("{key}-end"));
+        match post.send(Vec::new(), key.as_deref()).await {
             Ok(answer) => all.add(&answer),
             Err(refused) => return Err(refused.behind(all.published())),
         }

@@ -165,8 +165,13 @@ impl Answer {
     /// Adds what was answered to another request.
     pub fn add(&mut self, other: &Self) {
         self.0["published"] = json!(self.published() + other.published());
-        if let Some(id) = other.id() {
+        if let Some(id) = other.0["last_id"].as_str() {
             self.0["last_id"] = json!(id);
+        }
+        for name in ["closed", "end_id"] {
+            if let Some(value) = other.0.get(name) {
+                self.0[name] = value.clone();
+            }
         }
     }
 
@@ -175,9 +180,10 @@ impl Answer {
         self.0["published"].as_u64().unwrap_or(0)
     }
 
-    /// The id of the event, of the last of several.
+    /// The id of the event, of the last of several; of the end, if there were none.
     pub fn id(&self) -> Option<&str> {
-        self.0["id"].as_str().or(self.0["last_id"].as_str())
+        let ids = ["id", "last_id", "end_id"].into_iter();
+        ids.filter_map(|name| self.0[name].as_str()).next()
     }
 
     pub fn as_json(&self) -> String {
@@ -237,10 +243,11 @@ mod tests {
 
     #[test]
     fn the_id_of_an_answer() {
-        let table: [(&[u8], Option<&str>); 7] = [
+        let table: [(&[u8], Option<&str>); 8] = [
             (b"{\"id\":\"td-1\",\"topic\":\"a\"}", Some("td-1")),
             (b"{\"published\":2,\"last_id\":\"td-2\"}", Some("td-2")),
             (b"{\"published\":0,\"last_id\":null}", None),
+            (b"{\"last_id\":null,\"end_id\":\"td-3\"}", Some("td-3")),
             (b"urn:uuid:7\n", Some("urn:uuid:7")),
             (b"a\x1bb", None),
             (b"\xff", None),
@@ -259,5 +266,10 @@ mod tests {
         all.add(&Answer::of(b"{\"published\":1,\"last_id\":\"c\"}"));
         all.add(&Answer::of(b"{\"published\":0,\"last_id\":null}"));
         assert_eq!(all.as_json(), "{\"last_id\":\"c\",\"published\":3}");
+        all.add(&Answer::of(
+            b"{\"published\":0,\"last_id\":null,\"closed\":true,\"end_id\":\"d\"}",
+        ));
+        let expected = "{\"closed\":true,\"end_id\":\"d\",\"last_id\":\"c\",\"published\":3}";
+        assert_eq!(all.as_json(), expected);
     }
 }

@@ -1,9 +1,10 @@
 //! Each row is what happens to a stream and what comes of it, as text.
 
 use super::*;
-use crate::{Event, Gap, Selection, Selector, Timestamp, Topic};
+use crate::{Event, Gap, Kind, Selection, Selector, Timestamp, Topic};
 use tidings_codec::{Decoder, Item};
 
+mod closing;
 mod mercure;
 mod slow;
 
@@ -51,8 +52,15 @@ fn start(after: u64, gap: Option<GapReason>) -> Start {
     }
 }
 
-/// `a7`: an event of topic `a` at position 7.
+/// `a7`: an event of topic `a` at position 7; `!a7`: its end.
 fn frame(text: &str) -> Arc<Frame> {
+    if let Some(text) = text.strip_prefix('!') {
+        let (topic, position) = text.split_at(1);
+        let end = crate::closing::end(Topic::new(topic).unwrap());
+        let entry = end.into_entry(Timestamp(0), None).of_kind(Kind::End);
+        let position = Position(position.parse().unwrap());
+        return Arc::new(Frame::new(LOG, position, entry));
+    }
     let (topic, position) = text.split_at(1);
     let event = Event {
         alternates: Box::default(),
@@ -102,7 +110,10 @@ impl Bench {
                     self.stream.give_back(&mut self.lane, &batch, kept);
                 }
                 let kept = batch.frames().iter().take(kept.unwrap_or(usize::MAX));
-                let names = kept.map(|f| format!("{}{}", f.topic(), f.position().0));
+                let names = kept.map(|f| {
+                    let mark = if f.is_end() { "!" } else { "" };
+                    format!("{mark}{}{}", f.topic(), f.position().0)
+                });
                 names.collect::<Vec<_>>().join(" ")
             }
             Next::Later => "later".into(),

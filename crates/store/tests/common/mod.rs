@@ -8,8 +8,8 @@ use std::any::Any;
 use std::sync::Arc;
 use tidings_codec::EventId;
 use tidings_engine::{
-    Budget, Cursor, Entry, IdempotencyKey, LogId, MercureSelector, Position, Published, Read,
-    Selection, Selector, Sight, Timestamp, Topic, Visibility, published,
+    Budget, Cursor, Entry, IdempotencyKey, Kind, LogId, MercureSelector, Position, Published, Read,
+    Selection, Selector, Sight, Timestamp, Topic, Visibility, closing, published,
 };
 use tidings_matcher::{Base, Matcher};
 use tidings_store::{
@@ -47,7 +47,7 @@ pub fn open<S: Storage + 'static>(storage: &Arc<S>, options: Options) -> (Store,
 
 pub fn event(topic: &str, n: u64) -> Entry {
     Entry {
-        kind: tidings_engine::Kind::Event,
+        kind: Kind::Event,
         alternates: Box::default(),
         visibility: Visibility::Native,
         topic: Topic::new(topic).unwrap(),
@@ -56,6 +56,17 @@ pub fn event(topic: &str, n: u64) -> Entry {
         key: None,
         fields: Bytes::from(format!("data: {n}\n")),
     }
+}
+
+/// The end of a topic.
+pub fn end(topic: &str) -> Entry {
+    let end = closing::end(Topic::new(topic).unwrap());
+    end.into_entry(NOW, None).of_kind(Kind::End)
+}
+
+/// An event that opens its topics.
+pub fn reopening(topic: &str, n: u64) -> Entry {
+    event(topic, n).of_kind(Kind::Reopening)
 }
 
 pub fn with_id(topic: &str, n: u64, id: &str) -> Entry {
