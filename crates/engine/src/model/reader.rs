@@ -68,6 +68,7 @@ impl Reader {
             .iter()
             .take_while(|frame| frame.position() <= to)
             .filter(|frame| self.wish.wants(frame))
+            .filter(|frame| self.given.contains(&frame.position()) || !is_reopened(log, frame))
             .map(|frame| frame.position())
             .filter(|at| !self.gaps.iter().any(|(after, to)| after < at && at <= to))
             .collect();
@@ -84,6 +85,16 @@ impl Reader {
         self.checked = to;
         Ok(())
     }
+}
+
+/// Whether a frame is the end of a topic that has a later event.
+fn is_reopened(log: &[Arc<Frame>], frame: &Frame) -> bool {
+    let later = log
+        .iter()
+        .rev()
+        .take_while(|later| later.position() > frame.position());
+    let mut topics = later.flat_map(|later| later.published().topics());
+    frame.is_end() && topics.any(|topic| topic == frame.topic())
 }
 
 /// Spoils what was given from number `from` on, if so asked and if that is

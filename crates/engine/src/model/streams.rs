@@ -91,6 +91,7 @@ impl World {
                 if before.is_some_and(|cursor| cursor.after >= self.tail.start()) {
                     super::world::check_budget(batch.frames(), budget)?;
                 }
+                self.check_ends(batch.frames())?;
                 self.events(at, &batch, room);
             }
             Next::Later => self.settle(at),
@@ -103,8 +104,11 @@ impl World {
             Next::Waiting if watcher.asked.is_none() => return Err("it waits for nobody".into()),
             Next::Waiting => {}
             Next::MayEnd => {
-                watcher.full = false;
+                (watcher.full, watcher.given_end) = (false, false);
                 self.settle(at);
+            }
+            Next::Idle if watcher.given_end => {
+                return Err("it was given an end and doesn't ask".into());
             }
             Next::Idle => {
                 (watcher.ready, watcher.full) = (false, false);
@@ -347,6 +351,9 @@ impl World {
         let lane = &mut self.lanes[watcher.lane];
         let bytes = batch.bytes(Form::Plain, Framing::Bare);
         let from = watcher.received.len();
+        let exact = watcher.wish.selection.exact_topics().is_some();
+        let asks = exact && watcher.voice != Voice::Mercure;
+        watcher.given_end |= asks && batch.has_end();
         if room >= bytes.len() {
             watcher.hear(&bytes);
         } else {

@@ -33,6 +33,8 @@ pub(super) struct Watcher {
     /// and how that was before the last step.
     pub full: bool,
     pub was_full: bool,
+    /// Whether it was given an end and not asked since whether it may end.
+    pub given_end: bool,
     /// Up to here events may be gone without another word.
     pub excused: Position,
     pub waiting: Waiting,
@@ -124,6 +126,7 @@ impl Watcher {
             horizon: Position::START,
             full: false,
             was_full: false,
+            given_end: false,
             excused: Position::START,
             waiting: Waiting::new(false),
             decoder,
@@ -166,6 +169,7 @@ impl Watcher {
         (self.asked, self.answer) = (None, None);
         (self.answered, self.opened) = (false, false);
         (self.ready, self.full, self.was_full) = (true, false, false);
+        self.given_end = false;
         self.checked = known;
         self.gaps.clear();
     }
@@ -202,11 +206,17 @@ impl Watcher {
             let slow = self.gaps.iter().filter(|gap| gap.2).any(told);
             let lost = world.is_lost(frame, &self.wish)
                 && (at <= self.excused || self.gaps.iter().any(told));
-            let conflates = self.policy == SlowPolicy::Latest && self.was_full;
+            if world.is_reopened(frame, Position::START, Position(u64::MAX)) {
+                continue;
+            }
+            // The end of a topic is beside what it was about.
+            let conflates = self.policy == SlowPolicy::Latest && self.was_full && !frame.is_end();
             let newer = || {
                 world.has_newer(frame, |later| {
                     let at = later.position();
-                    self.wish.wants(later) && (at > cursor || self.received.contains(&at))
+                    !later.is_end()
+                        && self.wish.wants(later)
+                        && (at > cursor || self.received.contains(&at))
                 })
             };
             if !(slow || lost || conflates && newer()) {

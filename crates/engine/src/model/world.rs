@@ -4,6 +4,7 @@ use super::reader::{Answer, Reader};
 use super::watcher::Watcher;
 use super::wish::{Wish, mercure_topic};
 use super::{Op, Setup, Start, range};
+use crate::closing::{self, Kind};
 use crate::published::alternates;
 use crate::stream::Voice;
 use crate::{
@@ -243,8 +244,45 @@ impl World {
             data: "x".repeat(bytes).into(),
         };
         let position = Position(self.end().0 + 1 + skip);
-        let entry = event.into_entry(Timestamp(0), None);
+        let ends = random.below(16) == 0 && !self.is_closed(&event.topic);
+        let entry = match ends {
+            true => closing::end(event.topic)
+                .into_entry(Timestamp(0), None)
+                .of_kind(Kind::End),
+            // To a topic that is closed it is what opens it.
+            false => event.into_entry(Timestamp(0), None),
+        };
         self.log.push(Arc::new(Frame::new(LOG, position, entry)));
+    }
+
+    /// Whether the last event of a topic is its end.
+    fn is_closed(&self, topic: &Topic) -> bool {
+        let mut latest = self.log.iter().rev();
+        let last = latest.find(|frame| frame.published().topics().any(|own| own == topic));
+        last.is_some_and(|last| last.is_end())
+    }
+
+    /// Whether a frame is the end of a topic that has another event behind it, within
+    /// these.
+    pub(super) fn is_reopened(&self, frame: &Frame, from: Position, to: Position) -> bool {
+        let has_it = |later: &Arc<Frame>| {
+            let event = later.published();
+            event.topics().any(|topic| topic == frame.topic())
+        };
+        let after = frame.position().max(from);
+        frame.is_end() && self.between(after, to).iter().any(has_it)
+    }
+
+    /// Nobody is given an end that what the tail holds has reopened.
+    pub(super) fn check_ends(&self, frames: &[Arc<Frame>]) -> Result<(), String> {
+        let (from, to) = (self.tail.start(), self.tail.end());
+        match frames
+            .iter()
+            .find(|frame| self.is_reopened(frame, from, to))
+        {
+            None => Ok(()),
+            Some(end) => Err(format!("{} was reopened", end.position().0)),
+        }
     }
 
     fn deliver(&mut self, count: usize) {
@@ -354,7 +392,7 @@ impl World {
         reader.needs_store = matches!(read, Read::Gap(_));
         reader.ready = lane.is_behind(reader.key);
         reader.take(frames, &mut self.setup.sabotage);
-        Ok(())
+        self.check_ends(batch.frames())
     }
 
     fn ask_store(&mut self, at: usize, max_frames: usize) {
@@ -396,7 +434,7 @@ impl World {
                 (true, false) => return Read::Frames,
                 (false, _) => cursor.after = to,
             }
-            if wish.wants(frame) {
+            if wish.wants(frame) && !self.is_reopened(frame, Position::START, self.end()) {
                 out.push(Arc::clone(frame));
             }
         }
