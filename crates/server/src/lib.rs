@@ -35,9 +35,9 @@ mod tokens;
 mod watch;
 
 pub use embed::{
-    Access, Answering, Body, Builder, Decided, Event, HistoryError, Hub, Keep, Later, OpenError,
-    Page, PublishError, Received, Recorded, Routes, Service, ServiceBuilder, SubscribeError,
-    Subscription, Undecided,
+    Access, Answering, Body, Builder, Decided, Event, HistoryError, Hub, Keep, Later, Member,
+    OpenError, Page, Presence, PresenceChanges, PresenceError, PublishError, Received, Recorded,
+    Routes, Service, ServiceBuilder, SubscribeError, Subscription, Undecided,
 };
 pub use native::InvalidEvent;
 pub use tidings_codec::EventId;

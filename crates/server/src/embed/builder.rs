@@ -33,6 +33,7 @@ pub struct Builder {
     kept_topics: Vec<(String, tidings_store::Limits)>,
     drain_window: Duration,
     publish_timeout: Duration,
+    presence: presence::Settings,
     public_url: String,
     mercure: Mercure,
 }
@@ -48,6 +49,7 @@ impl Builder {
             kept_topics: Vec::new(),
             drain_window: Duration::from_secs(1),
             publish_timeout: Duration::from_secs(10),
+            presence: presence::Settings::default(),
             public_url: URL.to_owned(),
             mercure: Mercure::default(),
         }
@@ -116,6 +118,26 @@ impl Builder {
         self
     }
 
+    /// For how long somebody is still [present](Hub::presence) whose last stream has
+    /// ended, so that who reconnects doesn't leave and join. Default 10 s.
+    pub fn presence_grace(mut self, grace: Duration) -> Self {
+        self.presence.grace = grace;
+        self
+    }
+
+    /// Up to how many members of a topic are listed; of more it is told how many they
+    /// are. Default 100.
+    pub fn presence_list(mut self, members: usize) -> Self {
+        self.presence.list = members;
+        self
+    }
+
+    /// Whether the Mercure face has its subscription API and its events. Default no.
+    pub fn mercure_subscriptions(mut self, are_told: bool) -> Self {
+        self.mercure.subscriptions = are_told;
+        self
+    }
+
     /// Where the hub is reached from outside, for the Mercure face, whose topics
     /// are URLs. Default `http://localhost`.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
@@ -138,7 +160,7 @@ impl Builder {
             slow: SlowRules::new(rules, self.slow),
             // Connections are the application's, and what it answers them is pulled.
             lanes: 0,
-            presence: presence::Settings::default(),
+            presence: self.presence,
             limits,
         };
         let base = Base::new(&self.public_url).map_err(OpenError::PublicUrl)?;

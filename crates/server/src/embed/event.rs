@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tidings_codec::{Decoder, EventId, Item};
 use tidings_engine::control::GapReason;
 use tidings_engine::since::Since;
-use tidings_engine::{Frame, Limits, Topic};
+use tidings_engine::{Frame, Kind, Limits, Topic};
 
 /// An event to be published. What may stand in it is checked when it is.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub struct Event {
     event_type: Option<String>,
     id: Option<String>,
     retry: Option<Duration>,
+    reopens: bool,
 }
 
 impl Event {
@@ -28,6 +29,7 @@ impl Event {
             event_type: None,
             id: None,
             retry: None,
+            reopens: false,
         }
     }
 
@@ -70,6 +72,20 @@ impl Event {
     pub fn retry(mut self, retry: Duration) -> Self {
         self.retry = Some(retry);
         self
+    }
+
+    /// The same, and it opens its topic again if that is [closed](super::Hub::close).
+    #[must_use]
+    pub fn reopening(mut self) -> Self {
+        self.reopens = true;
+        self
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self.reopens {
+            true => Kind::Reopening,
+            false => Kind::Event,
+        }
     }
 
     pub(super) fn check(

@@ -3,6 +3,7 @@
 mod builder;
 mod error;
 mod event;
+mod presence;
 mod reply;
 mod service;
 mod subscription;
@@ -10,16 +11,20 @@ mod subscription;
 pub use builder::{Builder, Keep, OpenError};
 pub use error::{HistoryError, Later, PublishError, SubscribeError};
 pub use event::{Event, Page, Received, Recorded};
+pub use presence::{Member, Presence, PresenceChanges, PresenceError};
 pub use reply::Body;
 pub use service::{Access, Answering, Decided, Routes, Service, ServiceBuilder, Undecided};
 pub use subscription::Subscription;
 
 use crate::auth::{self, Who};
+use crate::close::{self, Closed};
+use crate::http::query::Query;
 use crate::hub;
-use crate::native::{self, history};
+use crate::native::{self, SoftRefusal, history, soft_refusal};
 use crate::watch::{self, Wish};
 use crate::{http, start};
 use ::http::{Method, Response, Version, request};
+use service::Unheard;
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +33,7 @@ use tidings_auth::rights::Given;
 use tidings_codec::EventId;
 use tidings_engine::since::Since;
 use tidings_engine::start::Asked;
-use tidings_engine::{Entry, Form, Published, Selection, Selector, Sight, Topic, Voice};
+use tidings_engine::{Entry, Form, Kind, Published, Selection, Selector, Sight, Topic, Voice};
 
 /// A hub: a log, whoever publishes to it and whoever watches it. A handle:
 /// clones are of the same hub, and several hubs may be in one process.
@@ -157,6 +162,54 @@ impl Hub {
         Ok(appended.into_iter().map(|event| event.id).collect())
     }
 
+    /// Closes a topic, with `last` as its last event: who watches it is given the
+    /// rest and an event `tidings:end`, then its stream ends; an `EventSource` that
+    /// comes back is answered `204` and stops for good. Answers the id of the end.
+    /// To close a closed topic without a last event changes nothing.
+    ///
+    /// ```
+    /// use futures_util::StreamExt;
+    /// # use tidings_server::{Event, Hub, PublishError, Since};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let hub = Hub::builder().open()?;
+    /// hub.publish("answer/42", Event::new("Hello")).await?;
+    /// hub.close("answer/42", Some(Event::new(" world"))).await?;
+    /// let answer = hub.subscribe(["answer/42"], Since::Earliest).await?;
+    /// let all: Vec<_> = answer.collect().await;
+    /// assert_eq!(all.len(), 3, "two events and the end");
+    /// let late = hub.publish("answer/42", Event::new("!")).await;
+    /// assert_eq!(late, Err(PublishError::TopicClosed));
+    /// hub.publish("answer/42", Event::new("again").reopening()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As of [`Hub::publish`].
+    pub async fn close(&self, topic: &str, last: Option<Event>) -> Result<EventId, PublishError> {
+        let topic = self.topic(topic)?;
+        let Shared { hub, own, .. } = &*self.shared;
+        let limits = &hub.settings().limits;
+        let kind = last.as_ref().map_or_else(Kind::default, Event::kind);
+        let last = last.map(|last| last.check(topic.clone(), limits));
+        let last = last.transpose().map_err(PublishError::Invalid)?;
+        let entries = close::entries(topic, last, kind, None);
+        let closed = hub.publish(entries, own).await;
+        let closed = closed.map_err(|error| PublishError::of(error, hub))?;
+        let end = Closed::of(closed).ok_or(PublishError::Unknown)?.end;
+        Ok(end.id)
+    }
+
+    /// Whether a topic is [closed](Hub::close). What is no topic isn't.
+    pub fn is_closed(&self, topic: &str) -> bool {
+        let Ok(topic) = Topic::new(topic) else {
+            return false;
+        };
+        let topic = Selection::new(vec![Selector::Exact(topic)]);
+        self.shared.hub.reader().end_of_all(&topic).is_some()
+    }
+
     /// Watches topics and patterns (`room/*`, `orders/**`) from `since` on:
     /// everything that is published to any of them, in the order of the log. No
     /// event between `since` and later ones is left out; where history is
@@ -193,7 +246,7 @@ impl Hub {
             last_event_id: None,
             since: Some(since),
         };
-        let selection = self.selection(selectors)?;
+        let selection = self.seen(self.selection(selectors)?);
         self.watch(selection, asked).await
     }
 
@@ -235,7 +288,7 @@ impl Hub {
     ) -> Response<Body> {
         let version = request.version;
         let selection = match self.selection(selectors) {
-            Ok(selection) => selection,
+            Ok(selection) => self.seen(selection),
             Err(error) => return reply::refusal(&self.shared.hub, version, error),
         };
         let asked = match native::last_event_id(&request.headers) {
@@ -245,6 +298,9 @@ impl Hub {
             },
             Err(problem) => return reply::public(http::respond::problem(&problem)),
         };
+        if self.shared.hub.has_ended(&selection, &asked).await {
+            return reply::public(native::ended());
+        }
         if request.method == Method::HEAD {
             return reply::public(head(version));
         }
@@ -252,6 +308,43 @@ impl Hub {
             Ok(granted) => head(version).map(|_| granted.into_body()),
             Err(error) => reply::refusal(&self.shared.hub, version, error),
         }
+    }
+
+    /// As [`Hub::event_stream`], for a visitor of whom the application says what
+    /// they may and who they are: they are given what they may watch, as the
+    /// [service](Hub::service) does it, and with an
+    /// [identity](Access::identity) they are [present](Hub::presence) at the topics
+    /// they watch. The request's query may say `presence=1`, `envelope=json` and
+    /// `since=…`, as at the hub's own paths.
+    pub async fn event_stream_for<S: AsRef<str>>(
+        &self,
+        visitor: Access,
+        request: &request::Parts,
+        selectors: impl IntoIterator<Item = S>,
+        since: Since,
+    ) -> Response<Body> {
+        let hub = &self.shared.hub;
+        let who = match visitor.decide() {
+            Ok(who) => who,
+            Err(Unheard::Later) => {
+                return reply::public(soft_refusal(hub, request.version, SoftRefusal::Token));
+            }
+            Err(Unheard::Never(problem)) => {
+                return reply::public(http::respond::problem(&problem));
+            }
+        };
+        let selection = match self.selection(selectors) {
+            Ok(selection) => selection,
+            Err(error) => return reply::refusal(hub, request.version, error),
+        };
+        let most = hub.settings().limits.query_bytes;
+        let stream = async {
+            let query = Query::parse(request.uri.query(), most)?;
+            let asked = (selection, Some(since));
+            native::stream(hub, request, &who, &query, asked).await
+        };
+        let reply = stream.await.map_err(service::in_application);
+        reply::public(reply.unwrap_or_else(|problem| http::respond::problem(&problem)))
     }
 
     /// Reads a page of history: at most `limit` events from `since` on, and
@@ -281,7 +374,7 @@ impl Hub {
         since: Since,
         limit: usize,
     ) -> Result<Page, HistoryError> {
-        let selection = self.selection(selectors)?;
+        let selection = self.seen(self.selection(selectors)?);
         let hub = Arc::clone(&self.shared.hub);
         let asked = Asked {
             last_event_id: None,
@@ -380,13 +473,19 @@ impl Hub {
     }
 
     fn entry(&self, topic: &str, event: Event) -> Result<Entry, PublishError> {
-        let topic = Topic::new(topic).map_err(PublishError::Topic)?;
-        if topic.is_reserved() {
-            return Err(PublishError::Reserved);
-        }
+        let topic = self.topic(topic)?;
         let limits = &self.shared.hub.settings().limits;
+        let kind = event.kind();
         let event = event.check(topic, limits).map_err(PublishError::Invalid)?;
-        Ok(native::entry(event, None, 0))
+        Ok(native::entry(event, None, 0).of_kind(kind))
+    }
+
+    fn topic(&self, topic: &str) -> Result<Topic, PublishError> {
+        let topic = Topic::new(topic).map_err(PublishError::Topic)?;
+        match topic.is_reserved() {
+            true => Err(PublishError::Reserved),
+            false => Ok(topic),
+        }
     }
 
     fn selection<S: AsRef<str>>(
@@ -403,8 +502,13 @@ impl Hub {
         }
         match own.is_empty() {
             true => Err(SubscribeError::Nothing),
-            false => Ok(Selection::new(own).with_sight(Arc::clone(&self.shared.sight))),
+            false => Ok(Selection::new(own)),
         }
+    }
+
+    /// The same, as the application sees it.
+    fn seen(&self, selection: Selection) -> Selection {
+        selection.with_sight(Arc::clone(&self.shared.sight))
     }
 
     async fn watch(

@@ -366,7 +366,12 @@ impl Connection {
             return false;
         }
         let selection = round.subscriptions.selection(self.key());
-        selection.is_some_and(|own| round.hub.reader().end_of_all(own).is_some())
+        let end = selection.and_then(|own| round.hub.reader().end_of_all(own));
+        let reached = round
+            .subscriptions
+            .cursor(self.key())
+            .map(|cursor| cursor.after);
+        end.is_some() && reached >= end
     }
 
     /// The stream ends because of its reader or of the store.

@@ -17,7 +17,7 @@ pub use admit::{InvalidEvent, Key, Labels, check_size, entry, event as admit_eve
 pub use publish::Submitted;
 pub use refusal::{NoPlaceLines, SoftRefusal, refuse, soft_refusal};
 pub use start::last_event_id;
-pub use watch::event_stream;
+pub use watch::{ended, event_stream, stream};
 
 use crate::auth::{Refused, Who};
 use crate::http::accept;

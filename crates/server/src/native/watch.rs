@@ -14,6 +14,7 @@ use http::header::{self, HeaderName};
 use http::{Method, Response, StatusCode, Version, request};
 use std::sync::Arc;
 use tidings_auth::Face;
+use tidings_engine::since::Since;
 use tidings_engine::{Form, InvalidSelector, Selection, Selector, Voice, control, own};
 
 /// `GET /t/{topic}`: one topic, or one pattern.
@@ -68,7 +69,7 @@ async fn answer(
     selection: Selection,
 ) -> Result<Reply, Problem> {
     let mut reply = match accept::negotiate(&head.headers) {
-        Some(accept::Form::Stream) => stream(hub, head, who, query, selection).await?,
+        Some(accept::Form::Stream) => stream(hub, head, who, query, (selection, None)).await?,
         Some(accept::Form::Json) => {
             let selection = hub.auth().see(who, Face::Native, selection)?;
             // Of the hub's own log nothing is kept.
@@ -92,12 +93,17 @@ async fn answer(
     Ok(reply)
 }
 
-async fn stream(
+/// Answers with a stream of `selection`, as far as `who` may see it, from `since` on
+/// unless the request says it.
+///
+/// # Errors
+/// The problem to answer with.
+pub async fn stream(
     hub: &Arc<Hub>,
     head: &request::Parts,
     who: &Who,
     query: &Query,
-    selection: Selection,
+    (selection, since): (Selection, Option<Since>),
 ) -> Result<Reply, Problem> {
     let form = match query.one("envelope")? {
         None => Form::Plain,
@@ -109,7 +115,8 @@ async fn stream(
             ));
         }
     };
-    let asked = asked(&head.headers, query)?;
+    let mut asked = asked(&head.headers, query)?;
+    asked.since = asked.since.or(since);
     let attendance = Attendance::read(hub, query, &selection)?;
     let selection = attendance.with_accounts(selection);
     let connection = connection(query)?;
@@ -156,7 +163,7 @@ async fn stream(
 }
 
 /// Nothing will come: an EventSource that is told so stops (rule F).
-fn ended() -> Reply {
+pub fn ended() -> Reply {
     let mut reply = respond::empty(StatusCode::NO_CONTENT);
     respond::set(&mut reply, header::CACHE_CONTROL, "no-store");
     reply

@@ -314,7 +314,7 @@ impl Drop for Shared {
 }
 
 /// Where it is told who is at `topic`; `None` for a topic that is too long for that.
-fn told_at(topic: &Topic) -> Option<Topic> {
+pub fn told_at(topic: &Topic) -> Option<Topic> {
     Topic::new(&format!("{}/{topic}", own::PRESENCE)).ok()
 }
 

@@ -325,13 +325,18 @@ impl Pulled {
         self.standing.as_ref()?.over(hub::now())
     }
 
-    /// Whether all that it watches is closed.
+    /// Whether all that it watches is closed, and it has come to the end of that: a
+    /// set that has not followed the log yet knows of nothing that is to be given.
     fn has_ended(&self) -> bool {
         if self.own.as_ref().is_some_and(|own| own.outlives_topics()) {
             return false;
         }
-        let end = self.with_selection(|own| self.hub.reader().end_of_all(own));
-        end.flatten().is_some()
+        let state = self.hub.live().sets()[self.set].state();
+        let (subscriptions, key) = (&state.subscriptions, self.stream.key());
+        let selection = subscriptions.selection(key);
+        let end = selection.and_then(|own| self.hub.reader().end_of_all(own));
+        let reached = subscriptions.cursor(key).map(|cursor| cursor.after);
+        end.is_some() && reached >= end
     }
 
     /// Ends the stream with the time at which to come back.

@@ -121,7 +121,7 @@ impl Access {
     }
 
     /// Whoever asks, to everything that decides.
-    pub(super) fn decide(self) -> Result<Who, Unheard> {
+    pub(in crate::embed) fn decide(self) -> Result<Who, Unheard> {
         match self.0 {
             Verdict::Granted(given) => match given.into_rights() {
                 Ok(rights) => Ok(Who::Holder(Arc::new(rights))),
@@ -141,7 +141,7 @@ impl Access {
 }
 
 /// Somebody whose request isn't looked at.
-pub(super) enum Unheard {
+pub(in crate::embed) enum Unheard {
     /// With this answer.
     Never(Problem),
     /// Now.

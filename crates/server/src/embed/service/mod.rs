@@ -13,7 +13,7 @@ use crate::http::cors::Cors;
 use crate::http::guard::{Guard, Rules};
 use crate::http::{Code, Problem};
 use crate::native::{self, SoftRefusal, soft_refusal};
-use access::Unheard;
+pub(super) use access::Unheard;
 use bytes::Bytes;
 use http::{Method, Request, Response, header, request};
 use std::convert::Infallible;
@@ -223,7 +223,7 @@ impl Mounted {
 }
 
 /// A refusal as an application tells it: there are no tokens.
-fn in_application(problem: Problem) -> Problem {
+pub(super) fn in_application(problem: Problem) -> Problem {
     match problem.code {
         Code::TokenNeeded | Code::InvalidToken | Code::NotGranted
             if problem.challenge.is_some() =>
