@@ -81,3 +81,23 @@ test('tabs that share are one person, and each knows who is present', LIMIT, asy
   assert.deepEqual([room.count, room.members[0].id], [1, id]);
   assert.ok(presence.every(({ left }) => left.length === 0), 'nobody was told that Ann had gone');
 });
+
+for (const [way, options] of WAYS) {
+  test(`${way}: what the hub says of itself comes with its topic, without an id, beside what is published`, LIMIT, async t => {
+    const hub = await startHub(t);
+    const seen = await open(await pageOf(t, hub), '/', { topics: ['$sys/stats', 'news'], ...options });
+    await seen.until('two readings', ({ events }) => events.filter(({ topic }) => topic === '$sys/stats').length >= 2);
+    const { id } = await hub.publish('news', 'one');
+    await hub.crash();
+    await hub.publish('news', 'two');
+    const news = ({ events }) => events.filter(({ topic }) => topic === 'news');
+    await seen.until('both', seen => news(seen).length === 2);
+    const now = await seen.seen();
+    assert.deepEqual(news(now).map(({ data }) => data), ['one', 'two']);
+    assert.equal(news(now)[0].id, id);
+    const reading = now.events.find(({ topic }) => topic === '$sys/stats');
+    assert.equal(reading.id, null);
+    assert.equal(typeof JSON.parse(reading.data).uptime, 'number');
+    assert.deepEqual(now.gaps, []);
+  });
+}

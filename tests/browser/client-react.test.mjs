@@ -21,7 +21,7 @@ window.renders = 0;
 function News({ topics, url }) {
   const { state, last, error } = useTidings(url, {
     topics,
-    headers: () => ({ 'X-Render': String(window.renders) }),
+    ...(window.plain ? {} : { headers: () => ({ 'X-Render': String(window.renders) }) }),
     onEvent: event => window.got.push(event.data),
     onGap: gap => window.gaps.push(gap.reason),
   });
@@ -39,13 +39,15 @@ const place = document.body.appendChild(document.createElement('div'));
 createRoot(place).render(<StrictMode><App /></StrictMode>);
 `;
 
-/// The page with the component, and the requests for streams that it makes.
-async function mount(t, hub) {
+/// The page with the component, and the requests for streams that it makes: by
+/// EventSource if they are to be `plain`, otherwise by fetch.
+async function mount(t, hub, { plain = false } = {}) {
   const page = await pageOf(t, hub);
+  await page.evaluate(plain => { window.plain = plain; }, plain);
   const asked = [];
   page.on('request', request => {
-    const { pathname, search } = new URL(request.url());
-    if (pathname === '/events') asked.push({ search, headers: request.headers() });
+    const { pathname } = new URL(request.url());
+    if (pathname === '/events') asked.push({ kind: request.resourceType(), headers: request.headers() });
   });
   await page.addScriptTag({ content: await bundle(APP) });
   return { page, asked };
@@ -56,24 +58,26 @@ const shows = (page, text) => until(
   async () => await page.textContent('p') === text,
 );
 
-test('it opens one connection, shows what comes, and closes it when it is unmounted', LIMIT, async t => {
-  const hub = await startHub(t);
-  const { page, asked } = await mount(t, hub);
-  await shows(page, 'open nothing well');
-  await hub.publish('news', 'one');
-  await shows(page, 'open one well');
-  assert.equal(asked.length, 1, 'one request, though it was mounted twice');
-  assert.equal(await streams(hub), 1);
-  assert.ok(await page.evaluate(() => window.renders) > 1);
-  await page.evaluate(() => window.change({ mounted: false }));
-  await shows(page, 'gone');
-  await until('no stream', async () => await streams(hub) === 0);
-  await page.evaluate(() => window.change({ mounted: true }));
-  await shows(page, 'open nothing well');
-  assert.deepEqual([asked.length, await streams(hub)], [2, 1]);
-  const own = page.complaints.filter(text => !text.startsWith('Failed to load resource'));
-  assert.deepEqual(own, []);
-});
+for (const [plain, kind] of [[true, 'eventsource'], [false, 'fetch']]) {
+  test(`${kind}: it opens one connection, shows what comes, and closes it when it is unmounted`, LIMIT, async t => {
+    const hub = await startHub(t);
+    const { page, asked } = await mount(t, hub, { plain });
+    await shows(page, 'open nothing well');
+    await hub.publish('news', 'one');
+    await shows(page, 'open one well');
+    assert.deepEqual(asked.map(({ kind }) => kind), [kind], 'one request, though it was mounted twice');
+    assert.equal(await streams(hub), 1);
+    assert.ok(await page.evaluate(() => window.renders) > 1);
+    await page.evaluate(() => window.change({ mounted: false }));
+    await shows(page, 'gone');
+    await until('no stream', async () => await streams(hub) === 0);
+    await page.evaluate(() => window.change({ mounted: true }));
+    await shows(page, 'open nothing well');
+    assert.deepEqual([asked.length, await streams(hub)], [2, 1]);
+    const own = page.complaints.filter(text => !text.startsWith('Failed to load resource'));
+    assert.deepEqual(own, []);
+  });
+}
 
 test('each event reaches the component, also of those that come together, and over a kill', LIMIT, async t => {
   const hub = await startHub(t);

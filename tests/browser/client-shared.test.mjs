@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { pageOf } from './support/browser.mjs';
 import { open, streams } from './support/client.mjs';
+import { request } from './support/http.mjs';
 import { startHub } from './support/hub.mjs';
 import { until } from './support/until.mjs';
 
@@ -143,6 +144,65 @@ test('a tab that freezes is passed over, and comes back without loss', LIMIT, as
   await until('one stream', async () => await streams(hub) === 1);
   await second.expectExactly(hub, 'news', ['1', '2', '3']);
   await first.expectExactly(hub, 'news', ['1', '2', '3']);
+});
+
+test('who finds a tab that has frozen goes on without it', LIMIT, async t => {
+  const hub = await startHub(t);
+  const page = await pageOf(t, hub);
+  const first = await open(page, '/', { ...SHARED, silence: 0 });
+  await first.isOpen();
+  const other = await tabBeside(page, hub);
+  const minutesPass = await clockOf(other);
+  const thaw = await freeze(page);
+  const second = await open(other, '/', { ...SHARED, silence: 0 });
+  await minutesPass();
+  await minutesPass();
+  await second.isOpen();
+  await hub.publish('news', '1');
+  await second.received(1);
+  await thaw();
+  await first.received(1);
+  await until('one stream', async () => await streams(hub) === 1);
+  for (const seen of [first, second]) await seen.expectExactly(hub, 'news', ['1']);
+});
+
+/// The page is left, and kept for the way back; or shown again.
+const leave = (page, type) => page.evaluate(type => {
+  window.dispatchEvent(new PageTransitionEvent(type, { persisted: true }));
+}, type);
+
+test('a page that is left hands over, and is told what it missed when it is shown again', LIMIT, async t => {
+  const hub = await startHub(t);
+  const [first, second] = await tabs(t, hub, 2);
+  await hub.publish('news', '1');
+  await first.seen.received(1);
+  await leave(first.page, 'pagehide');
+  await hub.publish('news', '2');
+  await second.seen.received(2);
+  assert.deepEqual(await first.seen.data(), ['1']);
+  await leave(first.page, 'pageshow');
+  await first.seen.received(2);
+  await leave(second.page, 'pagehide');
+  await hub.publish('news', '3');
+  await first.seen.received(3);
+  await leave(second.page, 'pageshow');
+  for (const { seen } of [first, second]) await seen.expectExactly(hub, 'news', ['1', '2', '3']);
+  assert.equal(await streams(hub), 1);
+});
+
+test('a page that has missed more than the others keep is told a gap', LIMIT, async t => {
+  const hub = await startHub(t);
+  const [first, second] = await tabs(t, hub, 2);
+  await hub.publish('news', '1');
+  await second.seen.received(1);
+  await leave(second.page, 'pagehide');
+  const lines = Array.from({ length: 3_000 }, (_, i) => JSON.stringify({ data: `${i}` })).join('\n');
+  const headers = { 'Content-Type': 'application/x-ndjson' };
+  await request('POST', `${hub.origin}/t/news`, { headers, body: lines });
+  await first.seen.received(3_001);
+  await leave(second.page, 'pageshow');
+  await second.seen.until('a gap', ({ gaps }) => gaps.length === 1);
+  await second.seen.expectExactly(hub, 'news', ['1', 'unknown']);
 });
 
 test('who comes later and wants what is past is given what the others had', LIMIT, async t => {

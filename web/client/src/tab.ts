@@ -278,7 +278,9 @@ export class Tab implements Feed {
   #look(): void {
     if (this.#leading) return this.#say({ kind: 'alive' });
     const leave = this.#leave?.signal;
-    if (!this.#chain || !leave || performance.now() - this.#heard < FROZEN_MS) return;
+    // Who knows where the others are goes first.
+    const patience = this.#chain ? FROZEN_MS : 2 * FROZEN_MS;
+    if (!leave || performance.now() - this.#heard < patience) return;
     this.#heard = performance.now();
     void this.#hold({ steal: true }, leave);
   }

@@ -131,6 +131,7 @@ test('an event that was passed over for us is given when it comes, and what we h
   });
   assert.deepEqual(out, ['known', 'new', 'new', 'new']);
   assert.equal(chain.place.id, '4');
+  assert.deepEqual(chain.behind('1 t').map(({ id }) => id), ['2', '3', '4'], 'it hands on the way that counts');
 });
 
 test('a gap that another tab met is told, and what is behind it', () => {
