@@ -1,6 +1,7 @@
 //! What tests of a running hub share: the process, a plain HTTP client that
 //! can also say nonsense, and a watcher that resumes.
 
+pub mod guide;
 pub mod http;
 pub mod hub;
 pub mod problem;

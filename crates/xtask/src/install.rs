@@ -11,10 +11,17 @@ const NCHAN: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 /// What playwright-core's package asks for, and those of the web.
 const NODE_MAJOR: u32 = 20;
 
+/// Where Debian has Laravel, for PHP's.
+const LARAVEL: &str = "/usr/share/php/Illuminate/Foundation";
+
 /// What the tests of faults use to make them, and strangers of Debian's.
-const TOOLS: [(&str, &str); 8] = [
+const TOOLS: [(&str, &str); 12] = [
+    ("caddy", "caddy"),
     ("curl", "curl"),
+    ("haproxy", "haproxy"),
+    ("ip", "iproute2"),
     ("nginx", "nginx"),
+    ("php", "php-cli"),
     ("openssl", "openssl"),
     ("strace", "strace"),
     ("mkfs.ext4", "e2fsprogs"),
@@ -24,7 +31,7 @@ const TOOLS: [(&str, &str); 8] = [
 ];
 
 /// Installs the tools that make faults, and the strangers that the tests of
-/// interoperability talk to, as far as that is possible. The tests themselves
+/// interoperability and the pages of the guide talk to, as far as that is possible. The tests themselves
 /// say which of them did not run for want of one.
 pub fn tools(report: &mut Report) {
     let missing = |tool: &str| find(&[tool]).is_none() && !sbin_has(tool);
@@ -36,16 +43,20 @@ pub fn tools(report: &mut Report) {
     if !Path::new(NCHAN).is_file() {
         packages.push("libnginx-mod-nchan");
     }
+    if !Path::new(LARAVEL).is_dir() {
+        packages.extend(["php-laravel-framework", "php-guzzlehttp-guzzle"]);
+    }
     packages.dedup();
-    let strangers = root().join("tests/interop");
     let debian = match packages.is_empty() {
         true => Ok(()),
         false => install(report, &packages),
     };
-    for outcome in [debian, npm(report, &strangers), python(report, &strangers)] {
-        if let Err(reason) = outcome {
-            println!("{reason}");
-        }
+    let mut outcomes = vec![debian];
+    for directory in ["tests/interop", "tests/guide"].map(|name| root().join(name)) {
+        outcomes.extend([npm(report, &directory), python(report, &directory)]);
+    }
+    for reason in outcomes.into_iter().filter_map(Result::err) {
+        println!("{reason}");
     }
 }
 
