@@ -7,6 +7,7 @@ import test from 'node:test';
 import { pageOf } from './support/browser.mjs';
 import { open, streams } from './support/client.mjs';
 import { startHub } from './support/hub.mjs';
+import { startSite } from './support/site.mjs';
 import { until } from './support/until.mjs';
 
 const LIMIT = { timeout: 90_000 };
@@ -166,3 +167,20 @@ test('eventsource: where such an end leaves the place unknown, it says so', LIMI
   await seen.isOpen();
   assert.deepEqual((await seen.seen()).gaps, [{ reason: 'unknown', since: null }]);
 });
+
+for (const transport of ['eventsource', 'fetch']) {
+  test(`${transport}: a page of another origin that the hub lists resumes, and is told what is refused`, LIMIT, async t => {
+    const site = await startSite(t);
+    const hub = await startHub(t, { TIDINGS_CORS_ORIGINS: site });
+    const page = await pageOf(t, { origin: site });
+    const seen = await open(page, hub.origin, { ...TOPICS, transport, credentials: 'include' });
+    await seen.isOpen();
+    await hub.publish('news', '1');
+    await seen.received(1);
+    await hub.crash();
+    await seen.expectExactly(hub, 'news', ['1']);
+    const refused = await open(page, hub.origin, { topics: 'a//b', transport });
+    await refused.until('the end', ({ state }) => state === 'closed');
+    assert.equal((await refused.seen()).errors[0].code, 'invalid-topic');
+  });
+}

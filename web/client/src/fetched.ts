@@ -42,6 +42,7 @@ export class Fetched implements Feed {
   async #run(): Promise<void> {
     while (!this.#closed) {
       this.#receiver.state('connecting');
+      if (this.#closed) return;
       this.#told = null;
       this.#failures += 1;
       const outcome = await this.#connect();
@@ -52,7 +53,7 @@ export class Fetched implements Feed {
       }
       this.#receiver.state('waiting');
       if (outcome.problem) this.#receiver.problem(outcome.problem);
-      await this.#wait(outcome.after ?? null);
+      if (!this.#closed) await this.#wait(outcome.after ?? null);
     }
   }
 

@@ -14,7 +14,7 @@ export class Plan {
   /** Throws a TypeError if `url` is none. */
   constructor(url: string | URL, options: Options) {
     const { topics, presence, as } = options;
-    const base = globalThis.document?.baseURI;
+    const base = globalThis.document?.baseURI ?? globalThis.location?.href;
     this.#url = new URL(url, base);
     this.#options = options;
     this.enveloped = options.envelope ?? topics !== undefined;

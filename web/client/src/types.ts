@@ -120,7 +120,10 @@ export interface Options {
   envelope?: boolean;
   /** What becomes of an event's data: `text` (the default), `json`, or what the function gives. */
   decode?: 'text' | 'json' | ((data: string, type: string, topic: string | null) => unknown);
-  /** `EventSource` or `fetch`; by default the first where it suffices. */
+  /**
+   * `EventSource` or `fetch`; by default the first where it suffices. Without
+   * envelopes it hears no named events but the hub's own.
+   */
   transport?: 'eventsource' | 'fetch';
   /** After so many milliseconds without a byte a connection is taken for dead (45,000; 0: never). Not with `EventSource`. */
   silence?: number;
