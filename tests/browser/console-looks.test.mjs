@@ -3,6 +3,8 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { pageOf } from './support/browser.mjs';
 import { PHONE, VIEWS, WIDE, accessible, fits, listed, openConsole, show, tailing } from './support/console.mjs';
 import { startHub } from './support/hub.mjs';
 import { picture } from './support/picture.mjs';
@@ -18,11 +20,45 @@ const LOOKS = [
   ['phone-dark', PHONE, 'dark', 'en-GB'],
 ];
 
-/// Something to look at: a few events, some of them long.
-async function fill(hub) {
-  for (let n = 1; n <= 12; n += 1) {
-    const data = n % 3 ? JSON.stringify({ order: 40 + n, status: 'paid', total: `${(n * 19.9).toFixed(2)} EUR`, note: 'x'.repeat(n * 20) }) : `parcel ${n} has left the depot`;
-    await hub.publish(`orders/${40 + (n % 4)}`, data, { query: n % 2 ? 'event=paid' : '' });
+const TOPICS = ['orders/40', 'orders/41', 'orders/42', 'sensors/hall-3/temperature', 'news', 'chat/rooms/general'];
+
+/// Something to look at: events that come until the test ends, some of them
+/// long, and people who are there.
+async function fill(t, hub) {
+  let ended = false;
+  const publish = async () => {
+    for (let n = 1; !ended; n += 1) {
+      const data = n % 3 ? JSON.stringify({ order: n, status: 'paid', total: `${(n * 1.9).toFixed(2)} EUR`, note: 'x'.repeat(n % 200) }) : `parcel ${n} has left the depot`;
+      await hub.publish(TOPICS[n * n % TOPICS.length], data, { query: n % 2 ? 'event=paid' : '' });
+      await pause(5 + 20 * Math.sin(n / 40) ** 2);
+    }
+  };
+  const publishing = publish();
+  publishing.catch(() => {});
+  t.after(() => { ended = true; });
+  const others = await pageOf(t, hub);
+  await others.evaluate(() => {
+    globalThis.streams = ['Ann', 'Bo', '李雷', 'Zoë'].map(name => new EventSource(`/t/orders/42?as=${encodeURIComponent(name)}`));
+  });
+}
+
+/// Waits until a view has something to show.
+async function ready(page, view) {
+  switch (view) {
+    case 'overview': {
+      const points = () => page.locator('main .plot').first().getAttribute('data-points');
+      return until('a line in the charts', async () => Number(await points()) >= 12);
+    }
+    case 'topics': return until('topics', async () => await page.locator('main tbody tr').count() >= 4);
+    case 'connections': return until('streams', async () => await page.locator('main tbody tr').count() >= 5);
+    case 'presence': return until('members', async () => await page.locator('main .members li').count() === 4);
+    case 'live':
+    case 'history':
+      await listed(page, 12);
+      if (view === 'live') await page.locator('main .tools button').first().click();
+      await page.locator('main .row').nth(3).click();
+      return page.locator('main .detail').waitFor();
+    default: return undefined;
   }
 }
 
@@ -30,15 +66,10 @@ for (const [name, viewport, colorScheme, locale] of LOOKS) {
   test(`every view can be read and used: ${name}`, LIMIT, async t => {
     const hub = await startHub(t);
     const page = await openConsole(t, hub, 'overview', { viewport, colorScheme, locale });
+    await fill(t, hub);
     for (const view of VIEWS) {
       await show(page, hub, view, view === 'live' || view === 'history' ? 'orders/*' : 'orders/42');
-      if (view === 'live') await tailing(page);
-      if (view === 'live') await fill(hub);
-      if (view === 'live' || view === 'history') {
-        await listed(page, 5);
-        await page.locator('main .row').nth(1).click();
-        await page.locator('main .detail').waitFor();
-      }
+      await ready(page, view);
       await fits(page, view);
       await accessible(page, `${name} ${view}`);
       await picture(page, `console-${name}-${view}`);

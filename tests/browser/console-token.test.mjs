@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import test from 'node:test';
 import { promisify } from 'node:util';
-import { accessible, listed, openConsole, show, tailing } from './support/console.mjs';
+import { accessible, listed, openConsole, says, show, tailing } from './support/console.mjs';
 import { startHub } from './support/hub.mjs';
 import { picture } from './support/picture.mjs';
 import { until } from './support/until.mjs';
@@ -92,6 +92,9 @@ test('what is said of the hub needs an operator; topics do not', LIMIT, async t 
   await show(page, hub, 'publish');
   await page.getByRole('button', { name: 'Publish', exact: true }).click();
   await page.locator('main .refusal h2').getByText('The token does not grant this').waitFor();
+  await show(page, hub, 'overview');
+  await giveToken(page, OPERATOR);
+  await says(page.locator('main .figure .value').first(), /^\d+$/);
 });
 
 test('its lines of code ask for a token too, and hold none', LIMIT, async t => {

@@ -122,7 +122,7 @@ fn page(hub: &Hub, prefix: &str, after: Option<&str>, limit: usize) -> Result<Pa
                 _ => last(reader, &topic, &mut left)?,
             },
             events: stat.events,
-            closed: false,
+            closed: reader.end_of(&topic).is_some(),
             topic: stat.topic,
         });
     }

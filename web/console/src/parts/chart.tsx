@@ -15,6 +15,8 @@ export interface Series {
 }
 
 const HEIGHT = 140;
+/// The shortest time that fills the width, until there is more to show.
+const SHORTEST = 30;
 const AXIS_WIDTH = 58;
 /// Steps of an axis of bytes: powers of two, which its labels show as round figures.
 const BYTE_STEPS = Array.from({ length: 40 }, (_, i) => 2 ** i);
@@ -36,7 +38,8 @@ interface Looks {
 function options(
   width: number, { series, seconds, format, bytes }: Looks, onPoint: (i: number | null) => void,
 ): uPlot.Options {
-  const window = (last: number): [number, number] => [last - seconds, last];
+  const window = (first: number, last: number): [number, number] =>
+    [last - Math.min(seconds, Math.max(SHORTEST, last - first)), last];
   const quiet = colour('quiet');
   const grid = { stroke: colour('line'), width: 1 };
   const font = '11px system-ui, sans-serif';
@@ -47,7 +50,7 @@ function options(
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     padding: [10, 18, 0, 0],
     scales: {
-      x: { range: (_, __, last: number | null) => window(last ?? Date.now() / 1000) },
+      x: { range: (_, first: number | null, last: number | null) => window(first ?? 0, last ?? Date.now() / 1000) },
       y: { range: (_, __, most) => [0, most > 0 ? most * 1.15 : 1] },
     },
     axes: [
@@ -114,7 +117,7 @@ export function Chart({ title, samples, ...looks }: Looks & { title: string; sam
         </dl>
         <span class="at">{point !== null && at ? clock(new Date(at.at * 1000)).slice(0, 8) : ''}</span>
       </figcaption>
-      <div class="plot" ref={place} role="img" aria-label={alternative} />
+      <div class="plot" ref={place} role="img" aria-label={alternative} data-points={shown.length} />
     </figure>
   );
 }

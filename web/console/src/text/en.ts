@@ -63,7 +63,7 @@ export const en = {
   overview: {
     title: 'Overview',
     watchers: 'Watchers',
-    watchersNote: (n: string) => `${n} connections`,
+    watchersNote: (n: number, text: string) => `${text} ${plural(n, 'connection', 'connections')}`,
     published: 'Published',
     publishedNote: (n: string) => `${n} in all`,
     deliveries: 'Delivered',
@@ -74,7 +74,7 @@ export const en = {
     memory: 'Memory',
     memoryNote: (n: string) => `${n} log tail`,
     store: 'History',
-    storeNote: (n: string) => `${n} events`,
+    storeNote: (n: number, text: string) => `${text} ${plural(n, 'event', 'events')}`,
     charts: 'Charts',
     range: 'Range',
     minutes: (n: number) => `${n} min`,
@@ -93,7 +93,7 @@ export const en = {
 
   topics: {
     title: 'Topics',
-    lede: (n: string) => `${n} with events since counting began, the busiest first`,
+    lede: (n: number, text: string) => `${text} ${plural(n, 'topic', 'topics')} with events since counting began, the busiest first`,
     busy: 'Of late',
     stored: 'In the store',
     filter: 'Filter',
@@ -122,7 +122,7 @@ export const en = {
 
   connections: {
     title: 'Connections',
-    lede: (n: string) => `${n} streams, those furthest behind first`,
+    lede: (n: number, text: string) => `${text} ${plural(n, 'stream', 'streams')}, those furthest behind first`,
     peer: 'Peer',
     transport: 'Transport',
     since: 'Connected for',
@@ -197,7 +197,7 @@ export const en = {
     previous: 'Previous',
     next: 'Next',
     page: (n: number) => `Page ${n}`,
-    range: (n: string) => `${n} events on this page`,
+    range: (n: number, text: string) => `${text} ${plural(n, 'event', 'events')} on this page`,
     none: 'No events here.',
     end: 'This is the end of the history.',
     search: 'Search this page',

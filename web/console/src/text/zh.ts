@@ -63,7 +63,7 @@ export const zh: Text = {
   overview: {
     title: '概览',
     watchers: '订阅者',
-    watchersNote: n => `${n} 个连接`,
+    watchersNote: (_, text) => `${text} 个连接`,
     published: '发布',
     publishedNote: n => `累计 ${n} 条`,
     deliveries: '送达',
@@ -74,7 +74,7 @@ export const zh: Text = {
     memory: '内存',
     memoryNote: n => `日志尾部 ${n}`,
     store: '历史',
-    storeNote: n => `${n} 条事件`,
+    storeNote: (_, text) => `${text} 条事件`,
     charts: '图表',
     range: '时间范围',
     minutes: n => `${n} 分钟`,
@@ -93,7 +93,7 @@ export const zh: Text = {
 
   topics: {
     title: '主题',
-    lede: n => `开始计数以来有 ${n} 个主题出现事件，最活跃的在前`,
+    lede: (_, text) => `开始计数以来有 ${text} 个主题出现事件，最活跃的在前`,
     busy: '近期活跃',
     stored: '已存储',
     filter: '筛选',
@@ -122,7 +122,7 @@ export const zh: Text = {
 
   connections: {
     title: '连接',
-    lede: n => `共 ${n} 条流，积压最多的在前`,
+    lede: (_, text) => `共 ${text} 条流，积压最多的在前`,
     peer: '对端',
     transport: '协议',
     since: '连接时长',
@@ -197,7 +197,7 @@ export const zh: Text = {
     previous: '上一页',
     next: '下一页',
     page: n => `第 ${n} 页`,
-    range: n => `本页 ${n} 条事件`,
+    range: (_, text) => `本页 ${text} 条事件`,
     none: '这里没有事件。',
     end: '已到历史末尾。',
     search: '搜索本页',

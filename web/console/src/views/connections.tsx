@@ -33,7 +33,7 @@ export function Connections() {
           <input type="search" value={filter} spellcheck={false} onInput={e => setFilter(e.currentTarget.value)} />
         </Field>
         <p class="quiet">
-          {seen && text.lede(whole(seen.count, lang))}{seen?.more && ` · ${text.more}`}
+          {seen && text.lede(seen.count, whole(seen.count, lang))}{seen?.more && ` · ${text.more}`}
           {now && ` · ${text.slow(whole(now.slow, lang))} · ${text.gaps(whole(now.gaps, lang))}`}
         </p>
       </div>

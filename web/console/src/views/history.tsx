@@ -93,7 +93,7 @@ export function History() {
           <div class="pager">
             <button type="button" disabled={starts.length === 1} onClick={() => setStarts(starts.slice(0, -1))}>{text.previous}</button>
             <p aria-live="polite">
-              {page ? `${text.page(starts.length)} · ${text.range(whole(page.events.length, lang))}` : text.loading}
+              {page ? `${text.page(starts.length)} · ${text.range(page.events.length, whole(page.events.length, lang))}` : text.loading}
               {page && !page.more && <span class="quiet"> · {text.end}</span>}
             </p>
             <button type="button" disabled={!page?.more} onClick={() => page && setStarts([...starts, page.cursor])}>{text.next}</button>

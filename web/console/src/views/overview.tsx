@@ -39,7 +39,7 @@ function Figures({ now, last }: { now: Stats | null; last: Sample | undefined })
   const perSecond = (value: number | undefined) => (value === undefined ? t.unknown : rate(value, lang));
   return (
     <dl class="figures">
-      <Figure name={text.watchers} note={now && text.watchersNote(n(now.connections))}>
+      <Figure name={text.watchers} note={now && text.watchersNote(now.connections, n(now.connections))}>
         {now ? n(now.subscribers) : t.unknown}
       </Figure>
       <Figure name={text.published} unit={t.perSecond} note={now && text.publishedNote(n(now.published))}>
@@ -57,7 +57,7 @@ function Figures({ now, last }: { now: Stats | null; last: Sample | undefined })
       <Figure name={text.memory} note={now && text.memoryNote(size(now.tail_bytes))}>{size(now?.rss_bytes)}</Figure>
       <Figure
         name={text.store}
-        note={now && (now.store_events === null ? null : text.storeNote(n(now.store_events)))}
+        note={now && (now.store_events === null ? null : text.storeNote(now.store_events, n(now.store_events)))}
       >
         {size(now?.store_bytes)}
       </Figure>

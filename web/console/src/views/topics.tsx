@@ -53,7 +53,7 @@ function Busy({ onStored }: { onStored: () => void }) {
         <Field label={text.filter}>
           <input type="search" value={filter} spellcheck={false} onInput={e => setFilter(e.currentTarget.value)} />
         </Field>
-        <p class="quiet">{seen && text.lede(whole(seen.count, lang))}{seen?.more && ` · ${text.more}`}{seen?.approximate && ` · ${text.approximate}`}</p>
+        <p class="quiet">{seen && text.lede(seen.count, whole(seen.count, lang))}{seen?.more && ` · ${text.more}`}{seen?.approximate && ` · ${text.approximate}`}</p>
       </div>
       {lines.length === 0
         ? (
