@@ -1,5 +1,6 @@
 //! The Tidings hub: publish by HTTP POST, watch by `EventSource`; durable
-//! history, resume. [`serve`] runs a whole hub from a [`config::Config`].
+//! history, resume. [`Hub`] is one inside an application (`docs/library.md`);
+//! [`serve`] runs a whole one from a [`config::Config`].
 
 mod auth;
 mod close;
@@ -33,6 +34,11 @@ mod ticks;
 mod tls;
 mod tokens;
 mod watch;
+
+/// The examples of the guide's page.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/library.md")]
+mod guide {}
 
 pub use embed::{
     Access, Answering, Body, Builder, Decided, Event, HistoryError, Hub, Keep, Later, Member,

@@ -53,6 +53,10 @@ pub const FLOOR: &str = "floor";
 pub const FLOOR_CORES: &str = "floor-cores";
 /// The key of the hub.
 pub const TIDINGS: &str = "tidings";
+/// The key of axum's own streams.
+pub const AXUM: &str = "axum";
+/// The key of the hub in an application.
+pub const LIBRARY: &str = "library";
 
 const PLAIN: Contender = Contender {
     key: FLOOR,
@@ -85,7 +89,7 @@ pub const ALL: [Contender; 7] = [
         ..PLAIN
     },
     Contender {
-        key: "axum",
+        key: AXUM,
         name: "axum `Sse`, tokio broadcast",
         feed: Feed::Posts,
         lossy: true,
@@ -126,9 +130,18 @@ pub const ALL: [Contender; 7] = [
     },
 ];
 
+/// Measured beside axum alone: on what it adds to that.
+const IN_AXUM: Contender = Contender {
+    key: LIBRARY,
+    name: "Tidings' library on axum",
+    feed: Feed::Posts,
+    start: |programs, place| Ok(peer(programs, "examples/axum", &[place.port], &[])),
+    ..PLAIN
+};
+
 /// The contender of this key.
 pub fn named(key: &str) -> Contender {
-    let mut all = ALL.into_iter();
+    let mut all = ALL.into_iter().chain([IN_AXUM]);
     all.find(|contender| contender.key == key).unwrap_or(PLAIN)
 }
 

@@ -3,6 +3,7 @@
 
 mod contender;
 mod fanout;
+mod library;
 mod load;
 mod machine;
 mod options;
@@ -34,6 +35,7 @@ const NAME: &str = "comparison";
 pub struct Results {
     contenders: Vec<Contender>,
     fanout: Fanout,
+    library: Fanout,
     scenarios: Scenarios,
     machine: Machine,
     targets: Vec<Target>,
@@ -84,6 +86,11 @@ pub fn run(report: &mut Report, options: &Options) {
         false => programs.scratch.clone(),
     };
     let mut faults = results.faults.clone();
+    if options.has(Part::Library)
+        && let Err(error) = write_library(options, &results, &programs.scratch)
+    {
+        faults.push(error);
+    }
     match write(options, &results, &directory) {
         Ok(page) => println!("\n{page}\nwritten to {}", directory.display()),
         Err(error) => faults.push(error),
@@ -103,6 +110,7 @@ fn measure(options: &Options, programs: &Programs, contenders: Vec<Contender>) -
     let mut results = Results {
         contenders,
         fanout: Fanout::default(),
+        library: Fanout::default(),
         scenarios: Scenarios::default(),
         machine: Machine::look(programs),
         targets: Vec::new(),
@@ -116,6 +124,10 @@ fn measure(options: &Options, programs: &Programs, contenders: Vec<Contender>) -
         // written again, or the reason why it can't be is told.
         let _ = write(options, &results, &programs.scratch);
     }
+    if options.has(Part::Library) {
+        let faults = &mut results.faults;
+        results.library = library::measure(options, programs, faults);
+    }
     results.scenarios = Scenarios::measure(options, programs, &mut results.faults);
     results.judge(options);
     results
@@ -124,7 +136,22 @@ fn measure(options: &Options, programs: &Programs, contenders: Vec<Contender>) -
 impl Results {
     fn judge(&mut self, options: &Options) {
         self.targets = target::judge(options, &self.contenders, &self.fanout, &self.scenarios);
+        self.targets.extend(library::judge(options, &self.library));
     }
+}
+
+/// Prints and writes the library's page, which stands for itself: to the guide, if
+/// that is what was measured, and beside the builds otherwise.
+fn write_library(options: &Options, results: &Results, scratch: &Path) -> Result<(), String> {
+    let directory = match options.is_for_library() {
+        true => root().join("docs/benchmarks"),
+        false => scratch.to_owned(),
+    };
+    let path = directory.join("library.md");
+    let page = library::page(options, results);
+    std::fs::write(&path, &page).map_err(|error| format!("{}: {error}", path.display()))?;
+    println!("\n{page}\nwritten to {}", path.display());
+    Ok(())
 }
 
 /// Writes the page and its picture; the page again.

@@ -30,13 +30,16 @@ pub enum Part {
     Stalled,
     /// All subscribers come back at once.
     Resume,
+    /// The hub in an application, beside what that application has without it.
+    Library,
 }
 
-const PARTS: [(&str, Part); 4] = [
+const PARTS: [(&str, Part); 5] = [
     ("fanout", Part::Fanout),
     ("topics", Part::Topics),
     ("stalled", Part::Stalled),
     ("resume", Part::Resume),
+    ("library", Part::Library),
 ];
 
 impl Default for Options {
@@ -96,6 +99,12 @@ impl Options {
         self.parts.is_empty() || self.parts.contains(&part)
     }
 
+    /// Whether the library's page shows it.
+    pub fn is_for_library(&self) -> bool {
+        let numbers = self.connections == Self::default().connections;
+        !self.quick && self.has(Part::Library) && numbers
+    }
+
     /// Whether it is all that the page shows.
     pub fn is_whole(&self) -> bool {
         let all = Self::default();
@@ -153,12 +162,15 @@ mod tests {
             rounds: 2,
             seconds: 3,
             only: vec!["floor".into(), "nchan".into()],
-            parts: vec![Part::Fanout, Part::Resume],
+            parts: vec![Part::Fanout, Part::Resume, Part::Library],
             ..Options::quick()
         };
-        let asked = "--connections 10,20 --quick --rounds 2 --seconds 3 --only floor,nchan --parts fanout,resume";
+        let asked = "--connections 10,20 --quick --rounds 2 --seconds 3 --only floor,nchan --parts fanout,resume,library";
         check(asked, Ok(some));
         assert!(Options::default().is_whole() && !Options::quick().is_whole());
+        let library = Options::parse(&["--parts", "library"]);
+        assert!(library.is_ok_and(|options| options.is_for_library() && !options.is_whole()));
+        assert!(!Options::quick().is_for_library());
     }
 
     #[test]

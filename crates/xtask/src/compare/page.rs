@@ -74,7 +74,8 @@ pub fn page(options: &Options, results: &Results) -> String {
     page
 }
 
-fn conditions(page: &mut String, options: &Options, results: &Results) {
+/// On what, when and how often it was measured.
+pub fn conditions(page: &mut String, options: &Options, results: &Results) {
     let machine = &results.machine;
     let _ = write!(
         page,
@@ -179,7 +180,8 @@ fn row(
     })
 }
 
-fn spread(spread: Spread) -> String {
+/// The median, with the least and the most where they differ.
+pub fn spread(spread: Spread) -> String {
     let [median, least, most] = [spread.median, spread.least, spread.most].map(shown);
     match least == most {
         true => median,

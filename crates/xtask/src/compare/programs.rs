@@ -1,7 +1,7 @@
 //! Building and finding what is compared.
 
 use super::contender::{ALL, Contender};
-use super::options::Options;
+use super::options::{Options, Part};
 use crate::install;
 use crate::report::Report;
 use crate::run::{cargo, find, root, step, target_directory};
@@ -53,6 +53,11 @@ impl Programs {
             || !step(report, "build the peers", &mut cargo(&peers))
         {
             return Err("not everything builds".to_owned());
+        }
+        if options.has(Part::Library) {
+            let mut example = cargo(&["build", "--package", "tidings-server"]);
+            example.args(["--example", "axum", "--profile", profile]);
+            step(report, "build the library's example", &mut example);
         }
         // Without these the others are measured all the same.
         if find(&["node"]).is_none() {

@@ -89,7 +89,8 @@ pub fn judge(
     targets
 }
 
-fn row(what: &str, bound: Bound, measured: Option<f64>, unit: &'static str) -> Target {
+/// What is to be reached of one figure.
+pub fn row(what: &str, bound: Bound, measured: Option<f64>, unit: &'static str) -> Target {
     Target {
         what: what.to_owned(),
         bound,
