@@ -122,16 +122,19 @@ async fn several_streams_of_one_visitor_are_one_member() {
         .unwrap();
     let mut changes = hub.presence_changes("room/7").await.unwrap();
     assert_eq!(next(&mut changes).await.count, 0);
-    let enter = async |name: &str| {
+    let enter_as = async |access: Access| {
         let request = request("/room", None);
         let stream = hub
-            .event_stream_for(visitor(name), &request, ["room/7"], Since::Latest)
+            .event_stream_for(access, &request, ["room/7"], Since::Latest)
             .await;
         assert_eq!(stream.status(), StatusCode::OK);
         let mut body = stream.into_body();
         text_until(&mut body, "id: ").await;
         body
     };
+    let enter = async |name: &str| enter_as(visitor(name)).await;
+    // Who is not named is not there.
+    let _stranger = enter_as(Access::nothing().watch(["room/*"])).await;
     let (tab, other_tab) = (enter("ada").await, enter("ada").await);
     let now = next(&mut changes).await;
     assert_eq!((now.count, shown(&now)), (1, vec!["\"ADA\""]));

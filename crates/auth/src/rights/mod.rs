@@ -97,6 +97,12 @@ impl Rights {
             || self.signer.as_ref().is_some_and(|own| own.roles.subscribe)
     }
 
+    /// Whether they name somebody: a token does by itself; an application gives
+    /// rights to those too whom it doesn't know.
+    pub fn name_somebody(&self) -> bool {
+        !self.by_application || self.subject.is_some()
+    }
+
     /// Whether the token may stand in a query: as Mercure 0.x has it, so with a
     /// legacy key alone, and not if it is an access token.
     pub fn may_stand_in_query(&self) -> bool {

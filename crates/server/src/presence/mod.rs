@@ -133,6 +133,7 @@ impl Presence {
         place: Option<&Place>,
     ) -> Result<(), Full> {
         let rights = who.rights().map(|rights| &**rights);
+        let rights = rights.filter(|rights| rights.name_somebody());
         let address = place.and_then(Place::address);
         let guard = self.begin(&watch.selection, rights, attendance, address)?;
         if let (Some(guard), Some(own), true) = (&guard, &mut watch.own, attendance.listens) {
