@@ -40,7 +40,7 @@ test('the page shows the time, in every tab', LIMIT, async t => {
 test('the stream, with curl as the README says', LIMIT, async t => {
   const { urls: [origin] } = await startExample(t, 'clock');
   const three = /(^data: \w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT\n(.+\n)*\n){3}/m;
-  await readmeHolds(t, 'clock', origin, [three]);
+  await readmeHolds(t, 'clock', { 'http://localhost:3000': origin }, [three]);
 });
 
 test('the page goes on by itself after the app was away', LIMIT, async t => {

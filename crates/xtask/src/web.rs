@@ -33,6 +33,11 @@ const PACKAGES: &[Package] = &[
         tests: true,
         committed: Some("crates/server/console"),
     },
+    Package {
+        directory: "examples/people/page",
+        tests: false,
+        committed: Some("examples/people/page/dist"),
+    },
 ];
 
 /// Checks, tests and builds all packages.

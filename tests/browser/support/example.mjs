@@ -21,17 +21,19 @@ export async function startExample(t, name, { addresses = ['127.0.0.1:0'], env =
   return example;
 }
 
-/// Runs the lines with curl of the example's README in their order, against
-/// the app at `origin`; each has to print something that matches its expectation.
-export async function readmeHolds(t, name, origin, expectations) {
+/// Runs the commands with curl of the example's README in their order, with
+/// other addresses in place of its own: `{'http://localhost:3000': origin}`. Each
+/// has to print something that matches its expectation.
+export async function readmeHolds(t, name, addresses, expectations) {
   const readme = await readFile(new URL(`../../../examples/${name}/README.md`, import.meta.url), 'utf8');
-  const lines = readme.split('\n').filter(line => line.startsWith('curl '));
-  assert.equal(lines.length, expectations.length, `what each of these prints: ${lines}`);
-  for (const [at, line] of lines.entries()) {
-    const curl = spawn('sh', ['-c', `exec ${line.replaceAll('http://localhost:3000', origin)}`]);
+  const commands = readme.match(/^curl (.*\\\n)*.*$/gm);
+  assert.equal(commands.length, expectations.length, `what each of these prints: ${commands}`);
+  for (const [at, written] of commands.entries()) {
+    const command = Object.entries(addresses).reduce((text, [own, other]) => text.replaceAll(own, other), written);
+    const curl = spawn('sh', ['-c', `exec ${command}`]);
     t.after(() => curl.kill());
     let printed = '';
     curl.stdout.on('data', text => { printed += text; });
-    await until(() => `${expectations[at]} of ${line}; it printed ${printed}`, () => expectations[at].test(printed));
+    await until(() => `${expectations[at]} of ${command}; it printed ${printed}`, () => expectations[at].test(printed));
   }
 }
