@@ -97,6 +97,19 @@ fn who_watches_is_given_the_rest_the_end_and_the_end_of_the_stream() {
 }
 
 #[test]
+fn presence_ends_with_its_topics_and_what_the_hub_says_of_itself_goes_on() {
+    let hub = launch!().start();
+    let mut present = hub.watch("/t/a?presence=1&as=ann").opened();
+    let mut operator = hub.watch("/events?topic=a&topic=$sys/stats").opened();
+    close(&hub, "a");
+    let given = to_the_end(&mut present);
+    let names: Vec<&str> = given.iter().map(|(event, _)| event.as_str()).collect();
+    assert_eq!(names.last(), Some(&END_EVENT), "{names:?}");
+    while operator.events(1)[0].event != END_EVENT {}
+    operator.events(2);
+}
+
+#[test]
 fn a_stream_of_several_topics_ends_when_all_are_closed() {
     let hub = launch!().start();
     let mut watch = hub.watch("/events?topic=a&topic=b").opened();
@@ -130,6 +143,9 @@ fn who_has_everything_up_to_the_end_is_answered_204() {
         ("/t/a?since=earliest", None, 200),
         ("/t/a?since=1h", None, 200),
         ("/t/a?envelope=json&connection=1", None, 204),
+        // Who is there ends with the topic, how the hub is doesn't.
+        ("/t/a?presence=1&as=ann", None, 204),
+        ("/events?topic=a&topic=$sys/stats", None, 200),
         // Whatever the URL says, an EventSource comes back with the id.
         ("/t/a?since=earliest", Some(&*end), 204),
         ("/t/a", Some(&*end), 204),

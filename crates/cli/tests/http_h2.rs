@@ -357,7 +357,7 @@ fn refusals_are_the_same() {
         "proxy-not-allowed",
     );
     check_refused(&h2, ("GET", "/kanarienvogel", &[], b""), 404, "not-found");
-    check_refused(&h2, ("DELETE", "/t/a", &[], b""), 405, "method-not-allowed");
+    check_refused(&h2, ("PATCH", "/t/a", &[], b""), 405, "method-not-allowed");
     check_refused(
         &h2,
         ("GET", "/t/a", &[("accept", CANARY)], b""),
@@ -463,4 +463,32 @@ fn c13_the_other_protocol_on_the_same_port() {
         assert_eq!(over_h1.next().expect("an event").data, n);
     }
     assert_eq!(over_h2.last_event_id(), over_h1.last_event_id());
+}
+
+#[test]
+fn a_stream_of_a_topic_that_is_closed_ends_alone_and_then_is_answered_204() {
+    let hub = launch!().start();
+    let h2 = connect(&hub);
+    let mut other = h2.watch("/t/other", None);
+    let mut watch = h2.watch("/t/a?since=earliest", None);
+    assert_eq!(h2.request("POST", "/t/a?close=1", &[], b"last").status, 200);
+    let end = r#"{"topic":"a"}"#;
+    for expected in [Some("last"), Some(end), None] {
+        assert_eq!(h2.next(&mut watch).as_deref(), expected);
+    }
+    let id = watch.last_event_id();
+    let answer = h2.request(
+        "GET",
+        "/t/a?since=earliest",
+        &[("accept", "text/event-stream"), ("last-event-id", &id)],
+        b"",
+    );
+    assert_eq!((answer.status, answer.body.len()), (204, 0));
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    let closed = h2.request("DELETE", "/t/a", &[], b"");
+    assert_eq!((closed.status, &closed.json()["end_id"]), (200, &id.into()));
+    check_refused(&h2, ("POST", "/t/a", &[], b"x"), 409, "topic-closed");
+    // The connection goes on.
+    assert_eq!(h2.request("POST", "/t/other", &[], b"on").status, 200);
+    assert_eq!(h2.next(&mut other).as_deref(), Some("on"));
 }

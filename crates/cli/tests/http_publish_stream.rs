@@ -359,7 +359,7 @@ fn a18_put_takes_streams_only() {
     ] {
         let answer = hub.http().request("PUT", "/t/put", headers, b"x");
         check_problem(&answer, 405, "method-not-allowed");
-        assert_eq!(answer.header("allow"), Some("GET, HEAD, POST, PUT"));
+        assert_eq!(answer.header("allow"), Some("GET, HEAD, POST, PUT, DELETE"));
     }
     check_refused(
         &hub,

@@ -93,13 +93,16 @@ fn a18_methods() {
     // No stream came of it.
     assert_eq!(hub.metric("tidings_subscribers"), 0);
     for (path, allowed) in [
-        ("/t/news", "GET, HEAD, POST, PUT"),
+        ("/t/news", "GET, HEAD, POST, PUT, DELETE"),
         ("/events", "GET, HEAD, POST"),
         ("/", "GET, HEAD"),
         ("/metrics", "GET, HEAD"),
         ("/livez", "GET, HEAD"),
     ] {
         for method in ["PUT", "DELETE", "TRACE", "PATCH", "PROPFIND"] {
+            if method == "DELETE" && allowed.ends_with(method) {
+                continue;
+            }
             let answer = hub.http().request(method, path, &[], b"");
             check_problem(&answer, 405, "method-not-allowed");
             assert_eq!(answer.header("allow"), Some(allowed), "{method} {path}");

@@ -102,6 +102,42 @@ fn lines_are_events_each() {
 }
 
 #[test]
+fn close_ends_the_topic_behind_what_is_published() {
+    let hub = launch!().start();
+    let end = ("tidings:end".to_owned(), r#"{"topic":"x"}"#.to_owned());
+    let mut all = Vec::new();
+    for (args, input, data) in [
+        (&["last", "--close"][..], "", &["last"][..]),
+        (&["--close", "--reopen"], "typed\n", &["typed"]),
+        (&["--lines", "--close", "--reopen"], "a\nb\n", &["a", "b"]),
+        (
+            &["--lines", "--close", "--reopen", "--idempotency-key=k"],
+            "c\nd\n",
+            &["c", "d"],
+        ),
+    ] {
+        let ended = publish(&hub, args, input);
+        ended.check(0, &[]);
+        assert_eq!(ended.stderr, "");
+        // Each reopening takes away the end before it.
+        all.retain(|event| *event != end);
+        all.extend(data.iter().map(|data| ("message".into(), (*data).into())));
+        all.push(end.clone());
+        assert_eq!(events(&hub), all, "{args:?}");
+        publish(&hub, &["more"], "").check(4, &["409", "the topic is closed"]);
+    }
+    // Nothing to say: the end that there is.
+    let again = publish(&hub, &["--close", "--json"], "");
+    again.check(0, &[]);
+    let lines = publish(&hub, &["--lines", "--close"], "");
+    lines.check(0, &[]);
+    let answer: Value = serde_json::from_str(&again.stdout).expect("JSON");
+    assert_eq!(answer["closed"], true);
+    assert_eq!(answer["end_id"], lines.stdout.trim());
+    assert_eq!(events(&hub), all);
+}
+
+#[test]
 fn lines_are_published_as_they_come() {
     let hub = launch!().start();
     let mut watch = hub.watch("/t/x").opened();

@@ -4,6 +4,7 @@
 use crate::auth::Who;
 use crate::hub::{Hub, PublishError};
 use crate::native::{Key, entry};
+use crate::own::outlives_topics;
 use crate::start;
 use std::sync::Arc;
 use tidings_engine::start::Asked;
@@ -45,14 +46,15 @@ impl Hub {
     /// Whether nothing comes for a watcher of `selection` who asks for this: its
     /// topics are exact and all closed, and it has everything up to their ends.
     pub async fn has_ended(self: &Arc<Self>, selection: &Selection, asked: &Asked) -> bool {
-        if self.reader().end_of_all(selection).is_none() {
+        let (selection, own) = selection.clone().split();
+        if outlives_topics(&own) || self.reader().end_of_all(&selection).is_none() {
             return false;
         }
-        let Ok(start) = start::find(self, asked.clone(), selection).await else {
+        let Ok(start) = start::find(self, asked.clone(), &selection).await else {
             return false;
         };
         // Only now: what was opened again meanwhile goes on.
-        let end = self.reader().end_of_all(selection);
+        let end = self.reader().end_of_all(&selection);
         start.gap.is_none() && end.is_some_and(|end| start.cursor.after >= end)
     }
 }

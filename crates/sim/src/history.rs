@@ -12,6 +12,8 @@ pub struct Moment(pub u64);
 pub struct History {
     /// Every attempt to publish, in any order.
     pub published: Vec<Published>,
+    /// Every attempt to close a topic, in any order.
+    pub closed: Vec<Closed>,
     /// What each watcher saw.
     pub chains: Vec<Chain>,
 }
@@ -42,6 +44,20 @@ pub struct Published {
     /// From when on the event may be missing, if that is declared: its time
     /// is over, or somebody damaged it on purpose. `None`: never.
     pub expires: Option<Moment>,
+    /// Whether it opens its topic again, if that is closed.
+    pub reopens: bool,
+}
+
+/// One attempt to close a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Which.
+    pub topic: String,
+    /// What the hub said: under which id the end is.
+    pub outcome: Outcome,
+    /// Whether the end is certainly kept for as long as anything is recorded. One that
+    /// has expired closes nothing.
+    pub lasts: bool,
 }
 
 /// What a hub said to an attempt to publish.
@@ -120,6 +136,13 @@ pub enum Step {
         event_type: String,
         /// Its payload.
         data: String,
+    },
+    /// The end of a topic.
+    Ended {
+        /// Its id.
+        id: String,
+        /// Which topic.
+        topic: String,
     },
     /// The hub declared that events are missing.
     Gap {

@@ -78,6 +78,6 @@ pub mod reader;
 pub mod world;
 
 pub use check::{Violation, check};
-pub use history::{Begin, Chain, History, Moment, Outcome, Published, Step};
+pub use history::{Begin, Chain, Closed, History, Moment, Outcome, Published, Step};
 pub use reader::ChainReader;
 pub use tidings_engine::SlowPolicy;

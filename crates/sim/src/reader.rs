@@ -2,6 +2,7 @@
 
 use crate::{Moment, Step};
 use tidings_codec::{Decoder, Event, EventId, Item};
+use tidings_engine::closing::END_EVENT;
 use tidings_engine::control::{GAP_EVENT, GapReason};
 
 /// Reads the connections of one watcher, one after the other, as an
@@ -112,12 +113,18 @@ impl ChainReader {
 fn step(event: &Event<'_>, envelope: bool, now: Moment) -> Step {
     let id = event.last_event_id.to_owned();
     if event.event_type == GAP_EVENT {
-        let slow = reason(event.data).is_some_and(|reason| reason == GapReason::Slow.as_str());
+        let slow =
+            text_of(event.data, "reason").is_some_and(|reason| reason == GapReason::Slow.as_str());
         return Step::Gap {
             to: id,
             slow,
             at: now,
         };
+    }
+    if event.event_type == END_EVENT
+        && let Some(topic) = text_of(event.data, "topic")
+    {
+        return Step::Ended { id, topic };
     }
     if envelope && let Some(step) = unwrap_envelope(&id, event.data) {
         return step;
@@ -130,10 +137,10 @@ fn step(event: &Event<'_>, envelope: bool, now: Moment) -> Step {
     }
 }
 
-/// Why events are missing, as a gap's data says it.
-fn reason(json: &str) -> Option<String> {
+/// A member of the data of one of the hub's own events.
+fn text_of(json: &str, name: &str) -> Option<String> {
     let value: serde_json::Value = serde_json::from_str(json).ok()?;
-    Some(value.get("reason")?.as_str()?.to_owned())
+    Some(value.get(name)?.as_str()?.to_owned())
 }
 
 /// `None` if it is no envelope: then it stays what it is, which nobody
@@ -142,9 +149,13 @@ fn unwrap_envelope(id: &str, json: &str) -> Option<Step> {
     let value: serde_json::Value = serde_json::from_str(json).ok()?;
     let text = |name: &str| Some(value.get(name)?.as_str()?.to_owned());
     text("time")?;
-    (text("id")? == id).then_some(Step::Event {
-        id: id.to_owned(),
-        topic: Some(text("topic")?),
+    let (id, topic) = ((text("id")? == id).then(|| id.to_owned())?, text("topic")?);
+    if text("event")? == END_EVENT {
+        return Some(Step::Ended { id, topic });
+    }
+    Some(Step::Event {
+        id,
+        topic: Some(topic),
         event_type: text("event")?,
         data: text("data")?,
     })

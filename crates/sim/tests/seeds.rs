@@ -119,12 +119,14 @@ fn the_worlds_are_eventful() {
     let (mut events, mut gaps, mut acked, mut unknown, mut power_cuts, mut kills, mut lost) =
         (0, 0, 0, 0, 0, 0, 0);
     let (mut slow_gaps, mut too_slow, mut drained) = (0, 0, 0);
+    let (mut ends, mut told_over) = (0, 0);
     for seed in 0..100 {
         let run = world::run(seed);
         for step in run.history.chains.iter().flat_map(|chain| &chain.steps) {
             events += usize::from(matches!(step, Step::Event { .. }));
             gaps += usize::from(matches!(step, Step::Gap { slow: false, .. }));
             slow_gaps += usize::from(matches!(step, Step::Gap { slow: true, .. }));
+            ends += usize::from(matches!(step, Step::Ended { .. }));
         }
         for published in &run.history.published {
             acked += usize::from(matches!(published.outcome, Outcome::Acked { .. }));
@@ -135,9 +137,10 @@ fn the_worlds_are_eventful() {
         lost += run.counts.lost_connections;
         too_slow += run.counts.too_slow;
         drained += run.counts.drained;
+        told_over += run.counts.told_over;
     }
     println!(
-        "{events} events, {gaps} gaps, {acked} acked, {unknown} unknown, {power_cuts} power cuts, {kills} kills, {lost} lost connections, {slow_gaps} slow gaps, {too_slow} too slow, {drained} drained"
+        "{events} events, {gaps} gaps, {acked} acked, {unknown} unknown, {power_cuts} power cuts, {kills} kills, {lost} lost connections, {slow_gaps} slow gaps, {too_slow} too slow, {drained} drained, {ends} ends, {told_over} told of them"
     );
     assert!(
         events > 4_000 && gaps > 50 && acked > 2_000 && unknown > 1_000,
@@ -145,4 +148,5 @@ fn the_worlds_are_eventful() {
     );
     assert!(power_cuts > 100 && kills > 100 && lost > 500, "too safe");
     assert!(slow_gaps > 5 && too_slow > 5 && drained > 100, "too fast");
+    assert!(ends > 100 && told_over > 10, "too open");
 }

@@ -151,5 +151,9 @@ pub fn history(mut published: Vec<Published>, chains: Vec<Chain>) -> History {
             );
         }
     }
-    History { published, chains }
+    History {
+        published,
+        chains,
+        closed: Vec::new(),
+    }
 }

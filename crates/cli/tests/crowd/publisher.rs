@@ -71,6 +71,7 @@ pub fn publish(crowd: &Crowd, publisher: u32, seed: u64) -> Notes {
                     None => Outcome::Unknown,
                 };
                 notes.published.push(Published {
+                    reopens: false,
                     publisher,
                     number: call.first + i as u64,
                     topic: draft.topic.clone(),

@@ -156,12 +156,18 @@ impl OwnWatch {
 }
 
 impl OwnWatch {
-    /// Whether it goes on when all topics that the stream watches are closed: who is
-    /// at a topic is asked for with the topic, how the hub is for its own sake.
+    /// As [`outlives_topics`], of what it watches.
     pub fn outlives_topics(&self) -> bool {
-        let mut selectors = self.selection.selectors().iter();
-        selectors.any(|selector| own::is_sys(selector.as_str()))
+        outlives_topics(&self.selection)
     }
+}
+
+/// Whether a stream goes on for what it watches of the own log, though all topics
+/// that it watches are closed: who is at a topic is asked for with the topic, how
+/// the hub is for its own sake.
+pub fn outlives_topics(selection: &Selection) -> bool {
+    let mut selectors = selection.selectors().iter();
+    selectors.any(|selector| own::is_sys(selector.as_str()))
 }
 
 impl Drop for OwnWatch {

@@ -94,6 +94,7 @@ pub fn walk<'a>(
                     found,
                 );
             }
+            Step::Ended { id, .. } => walk.ended(events.position(id).unwrap_or(0), id, found),
             Step::Disconnected => {}
         }
     }
@@ -131,6 +132,14 @@ impl Walk<'_> {
                 "{id} was stated as reached, behind position {}",
                 self.behind
             );
+            self.report(Invariant::I3Order, what, found);
+        }
+        self.behind = self.behind.max(position);
+    }
+
+    fn ended(&mut self, position: u64, id: &str, found: &mut Found) {
+        if position <= self.behind {
+            let what = format!("the end {id} came behind position {}", self.behind);
             self.report(Invariant::I3Order, what, found);
         }
         self.behind = self.behind.max(position);

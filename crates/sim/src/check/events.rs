@@ -271,7 +271,10 @@ impl<'a> Events<'a> {
 impl Step {
     pub(super) fn id(&self) -> Option<&str> {
         match self {
-            Self::Opened { id, .. } | Self::Reached { id } | Self::Event { id, .. } => Some(id),
+            Self::Opened { id, .. }
+            | Self::Reached { id }
+            | Self::Event { id, .. }
+            | Self::Ended { id, .. } => Some(id),
             Self::Gap { to, .. } => Some(to),
             Self::Disconnected => None,
         }

@@ -1,6 +1,7 @@
 //! The checker: a pure function from what was seen to what was broken.
 
 mod chain;
+mod ends;
 mod events;
 #[cfg(test)]
 mod model;
@@ -33,6 +34,8 @@ pub enum Invariant {
     /// What was refused is not delivered, and an event that was retried has
     /// one copy, under one id, as has every id.
     I7HonestAck,
+    /// Nothing of a topic comes behind its end but what opened it again.
+    I11Ends,
     /// The history contradicts itself; whoever recorded it is to blame.
     Recorder,
 }
@@ -57,6 +60,7 @@ impl fmt::Display for Invariant {
             Self::I4Agreement => "I4 (agreement)",
             Self::I5NoPhantom => "I5 (no phantom)",
             Self::I7HonestAck => "I7 (honest answers)",
+            Self::I11Ends => "I11 (ends)",
             Self::Recorder => "the recorder",
         })
     }
@@ -86,6 +90,7 @@ pub fn check(history: &History) -> Vec<Violation> {
     order::check(&events, &walks, &mut found);
     for walk in &walks {
         watched::check(&events, walk, &mut found);
+        ends::check(history, &events, walk, &mut found);
     }
     found.violations
 }

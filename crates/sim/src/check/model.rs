@@ -90,6 +90,7 @@ pub fn history(seed: u64) -> History {
         }
     }
     History {
+        closed: Vec::new(),
         published: model.published,
         chains: model
             .watchers
@@ -168,6 +169,7 @@ impl Model {
             called,
             outcome: Outcome::Unknown,
             expires: None,
+            reopens: false,
         });
         self.published.len() - 1
     }

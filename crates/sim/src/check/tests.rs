@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use tidings_engine::WireId;
 
 mod circle;
+mod ends;
 mod slow;
 
 const SEEDS: u64 = 100;
@@ -535,6 +536,7 @@ fn a_hundred_thousand_events_are_checked() {
             at: Moment(2 * number + 1),
         },
         expires: None,
+        reopens: false,
     });
     let steps = (0..100_000).map(|number: usize| Step::Event {
         id: wire(number + 1),
@@ -551,6 +553,7 @@ fn a_hundred_thousand_events_are_checked() {
     };
     let mut history = History {
         published: published.collect(),
+        closed: Vec::new(),
         chains: vec![chain; 4],
     };
     assert_eq!(check(&history), []);

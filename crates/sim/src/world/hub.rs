@@ -3,11 +3,11 @@
 
 use super::stream::Stream;
 use super::watcher::Watcher;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use tidings_engine::{
     Budget, Cursor, Entry, Frame, LogId, Position, Selection, Subscriptions, Tail, Timestamp,
-    WireId,
+    Topic, WireId,
 };
 use tidings_store::{AppendError, Appended, Identity, OpenError, Options, Reader, Storage, Store};
 
@@ -25,6 +25,8 @@ pub struct Hub {
     committed: Option<Committed>,
     pub answers: VecDeque<(Ticket, Answer)>,
     next_lane: usize,
+    /// The last event of each topic that came into the tail.
+    latest: HashMap<Topic, Position>,
 }
 
 /// Names a call: the publisher, and the number among its calls.
@@ -63,6 +65,7 @@ impl Hub {
             committed: None,
             answers: VecDeque::new(),
             next_lane: 0,
+            latest: HashMap::new(),
         })
     }
 
@@ -110,9 +113,17 @@ impl Hub {
             return;
         };
         for frame in committed.frames {
+            self.latest.insert(frame.topic().clone(), frame.position());
             self.tail.push(frame);
         }
         self.answers.extend(committed.answers);
+    }
+
+    /// Whether something that the tail holds has opened the topic again that a frame
+    /// ended.
+    pub fn has_reopened(&self, end: &Frame) -> bool {
+        let latest = self.latest.get(end.topic());
+        latest.is_some_and(|at| *at > end.position() && *at > self.tail.start())
     }
 
     /// A lane looks at what is new and wakes its streams.

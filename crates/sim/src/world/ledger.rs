@@ -2,13 +2,15 @@
 //! generous, but without asking the store.
 
 use super::plan::{FORGETFUL_TOPIC, Keep};
-use crate::{Moment, Outcome, Published};
+use crate::{Closed, Moment, Outcome, Published};
 
 /// The recorder of publishers.
 #[derive(Default)]
 pub struct Ledger {
     attempts: Vec<Published>,
     events: Vec<Kept>,
+    /// Attempts to close a topic.
+    closed: Vec<Closed>,
     /// The attempts that were one request, each.
     requests: Vec<Vec<usize>>,
     /// Upper bounds since the beginning of the world.
@@ -83,6 +85,21 @@ impl Ledger {
         }
     }
 
+    /// Notes an attempt to close a topic, and names it.
+    pub fn close(&mut self, topic: &str) -> usize {
+        self.closed.push(Closed {
+            topic: topic.into(),
+            outcome: Outcome::Unknown,
+            lasts: false,
+        });
+        self.closed.len() - 1
+    }
+
+    /// What the hub said to an attempt to close a topic.
+    pub fn close_answered(&mut self, attempt: usize, outcome: Outcome) {
+        self.closed[attempt].outcome = outcome;
+    }
+
     pub fn refused(&mut self, attempt: usize) {
         self.attempts[attempt].outcome = Outcome::Refused;
     }
@@ -102,8 +119,12 @@ impl Ledger {
         !may_expire(keep, self.sums, called, None, FORGETFUL_TOPIC)
     }
 
-    pub fn into_published(self) -> Vec<Published> {
-        let mut attempts = self.attempts;
+    /// What was published, and what closed; `keep` says what of that may be gone.
+    pub fn into_history(self, keep: Keep) -> (Vec<Published>, Vec<Closed>) {
+        let (mut attempts, mut closed) = (self.attempts, self.closed);
+        closed
+            .iter_mut()
+            .for_each(|one| one.lasts = keep == Keep::All);
         for attempt in &mut attempts {
             let of = (attempt.publisher, attempt.number);
             let kept = self
@@ -112,7 +133,7 @@ impl Ledger {
                 .find(|kept| (kept.publisher, kept.number) == of);
             attempt.expires = kept.and_then(|kept| kept.expires);
         }
-        attempts
+        (attempts, closed)
     }
 }
 

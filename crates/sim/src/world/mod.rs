@@ -50,6 +50,8 @@ pub struct Counts {
     pub too_slow: usize,
     /// Streams that the hub ended because it drains.
     pub drained: usize,
+    /// How often a watcher was told that nothing will come.
+    pub told_over: usize,
 }
 
 struct World {
@@ -96,10 +98,13 @@ pub fn run(seed: u64) -> Run {
     for watcher in &world.watchers {
         counts.too_slow += watcher.too_slow;
         counts.drained += watcher.drained;
+        counts.told_over += watcher.told_over;
     }
     let watched = world.watchers.into_iter().map(Watcher::into_chain);
+    let (published, closed) = world.ledger.into_history(world.plan.keep);
     let history = History {
-        published: world.ledger.into_published(),
+        published,
+        closed,
         chains: watched.chain(whole_log).collect(),
     };
     Run {

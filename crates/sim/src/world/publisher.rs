@@ -7,7 +7,7 @@ use super::ledger::{Ledger, Sums};
 use crate::{Moment, Outcome, Published};
 use fastrand::Rng;
 use tidings_codec::{EventId, EventType};
-use tidings_engine::{Event, IdempotencyKey, Timestamp, Topic};
+use tidings_engine::{Entry, Event, IdempotencyKey, Kind, Timestamp, Topic, closing};
 use tidings_store::AppendError;
 
 const TOPICS: [&str; 6] = [
@@ -32,6 +32,8 @@ pub struct Publisher {
 /// What is being published, over all attempts.
 struct Call {
     batch: Vec<Said>,
+    /// Whether the topic of the last event ends behind it.
+    closes: bool,
     first: u64,
     /// Whether repeating it can't double it.
     repeatable: bool,
@@ -39,7 +41,13 @@ struct Call {
     /// In milliseconds of the world.
     since: u64,
     /// The attempt that is waited for, with its records; `None` if none is.
-    waiting: Option<(Ticket, Vec<usize>)>,
+    waiting: Option<(Ticket, Attempt)>,
+}
+
+/// The records of one attempt.
+struct Attempt {
+    events: Vec<usize>,
+    end: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -49,6 +57,7 @@ struct Said {
     id: Option<String>,
     key: Option<u128>,
     data: String,
+    reopens: bool,
 }
 
 impl Publisher {
@@ -103,12 +112,15 @@ impl Publisher {
                 called,
                 outcome: Outcome::Unknown,
                 expires: None,
+                reopens: said.reopens,
             });
-        call.waiting = Some((ticket, ledger.request(records)));
-        hub.take(
-            ticket,
-            call.batch.iter().map(|said| said.entry(clock.1)).collect(),
-        );
+        let events = ledger.request(records);
+        let closing = call.batch.last().filter(|_| call.closes);
+        let end = closing.map(|said| ledger.close(said.topic));
+        call.waiting = Some((ticket, Attempt { events, end }));
+        let entries = call.batch.iter().map(|said| said.entry(clock.1));
+        let ends = closing.map(|said| said.end(clock.1));
+        hub.take(ticket, entries.chain(ends).collect());
     }
 
     /// An answer arrives, unless nobody waits for it any more.
@@ -121,13 +133,17 @@ impl Publisher {
         {
             return;
         }
-        let Some((_, records)) = call.waiting.take() else {
+        let Some((_, Attempt { events, end })) = call.waiting.take() else {
             return;
         };
         now.0 += 1;
         match answer {
             Ok(appended) => {
-                for (record, appended) in records.into_iter().zip(appended) {
+                if let (Some(end), Some(appended)) = (end, appended.last()) {
+                    let id = appended.id.as_str().to_owned();
+                    ledger.close_answered(end, Outcome::Acked { id, at: *now });
+                }
+                for (record, appended) in events.into_iter().zip(appended) {
                     let id = appended.id.as_str().to_owned();
                     ledger.acked(record, id, appended.position.0, *now);
                 }
@@ -136,9 +152,10 @@ impl Publisher {
             // A crash may still bring it back.
             Err(AppendError::Full | AppendError::Failed) => self.unanswered(),
             Err(_) => {
-                records
-                    .into_iter()
-                    .for_each(|record| ledger.refused(record));
+                events.into_iter().for_each(|record| ledger.refused(record));
+                if let Some(end) = end {
+                    ledger.close_answered(end, Outcome::Refused);
+                }
                 self.call = None;
             }
         }
@@ -179,10 +196,12 @@ impl Publisher {
                 id: by_id.then(|| format!("own/{}/{}", ids.0, ids.1)),
                 key: (repeatable && !by_id).then_some(u128::from(number) << 32 | ids.0 as u128),
                 data: data(ids, rng),
+                reopens: rng.u8(0..3) > 0,
             }
         });
         Call {
             batch: batch.collect(),
+            closes: rng.u8(0..8) == 0,
             first,
             repeatable,
             called,
@@ -205,7 +224,7 @@ fn data((publisher, number): (usize, u64), rng: &mut Rng) -> String {
 }
 
 impl Said {
-    fn entry(&self, time: Timestamp) -> tidings_engine::Entry {
+    fn entry(&self, time: Timestamp) -> Entry {
         let event = Event {
             alternates: Box::default(),
             visibility: tidings_engine::Visibility::Native,
@@ -220,12 +239,22 @@ impl Said {
             retry: None,
             data: self.data.as_str().into(),
         };
-        event.into_entry(
+        let kind = match self.reopens {
+            true => Kind::Reopening,
+            false => Kind::Event,
+        };
+        let entry = event.into_entry(
             time,
             self.key.map(|key| IdempotencyKey {
                 key,
                 request: key as u64,
             }),
-        )
+        );
+        entry.of_kind(kind)
+    }
+
+    fn end(&self, time: Timestamp) -> Entry {
+        let end = closing::end(Topic::new(self.topic).expect("a topic"));
+        end.into_entry(time, None).of_kind(Kind::End)
     }
 }

@@ -36,6 +36,8 @@ pub enum Pulled {
     Idle,
     /// The stream ends.
     End(Ending),
+    /// It ends because all its topics have.
+    Over,
 }
 
 impl Stream {
@@ -82,16 +84,28 @@ impl Stream {
         match self.core.next(lane, &hub.tail, self.terms) {
             Next::Block(bytes) | Next::Gap(_, bytes) => Pulled::Bytes(bytes),
             Next::Events(batch) => {
+                let mut ends = batch.frames().iter().filter(|frame| frame.is_end());
+                let reopened = ends.find(|end| hub.has_reopened(end));
+                assert!(reopened.is_none(), "an end that was reopened: {reopened:?}");
                 let mut bytes = batch.bytes(self.form, Framing::Bare);
                 if bytes.len() > room {
                     bytes.truncate(room);
                     let (rest, kept) = batch.rest(self.form, Framing::Bare, room);
+                    let lane = &mut hub.lanes[self.lane];
                     self.core.give_back(lane, &batch, kept);
                     self.rest = rest;
                 }
                 Pulled::Bytes(bytes)
             }
-            Next::Later | Next::Waiting | Next::MayEnd => Pulled::Later,
+            Next::Later | Next::Waiting => Pulled::Later,
+            Next::MayEnd => {
+                let end = hub.reader.end_of_all(&self.selection);
+                let reached = hub.lanes[self.lane].cursor(self.core.key());
+                match end.is_some() && reached.map(|cursor| cursor.after) >= end {
+                    true => Pulled::Over,
+                    false => Pulled::Later,
+                }
+            }
             Next::ReadStore(cursor) => {
                 self.asked = Some(cursor);
                 Pulled::Later

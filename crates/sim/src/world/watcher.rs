@@ -24,6 +24,9 @@ pub struct Watcher {
     pub too_slow: usize,
     /// Streams that the hub ended because it drains.
     pub drained: usize,
+    /// How often it was told that nothing will come, and whether it was last.
+    pub told_over: usize,
+    is_over: bool,
     /// How many bytes may wait for it, and how many it reads at once, at most.
     window: usize,
     appetite: usize,
@@ -81,6 +84,8 @@ impl Watcher {
             },
             too_slow: 0,
             drained: 0,
+            told_over: 0,
+            is_over: false,
             window: match rng.u8(0..4) {
                 0 => rng.usize(1..2_000),
                 _ => rng.usize(1..120),
@@ -142,6 +147,9 @@ impl Watcher {
     /// Does everything it can without anyone's help; whether it then sleeps
     /// with nothing to read.
     pub fn finish(&mut self, hub: &mut Hub, rng: &mut Rng, now: Timestamp, moment: Moment) -> bool {
+        if self.is_over && hub.reader.end_of_all(&self.selection).is_some() {
+            return true;
+        }
         if !matches!(self.connection, Connection::Open(..)) {
             self.step(hub, rng, now, moment);
             return false;
@@ -195,6 +203,7 @@ impl Watcher {
             after: hub.reader.last(),
         };
         let told = hub.reader.horizon(&self.selection);
+        self.is_over = false;
         self.connection = Connection::Asking(asked, told, live);
     }
 
@@ -208,9 +217,21 @@ impl Watcher {
             return;
         }
         match asked.start(&hub.reader, &self.selection, live, now) {
+            // Who never was there, and has no id, is let in: what they have not seen
+            // can't be told.
+            Ok(start) if asked.last_event_id.is_some() && self.has_ended(hub, &start) => {
+                self.told_over += 1;
+                self.is_over = true;
+            }
             Ok(start) => self.connection = Connection::Found(start, told),
             Err(_) => self.reader.disconnected(),
         }
+    }
+
+    /// As the server decides it.
+    fn has_ended(&self, hub: &Hub, start: &Start) -> bool {
+        let end = hub.reader.end_of_all(&self.selection);
+        start.gap.is_none() && end.is_some_and(|end| start.cursor.after >= end)
     }
 
     fn open(&mut self, hub: &mut Hub, start: (Start, Position), rng: &mut Rng) {
@@ -240,11 +261,12 @@ impl Watcher {
         } else {
             stream.pull(hub, room)
         };
+        let too_slow = matches!(pulled, Pulled::End(Ending::TooSlow));
         match pulled {
             Pulled::Bytes(bytes) => pipe.extend(bytes),
             Pulled::Later | Pulled::Idle => {}
-            Pulled::End(ending) => {
-                self.too_slow += usize::from(ending == Ending::TooSlow);
+            Pulled::End(_) | Pulled::Over => {
+                self.too_slow += usize::from(too_slow);
                 hub.unsubscribe(stream);
                 self.connection = Connection::None;
                 self.reader.disconnected();

@@ -21,6 +21,7 @@ fn i4_a_circle_through_three_chains_is_a_contradiction() {
                 at: Moment(9),
             },
             expires: None,
+            reopens: false,
         });
     let chain = |first: &str, second: &str| Chain {
         selection: vec![first.into(), second.into()],
@@ -38,6 +39,7 @@ fn i4_a_circle_through_three_chains_is_a_contradiction() {
     };
     let mut history = History {
         published: published.collect(),
+        closed: Vec::new(),
         chains: vec![chain("a", "b"), chain("b", "c"), chain("a", "c")],
     };
     assert_eq!(check(&history), []);
