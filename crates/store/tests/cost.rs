@@ -7,7 +7,7 @@ use common::*;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tidings_engine::Position;
+use tidings_engine::{Position, Topic};
 use tidings_store::Store;
 
 /// Counts the bytes that are read.
@@ -119,4 +119,33 @@ fn f10_opening_reads_only_what_is_not_sealed() {
     let read = storage.take();
     assert!(read < 4 << 20, "{read} bytes");
     assert_eq!(store.reader().last(), Position(8000));
+}
+
+#[test]
+fn f10_opening_finds_the_ends_of_topics_without_reading_what_was_published() {
+    const TOPICS: u64 = 8_000;
+    let storage = Arc::new(Watched::<Counting>::default());
+    let options = || tidings_store::Options {
+        segment_bytes: 1 << 20,
+        ..small()
+    };
+    let mut store = open(&storage, options()).0;
+    for n in 0..TOPICS {
+        let topic = format!("answer/{n}");
+        let mut answer = event(&topic, n);
+        answer.fields = vec![b'x'; 2000].into();
+        append(&mut store, vec![answer, end(&topic)]);
+    }
+    drop(store);
+    storage.take();
+    let (store, recovery) = open(&storage, options());
+    assert_eq!(recovery.findings, []);
+    let read = storage.take();
+    assert!(read < 6 << 20, "{read} bytes");
+    for n in 0..TOPICS {
+        let topic = Topic::new(&format!("answer/{n}")).unwrap();
+        let end = Position(2 * n + 2);
+        assert_eq!(store.reader().end_of(&topic), Some(end));
+    }
+    assert_eq!(storage.take(), 0, "the table is in memory");
 }
