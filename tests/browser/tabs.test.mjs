@@ -5,6 +5,7 @@ import test from 'node:test';
 import { blankPage } from './support/browser.mjs';
 import { startExample } from './support/example.mjs';
 import { request } from './support/http.mjs';
+import { picture } from './support/picture.mjs';
 import { until } from './support/until.mjs';
 
 const LIMIT = { timeout: 90_000 };
@@ -69,7 +70,8 @@ test('HTTP/1.1, a stream each: the seventh tab waits while six are open', LIMIT,
 
 test('HTTP/2, a stream each: seven tabs work', LIMIT, async t => {
   const { secure } = await start(t);
-  await seven(t, secure, { streams: 7, protocol: 'h2' });
+  const tabs = await seven(t, secure, { streams: 7, protocol: 'h2' });
+  await picture(tabs[0], 'example-tabs');
 });
 
 test('HTTP/1.1, one stream for all: seven tabs work, and six when the one that has it closes', LIMIT, async t => {

@@ -81,8 +81,15 @@ class Open {
     return this.until('an open connection', ({ state }) => state === 'open');
   }
 
+  /// How many events it has been told.
+  count() {
+    return this.#seen.evaluate(({ events }) => events.length);
+  }
+
+  /// Waits for `count` events.
   received(count) {
-    return this.until(`${count} events`, ({ events }) => events.length >= count);
+    const how = async () => JSON.stringify({ ...await this.seen(), events: await this.count() });
+    return until(async () => `${count} events; it is ${await how()}`, async () => await this.count() >= count);
   }
 
   /// Publishes a last event to `topic`, waits for it, and holds that exactly
