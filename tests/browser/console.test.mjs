@@ -295,3 +295,15 @@ test('a topic is closed from it, said where it is watched, and opened again', LI
   await page.getByText(/Published as td-/).waitFor();
   assert.deepEqual(await hub.history('answer/1'), ['first', 'again']);
 });
+
+test('from an event of the history one goes on behind it', LIMIT, async t => {
+  const hub = await startHub(t);
+  for (let n = 1; n <= 4; n += 1) await hub.publish('news', `number ${n}.`);
+  const page = await openConsole(t, hub, 'history');
+  await listed(page, 4);
+  await page.locator('main .row').nth(1).click();
+  await page.getByRole('link', { name: 'History from here' }).click();
+  await page.locator('main .pager').getByText('2 events').waitFor();
+  assert.match((await listed(page, 2)).join('\n'), /number 3\.[\s\S]*number 4\./);
+  assert.match(page.url(), /since=td-/);
+});

@@ -49,7 +49,7 @@ test('figures are short, and say what they are', () => {
   assert.deepEqual([0, 1023, 1024, 1536, 150 * 1024, 5 * 2 ** 30].map(bytes), ['0 B', '1023 B', '1.0 KiB', '1.5 KiB', '150 KiB', '5.0 GiB']);
   assert.deepEqual([0, 9999, 10_000, 1_234_567].map(n => count(n, 'en')), ['0', '9,999', '10K', '1.2M']);
   assert.equal(count(48_400, 'zh'), '4.8万');
-  assert.deepEqual([0, 0.01, 0.5, 12.34, 250].map(n => rate(n, 'en')), ['0', '<0.1', '0.5', '12.3', '250']);
+  assert.deepEqual([0, 0.001, 0.25, 1, 12.34, 250].map(n => rate(n, 'en')), ['0', '<0.01', '0.25', '1', '12.3', '250']);
   assert.deepEqual([0, 59, 60, 3_725, 90_061].map(s => span(s, en.units)), ['0 s', '59 s', '1 min', '1 h 2 min', '1 d 1 h']);
 });
 

@@ -27,7 +27,7 @@ const VIEWS: Record<View, () => preact.JSX.Element> = {
 
 export function App() {
   const { t, lang } = useText();
-  const { view, topic } = useStore(route);
+  const { view, topic, since } = useStore(route);
   const main = useRef<HTMLElement>(null);
   const Shown = VIEWS[view];
   useEffect(() => {
@@ -43,7 +43,7 @@ export function App() {
       <a class="skip" href="#main" onClick={skip}>{t.skip}</a>
       <Side />
       <main id="main" ref={main} tabIndex={-1} class={`view ${view}`}>
-        <Shown key={view === 'overview' ? view : `${view} ${topic}`} />
+        <Shown key={view === 'overview' ? view : `${view} ${topic} ${since ?? ''}`} />
       </main>
     </div>
   );

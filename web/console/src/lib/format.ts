@@ -26,9 +26,10 @@ export function whole(n: number, language: Language): string {
   return format(language, { maximumFractionDigits: 0 }).format(n);
 }
 
-/// A rate per second: with a digit behind the point while it is small.
+/// A rate per second: with digits behind the point while it is small.
 export function rate(n: number, language: Language): string {
-  if (n > 0 && n < 0.05) return '<0.1';
+  if (n > 0 && n < 0.005) return '<0.01';
+  if (n < 1) return format(language, { maximumFractionDigits: 2 }).format(n);
   if (n < 100) return format(language, { maximumFractionDigits: 1 }).format(n);
   return count(n, language);
 }

@@ -51,7 +51,8 @@ function options(
     padding: [10, 18, 0, 0],
     scales: {
       x: { range: (_, first: number | null, last: number | null) => window(first ?? 0, last ?? Date.now() / 1000) },
-      y: { range: (_, __, most) => [0, most > 0 ? most * 1.15 : 1] },
+      // Where there is nothing, as much as makes round figures of the axis.
+      y: { range: (_, __, most) => [0, most > 0 ? most * 1.15 : (bytes ? 1024 : 4)] },
     },
     axes: [
       { stroke: quiet, font, grid: { show: false }, ticks: { show: false }, values: times, space: 80, size: 26 },
