@@ -93,6 +93,9 @@ test('every control is large enough to hit on a phone', LIMIT, async t => {
       assert.ok(box.height >= 24 && box.width >= 24, `${what} is too small`);
     }
   }
+  await show(page, hub, 'overview');
+  const plots = await page.locator('main .plot').all();
+  for (const plot of plots) assert.ok((await plot.boundingBox()).width > PHONE.width * 0.8, 'a chart takes the width');
 });
 
 test('colours and language are chosen, and kept', LIMIT, async t => {
