@@ -58,6 +58,8 @@ pub struct Metrics {
     gaps: Family<Label, Counter>,
     problems: Family<Label, Counter>,
     handshakes: Family<Label, Counter>,
+    members: Gauge,
+    presence_bytes: Gauge,
     store: StoreGauges,
 }
 
@@ -125,6 +127,17 @@ impl Metrics {
                     "tls_handshake_failures",
                     "TLS handshakes that came to nothing, by reason",
                 ),
+                members: gauge(
+                    registry,
+                    "presence_members",
+                    "Who is present; at each topic they count once",
+                ),
+                presence_bytes: {
+                    let gauge = Gauge::default();
+                    let help = "What those who are present take of limits.presence_bytes";
+                    registry.register_with_unit("presence", help, Unit::Bytes, gauge.clone());
+                    gauge
+                },
                 store: StoreGauges {
                     bytes: {
                         let gauge = Gauge::default();
@@ -219,6 +232,9 @@ impl Metrics {
         let before = self.sent_away.get();
         self.sent_away
             .inc_by(places.sent_away().saturating_sub(before));
+        let (members, bytes) = hub.presence().size();
+        self.members.set(members as i64);
+        self.presence_bytes.set(bytes as i64);
         self.open.set(i64::from(hub.settings().open));
         let mut text = String::new();
         // Writing to a string can't fail.

@@ -31,7 +31,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// A peer that takes nothing for so long is gone.
-const USER_TIMEOUT: Duration = Duration::from_secs(15);
+pub const USER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a connection may still ask once the hub drains: what was sent
 /// before the news got there is answered, not cut off.
 const LAST_REQUESTS: Duration = Duration::from_secs(1);

@@ -5,6 +5,7 @@ use super::door::Door;
 use super::lane::Round;
 use super::socket::{Inbound, PIECES, Socket};
 use crate::auth::{Over, Standing};
+use crate::connection::USER_TIMEOUT;
 use crate::hub;
 use crate::mercure::active::Guard;
 use crate::metrics::SlowAction;
@@ -28,6 +29,9 @@ use tidings_engine::{
 const LINGER: Duration = Duration::from_secs(2);
 /// A tick that doesn't come.
 pub const NEVER: u64 = u64::MAX;
+/// Once a socket hasn't been full for so long, a peer that takes nothing is gone
+/// rather than slow, and is given up as any other.
+const CALM: Duration = Duration::from_secs(5);
 /// The last chunk of a body (RFC 9112, section 7.1).
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
@@ -44,8 +48,9 @@ pub struct Connection {
     /// Whether it stands in the lane's queue.
     pub queued: bool,
     state: State,
-    /// Whether the kernel knows how long the peer may take nothing.
-    patient: bool,
+    /// The tick at which it was full last, while the kernel lets the peer take nothing
+    /// for longer.
+    patient: Option<u64>,
     /// The tick at which the socket last took something.
     moved: u64,
     /// The tick at which the stream ends, once the hub drains; [`NEVER`] before.
@@ -113,7 +118,7 @@ impl Connection {
             rest: head,
             queued: false,
             state: State::Open,
-            patient: false,
+            patient: None,
             moved: round.now,
             ends: NEVER,
             wakes: NEVER,
@@ -450,9 +455,15 @@ impl Connection {
         if written < total || self.socket.owes() > 0 {
             self.state = State::Full;
             self.stream.was_full();
-            if !std::mem::replace(&mut self.patient, true) {
+            if self.patient.replace(round.now).is_none() {
                 self.socket.wait_for(round.hub.stall());
             }
+        } else if self
+            .patient
+            .is_some_and(|full| full + Ticks::span(CALM) <= round.now)
+        {
+            self.patient = None;
+            self.socket.wait_for(USER_TIMEOUT);
         }
         if written < total {
             let mut rest = pieces.from(written.min(before), before);

@@ -33,7 +33,7 @@ use tokio::time::Instant;
 
 /// What the lists of one stream's snapshots may take together, in bytes. Topics
 /// behind them are told as crowds are.
-const SNAPSHOTS_BYTES: usize = 256 * 1024;
+const SNAPSHOTS_BYTES: usize = 2 * LIST_BYTES;
 
 /// How presence is kept.
 #[derive(Debug, Clone)]

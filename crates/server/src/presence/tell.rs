@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// Of how many topics is told before others have their turn.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 32;
 /// How long it rests when something went wrong that might again.
 const PAUSE: Duration = Duration::from_millis(250);
 

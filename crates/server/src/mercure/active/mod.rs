@@ -5,7 +5,7 @@
 //! begins and ends is put in order by the [`Registry`], and one task has the log
 //! say it in that order: streams never wait for it, and a crowd that comes at once
 //! is said in few requests. Who comes and goes without anybody's knowing costs the
-//! log nothing, and all together fill it no faster than a [`pace::Pace`] allows. A hub that doesn't tell of subscriptions has none of
+//! log nothing, and all together fill it no faster than a [`Pace`](tidings_engine::Pace) allows. A hub that doesn't tell of subscriptions has none of
 //! this.
 
 mod announce;
@@ -13,7 +13,6 @@ pub mod api;
 mod left;
 #[cfg(test)]
 mod log_tests;
-mod pace;
 mod pages;
 mod registry;
 mod subscriber;
