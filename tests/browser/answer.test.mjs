@@ -62,7 +62,7 @@ async function tokens(page, count) {
 }
 
 async function complete(page) {
-  await page.locator('body[data-state=done]').waitFor();
+  await page.locator('body[data-state=done]').getByText('complete, and closed').waitFor();
   assert.deepEqual(await page.evaluate(() => given), TOKENS);
   assert.equal(await page.locator('#answer').textContent(), WHOLE);
   assert.equal(await page.evaluate(() => source.readyState), 2);
@@ -70,16 +70,43 @@ async function complete(page) {
 
 const statuses = page => page.asked.map(({ status }) => status);
 
+/// A model that says `tokens`, `held` of them before `goOn` is called, and then
+/// ends, as a model does unless it `breaksOff`.
+async function startModel(t, tokens, { held = tokens.length, breaksOff = false } = {}) {
+  let goOn;
+  const gate = new Promise(resolve => { goOn = resolve; });
+  const server = http.createServer(async (asked, reply) => {
+    const say = data => reply.write(`data: ${data}\n\n`);
+    reply.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    for (const [at, content] of tokens.entries()) {
+      if (at === held) await gate;
+      say(JSON.stringify({ choices: [{ index: 0, delta: { content } }] }));
+    }
+    if (!breaksOff) say('[DONE]');
+    reply.end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    goOn();
+    server.closeAllConnections();
+    server.close();
+  });
+  return { env: { OPENAI_BASE_URL: `http://127.0.0.1:${server.address().port}/v1` }, goOn };
+}
+
 test('two tabs watch, one reloads in the middle, and neither misses a token', LIMIT, async t => {
-  const { urls: [origin] } = await startAnswer(t);
+  const middle = 60;
+  const model = await startModel(t, TOKENS, { held: middle });
+  const { urls: [origin] } = await startAnswer(t, model.env);
   const first = await tab(t, origin);
   const url = await ask(first);
   const second = await tab(t, url);
-  await tokens(second, 20);
-  await picture(second, 'answer-in-the-middle');
+  for (const page of [first, second]) await tokens(page, middle);
   await second.reload();
-  const again = await tokens(second, 20);
-  assert.ok(again.length < TOKENS.length, 'it was reloaded in the middle');
+  assert.deepEqual(await tokens(second, middle), TOKENS.slice(0, middle));
+  await picture(second, 'answer-in-the-middle');
+  model.goOn();
   await Promise.all([first, second].map(complete));
   await picture(second, 'answer-complete');
   // The stream, and one attempt to go on, which is told that there is no more.
@@ -105,7 +132,7 @@ test('answers don’t mix', LIMIT, async t => {
 test('an answer that nobody asked for is not waited for', LIMIT, async t => {
   const { urls: [origin] } = await startAnswer(t);
   const page = await tab(t, `${origin}/#/answers/7`);
-  await page.locator('body[data-state=done]').waitFor();
+  await page.locator('body[data-state=failed]').getByText('no such answer').waitFor();
   assert.deepEqual(statuses(page), [404]);
   assert.equal(await page.evaluate(() => given.length), 0);
 });
@@ -143,16 +170,8 @@ test('with curl, as the README says; and through a hub, without a program', LIMI
 });
 
 test('an answer that breaks off says so, and ends', LIMIT, async t => {
-  const broken = http.createServer((asked, reply) => {
-    reply.writeHead(200, { 'Content-Type': 'text/event-stream' });
-    for (const content of ['It', ' is']) reply.write(`data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`);
-    reply.end();
-  });
-  broken.listen(0, '127.0.0.1');
-  await once(broken, 'listening');
-  t.after(() => broken.close());
-  const env = { OPENAI_BASE_URL: `http://127.0.0.1:${broken.address().port}/v1` };
-  const { urls: [origin] } = await startAnswer(t, env);
+  const model = await startModel(t, ['It', ' is'], { breaksOff: true });
+  const { urls: [origin] } = await startAnswer(t, model.env);
   const page = await tab(t, origin);
   await ask(page);
   await page.locator('body[data-state=failed]').getByText('broke off').waitFor();
