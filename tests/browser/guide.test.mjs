@@ -100,6 +100,38 @@ test('Vue: one stream, resumed, and none behind it', LIMIT, async t => {
   await checkComponent(t, hub, await pageWith(t, hub, { 'page.html': HTML, 'main.js': main }));
 });
 
+test('the page of the first five minutes shows what it shows', LIMIT, async t => {
+  const hub = await startHub(t);
+  const { 'news.html': shown } = await filesOf('getting-started.md');
+  const page = await pageWith(t, hub, { 'page.html': `<!doctype html>${shown}` });
+  await streams(hub, 1);
+  await hub.publish('news', 'first');
+  await hub.crash();
+  await hub.publish('news', 'second');
+  await page.locator('#news', { hasText: 'second' }).waitFor();
+  assert.equal(await page.locator('#news').innerText(), 'first\nsecond\n');
+});
+
+test('a stream that was refused with 503 is opened again, with growing waits', LIMIT, async t => {
+  const hub = await startHub(t);
+  const { 'watch.js': shown } = await filesOf('mistakes.md');
+  const page = await pageWith(t, hub, { 'page.html': HTML, 'main.js': shown });
+  let refused = 0;
+  await page.route(`${hub.origin}/t/news`, route => {
+    refused += 1;
+    return refused <= 2 ? route.fulfill({ status: 503 }) : route.continue();
+  });
+  // Left alone it stays so.
+  const closed = await page.evaluate(() => new Promise(resolve => {
+    const source = new EventSource('/t/news');
+    source.onerror = () => resolve(source.readyState === EventSource.CLOSED);
+  }));
+  assert.equal(closed, true);
+  await page.evaluate(() => { window.watch('/t/news', 10); });
+  await streams(hub, 1);
+  assert.equal(refused, 3);
+});
+
 /// A page of htmx' that watches a hub.
 async function htmxPage(t, name, scripts) {
   const hub = await startHub(t);

@@ -83,22 +83,73 @@ fn traefik_passes_events_at_once() {
     check_passes_at_once("docs/howto/traefik.md");
 }
 
+/// What the checks above would notice: an nginx that doesn't listen to the hub.
+#[test]
+fn nginx_that_is_told_to_buffer_holds_events_back() {
+    let second = |machine: &Machine| drop(machine.run("TIDINGS_STREAM_HEARTBEAT=1s"));
+    let Some(walk) = stand("docs/howto/nginx.md", second) else {
+        return;
+    };
+    let machine = walk.machine();
+    change(
+        machine,
+        "nginx.conf",
+        &[
+            (
+                "proxy_read_timeout 60s;",
+                "proxy_ignore_headers X-Accel-Buffering;",
+            ),
+            ("proxy_http_version 1.1;", ""),
+            ("proxy_set_header Connection \"\";", ""),
+        ],
+    );
+    machine.run("nginx -p . -c nginx.conf -s stop; while pidof nginx; do :; done");
+    machine.run("nginx -p . -c nginx.conf");
+    let mut direct = watch(machine, "curl -N localhost:8080/t/proof");
+    let mut held = machine.start(WATCH);
+    machine.run("until curl -s localhost:8080/metrics | grep '^tidings_subscribers 2'; do :; done");
+    publish(machine, "held back");
+    direct.wait_for("the event, and heartbeats behind it", |output| {
+        let behind = output.split_once("data: held back\n");
+        behind.is_some_and(|(_, behind)| beats(behind) >= 2)
+    });
+    assert_eq!(
+        held.output().matches("data:").count(),
+        0,
+        "{}",
+        held.output()
+    );
+    machine.run("curl -X DELETE localhost:8080/t/proof");
+    held.wait_for("all of it", |output| output.contains("data: held back\n"));
+}
+
+/// Puts others in the place of some words of a file.
+fn change(machine: &Machine, file: &str, words: &[(&str, &str)]) {
+    let path = machine.directory().join(file);
+    let mut text = std::fs::read_to_string(&path).expect("the page's file");
+    for (from, to) in words {
+        assert!(text.contains(from), "{file} has no {from}");
+        text = text.replace(from, to);
+    }
+    std::fs::write(&path, text).expect("room for a file");
+}
+
+fn beats(output: &str) -> usize {
+    output.lines().filter(|line| line.trim_end() == ":").count()
+}
+
 /// With the page's time-out of 60 s cut to 2 s: heartbeats of 1 s are passed on
 /// and keep a stream for several times as long, and without any it ends.
 #[track_caller]
 fn check_heartbeats_keep_it_open(page: &str, file: &str) {
     let set = |machine: &Machine, heartbeat: &str| {
-        let path = machine.directory().join(file);
-        let text = std::fs::read_to_string(&path).expect("the page's file");
-        assert!(text.contains("60s"), "{page} has another time-out");
-        std::fs::write(&path, text.replace("60s", "2s")).expect("room for a file");
+        change(machine, file, &[("60s", "2s")]);
         machine.run(&format!("TIDINGS_STREAM_HEARTBEAT={heartbeat}"));
     };
     let Some(walk) = stand(page, |machine| set(machine, "1s")) else {
         return;
     };
     let mut kept = watch(walk.machine(), &format!("{WATCH} --http2"));
-    let beats = |output: &str| output.lines().filter(|line| line.trim_end() == ":").count();
     kept.wait_for("six heartbeats", |output| beats(output) >= 6);
     publish(walk.machine(), "still there");
     kept.wait_for("the event", |output| output.contains("data: still there\n"));
