@@ -1,9 +1,10 @@
 //! Opening a store: what a crash left is brought into order, made durable,
 //! and only then shown.
 
+mod known;
+
 use crate::catalog::{Active, Before, Catalog, Findings, Sealed, Shared};
 use crate::clock::{self, AgeClock};
-use crate::closed::{Closed, HashKey};
 use crate::error::{Finding, OpenError, What};
 use crate::files::Files;
 use crate::format::age::{self, Clocks};
@@ -12,7 +13,7 @@ use crate::format::{
     DAMAGED_SUFFIX, Identity, SPARE, Salt, VERSION, index_name, meta, parse_index_name,
     parse_segment_name, record, segment_name,
 };
-use crate::index::{Closing, IndexFile, LiveIndex};
+use crate::index::{IndexFile, LiveIndex};
 use crate::inventory::{Found, Inventory};
 use crate::options::{Horizons, Options};
 use crate::roll::{begin_segment, index_extent, make_spare, write_index};
@@ -21,7 +22,6 @@ use crate::storage::Storage;
 use crate::store::{Health, Store};
 use crate::tail::{self, Tail};
 use crate::totals;
-use crate::window::KeyWindow;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -520,69 +520,6 @@ impl Opening {
         store.move_horizons();
         store.share_filters();
         Ok(store)
-    }
-
-    fn window(&self, sealed: &VecDeque<Arc<Sealed>>, active: &Active) -> KeyWindow {
-        let bounds = self.options.idempotency;
-        let mut window = KeyWindow::new(bounds);
-        let mut parts = vec![active.index.keys.clone()];
-        let mut known = active.index.keys.len();
-        for segment in sealed.iter().rev() {
-            if known >= bounds.count {
-                break;
-            }
-            let keys = segment
-                .index()
-                .map(|index| index.last_keys(bounds.count - known));
-            // An index that can't be read is made anew from the records.
-            let keys = keys
-                .and_then(Result::ok)
-                .unwrap_or_else(|| self.scan_keys(segment));
-            known += keys.len();
-            parts.push(keys);
-        }
-        parts
-            .into_iter()
-            .rev()
-            .flatten()
-            .for_each(|key| window.restore(key));
-        window
-    }
-
-    /// Which topics are closed, by what closed topics and opened them again.
-    fn closed(&self, sealed: &VecDeque<Arc<Sealed>>, active: &Active) -> Closed {
-        let retention = &self.options.retention;
-        let none = Arc::new(Horizons(vec![Position::START; retention.classes()]));
-        let mut closed = Closed::new(HashKey::new(self.identity), Position::START, none);
-        let mut note = |all: &[Closing]| {
-            for Closing {
-                topic,
-                position,
-                ends,
-            } in all
-            {
-                closed.note(topic, *position, *ends, retention);
-            }
-        };
-        for segment in sealed {
-            let listed = segment.index().map(|index| index.closings());
-            let scanned = || self.scan(segment).map_or(vec![], |live| live.closings);
-            note(&listed.and_then(Result::ok).unwrap_or_else(scanned));
-        }
-        note(&active.index.closings);
-        closed
-    }
-
-    fn scan_keys(&self, segment: &Sealed) -> Vec<crate::index::KeyEntry> {
-        self.scan(segment).map(|live| live.keys).unwrap_or_default()
-    }
-
-    /// Makes the index of a segment from its records, as far as these can be read.
-    fn scan(&self, segment: &Sealed) -> io::Result<LiveIndex> {
-        segment.set_index(None);
-        let (salt, first) = (segment.salt, segment.first);
-        let file = self.storage.open(&segment_name(first))?;
-        index_extent(&*file, salt, first, segment.end, segment.last)
     }
 
     fn spare(&self, names: &[String]) -> Spare {

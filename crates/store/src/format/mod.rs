@@ -28,6 +28,7 @@
 //! from every id, can't write a payload that recovery takes for a record.
 
 pub mod age;
+mod flags;
 pub mod meta;
 pub mod record;
 pub mod segment;

@@ -31,6 +31,7 @@
 //! group follows it. The head has a checksum of its own so that the length of
 //! a record with a damaged body can be trusted.
 
+use super::flags::{kind_bits, kind_of, visibility_bits, visibility_of};
 use super::{ALIGN, Salt, put_u32, put_u64, u16_at, u32_at, u64_at};
 use bytes::Bytes;
 use tidings_codec::EventId;
@@ -48,10 +49,6 @@ const MARK_AT: usize = HEAD - 1;
 const HAS_ID: u8 = 1;
 const HAS_KEY: u8 = 2;
 const ENDS_REQUEST: u8 = 4;
-/// Where in the flags the visibility stands.
-const VISIBILITY_AT: u32 = 3;
-/// Where in the flags the kind stands.
-const KIND_AT: u32 = 5;
 /// What says how long an alternate topic is, in bytes.
 const ALTERNATE_HEAD: usize = 2;
 /// The length of the smallest record, in bytes.
@@ -306,42 +303,6 @@ fn split_alternate(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(u16_at(len, 0).into())
 }
 
-fn visibility_bits(visibility: Visibility) -> u8 {
-    let number = match visibility {
-        Visibility::Native => 0,
-        Visibility::Public => 1,
-        Visibility::Private => 2,
-    };
-    number << VISIBILITY_AT
-}
-
-fn visibility_of(flags: u8) -> Option<Visibility> {
-    match (flags >> VISIBILITY_AT) & 3 {
-        0 => Some(Visibility::Native),
-        1 => Some(Visibility::Public),
-        2 => Some(Visibility::Private),
-        _ => None,
-    }
-}
-
-fn kind_bits(kind: Kind) -> u8 {
-    let number = match kind {
-        Kind::Event => 0,
-        Kind::Reopening => 1,
-        Kind::End => 2,
-    };
-    number << KIND_AT
-}
-
-fn kind_of(flags: u8) -> Option<Kind> {
-    match (flags >> KIND_AT) & 3 {
-        0 => Some(Kind::Event),
-        1 => Some(Kind::Reopening),
-        2 => Some(Kind::End),
-        _ => None,
-    }
-}
-
 /// Whether a topic is among these twice.
 pub fn has_doubles<'a>(topics: impl Iterator<Item = &'a str>) -> bool {
     let mut topics: Vec<&str> = topics.collect();
@@ -415,6 +376,7 @@ fn head_checksum(salt: Salt, at: u64, head: &[u8]) -> u32 {
 mod tests {
     use super::*;
     use crate::format::Identity;
+    use crate::format::flags::{KIND_AT, VISIBILITY_AT};
     use tidings_engine::LogId;
 
     fn identity(log: u64) -> Identity {
