@@ -99,6 +99,7 @@ fn the_defaults_hold_together() {
         64 * MIB as u64,
         (1_024 + 64) * (64 + 256) * 1_024,
         64 * MIB as u64,
+        52 * MIB as u64,
         20_064 * CONNECTION_BYTES,
         20_000 * (SUBSCRIPTION_BYTES + 2 * 60 * 1_024),
         20_000 * 32 * 1_024,
