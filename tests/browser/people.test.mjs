@@ -17,7 +17,7 @@ const FORM_TYPE = 'application/x-www-form-urlencoded';
 async function startPeople(t) {
   const example = await startExample(t, 'people', { addresses: ['127.0.0.1:0', '127.0.0.1:0'] });
   const [page, app] = example.urls;
-  return { page, app, origin: new URL(page).origin, end: () => example.end('SIGKILL') };
+  return { page, app, origin: new URL(page).origin, end: signal => example.end(signal) };
 }
 
 /// The page in a browser of its own, or in a further tab of `beside`'s.
@@ -201,11 +201,18 @@ test('the page says that the app is away, and goes on by itself when it is back'
   const people = await startPeople(t);
   const page = await open(t, people);
   await add(page, 'Ada');
-  await people.end();
+  await people.end('SIGKILL');
   await page.locator('#state[data-state=connecting]').waitFor();
   await startExample(t, 'people', { addresses: [people.app, people.origin].map(url => `127.0.0.1:${new URL(url).port}`) });
   await page.locator('#state[data-state=open]').waitFor();
   // The app's memory is new.
   await shows(page, 'people', list => list.length === 0);
   await connected(page, 1);
+});
+
+test('the app ends while pages watch: they are told, and it waits for nobody', LIMIT, async t => {
+  const people = await startPeople(t);
+  const pages = [await open(t, people), await open(t, people)];
+  assert.deepEqual(await people.end('SIGINT'), { code: 0, signal: null });
+  for (const page of pages) await page.locator('#state[data-state=connecting]').waitFor();
 });
