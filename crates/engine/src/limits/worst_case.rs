@@ -2,7 +2,7 @@
 
 use super::{
     BODY_FREE_BYTES, BODY_WINDOW_BYTES, CLOSED_BYTES, ENVELOPE_FACTOR, EVENT_TOPICS_BYTES,
-    HEAD_BYTES, Limits, PAGES_BYTES, QUERY_BODIES,
+    HEAD_BYTES, Limits, OWN_LOG_BYTES, PAGES_BYTES, QUERY_BODIES,
 };
 use crate::Topic;
 
@@ -23,6 +23,10 @@ pub const TLS_BYTES: u64 = (8 + 17 + 17) * 1024;
 /// in bytes: hyper's state with its buffers, of which 27 KB were measured over
 /// HTTP/1.1 and 22 KB over HTTP/2, and a head that is being received or answered.
 pub const CONNECTION_BYTES: u64 = 28 * 1024 + HEAD_BYTES as u64;
+
+/// A frame of the own log and its envelope, in which what JSON has to escape of JSON
+/// is twice as long at most: it has no control characters.
+const OWN_FORMS: usize = 1 + 2;
 
 /// One term of the sum.
 struct Term {
@@ -108,6 +112,11 @@ impl Limits {
                 ),
             ),
             of(PAGES_BYTES as u64, "history pages", "fixed".into()),
+            of(
+                product(OWN_LOG_BYTES, OWN_FORMS),
+                "own log",
+                format!("{OWN_LOG_BYTES} × {OWN_FORMS}, with every envelope"),
+            ),
             of(CLOSED_BYTES as u64, "closed topics", "fixed".into()),
             of(
                 product(connections, self.each_connection() as usize),

@@ -1,11 +1,13 @@
 //! Lanes with real sockets, without HTTP: what a watcher at the other end sees.
 
+mod own;
 mod standing;
 
 use super::{Socket, Taken};
 use crate::auth::Admitted;
 use crate::http1::Framing;
 use crate::hub::Hub;
+use crate::own::OwnWatch;
 use crate::sys::Transport;
 use crate::testing::{hub, publish};
 use crate::watch::Watch;
@@ -41,9 +43,8 @@ struct Peer {
 impl Peer {
     /// Watches `selectors`, from behind `after` on.
     async fn watch(hub: &Arc<Hub>, selectors: &[&str], after: Position) -> Self {
-        let selectors = selectors.iter().map(|text| Selector::new(text).unwrap());
         let admitted = Admitted {
-            selection: Selection::new(selectors.collect()),
+            selection: selection(selectors),
             standing: None,
         };
         Self::carry(hub, admitted, after).await
@@ -51,6 +52,16 @@ impl Peer {
 
     /// Watches what has been admitted, from behind `after` on.
     async fn carry(hub: &Arc<Hub>, admitted: Admitted, after: Position) -> Self {
+        Self::carry_with(hub, admitted, after, None).await
+    }
+
+    /// The same, with what is watched of the hub's own log.
+    async fn carry_with(
+        hub: &Arc<Hub>,
+        admitted: Admitted,
+        after: Position,
+        own: Option<OwnWatch>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (socket, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
@@ -68,7 +79,7 @@ impl Peer {
             permit: hub.places().watch(Some(&place)).unwrap(),
             active: None,
             presence: None,
-            own: None,
+            own,
             transport: Transport::Http(http::Version::HTTP_11),
         };
         hub.live().lanes().take(Taken {
@@ -139,6 +150,11 @@ impl Peer {
         let id = WireId::parse(self.decoder.last_event_id()).expect("the hub's");
         id.position
     }
+}
+
+fn selection(texts: &[&str]) -> Selection {
+    let selectors = texts.iter().map(|text| Selector::new(text).unwrap());
+    Selection::new(selectors.collect())
 }
 
 /// What was published, as many of them as there are numbers.
