@@ -18,6 +18,7 @@ macro_rules! pages {
 
 pages! {
     readme = "README.md",
+    readme_zh_cn = "README.zh-CN.md",
     cli = "docs/cli.md",
     concepts = "docs/concepts.md",
     configuration = "docs/configuration.md",
@@ -40,6 +41,7 @@ pages! {
 /// The commands that no test runs here, as they begin, and why.
 const NOT_RUN: &[(&str, &str, &str)] = &[
     ("README.md", "cargo xtask test", "it is what runs this"),
+    ("README.zh-CN.md", "cargo xtask test", "the same"),
     (
         "docs/howto/cloudflare.md",
         "curl -N https://hub.example/t/news",
@@ -61,7 +63,9 @@ struct Commands {
 /// Every page, from the root of the repository, and its commands.
 fn pages() -> BTreeMap<String, Commands> {
     let mut pages = BTreeMap::new();
-    let mut waiting = vec![root().join("docs"), root().join("README.md")];
+    let mut waiting = ["docs", "README.md", "README.zh-CN.md"]
+        .map(|name| root().join(name))
+        .to_vec();
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
             let entries = std::fs::read_dir(&path).expect("a directory");

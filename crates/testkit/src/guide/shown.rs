@@ -15,7 +15,12 @@ pub fn differs(shown: &str, output: &str, begins: bool) -> Option<String> {
     if begins {
         expected.push(ANY.to_string());
     }
-    let same = match_all(&expected, &found, is_any_lines, |a, b| line_matches(a, b));
+    let same = match_all(
+        &expected,
+        &found,
+        |line| is_any_lines(line),
+        |a, b| line_matches(a, b),
+    );
     (!same).then(|| {
         format!(
             "-- shown:\n{}\n-- but it was:\n{}",
@@ -25,7 +30,7 @@ pub fn differs(shown: &str, output: &str, begins: bool) -> Option<String> {
     })
 }
 
-fn is_any_lines(line: &String) -> bool {
+fn is_any_lines(line: &str) -> bool {
     line.trim() == ANY.to_string()
 }
 
