@@ -307,21 +307,21 @@ fn a23_who_has_no_room_is_told_to_come_back_and_who_is_nobody_is_not() {
         .env("TIDINGS_LIMITS_PRESENCE_BYTES", "64KiB")
         .start();
     let topics = |from: usize| -> String {
-        let topics = (from..from + 60).map(|n| format!("topic=t{n}&"));
+        let topics = (from..from + 25).map(|n| format!("topic=t{n}&"));
         topics.collect()
     };
-    let watchers = [0, 60].map(|from| {
+    let watchers = [0, 25].map(|from| {
         let path = format!("/events?{}as={from}", topics(from));
         watch(&hub, &path)
     });
-    let full = format!("/events?{}as=Eve", topics(120));
+    let full = format!("/events?{}as=Eve", topics(50));
     let mut refused = Watcher::ask(&hub, HTTP1, &full, &[]);
     assert!(refused.status == 200 && refused.next().is_none());
     hub.wait_for_log("limits.presence_bytes");
     let reasons = "tidings_soft_refusals_total{reason=\"presence\"}";
     assert_eq!(hub.metric(reasons), 1);
     // Neither who is nobody, nor who is there already.
-    watch(&hub, &format!("/events?{}", topics(120)));
+    watch(&hub, &format!("/events?{}", topics(50)));
     watch(&hub, &format!("/events?{}as=0", topics(0)));
     drop(watchers);
 }

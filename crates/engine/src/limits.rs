@@ -129,9 +129,10 @@ pub struct Limits {
     /// Default 64 MiB. What they may cost in time goes by it too, see
     /// [`Limits::pattern_work`].
     pub pattern_bytes: usize,
-    /// What those who are present may take: for each topic, each member
-    /// ([`MEMBER_BYTES`](crate::presence::MEMBER_BYTES), the topic, and what is shown
-    /// of them). Default 64 MiB, room for more than 100,000 of one topic each. Beyond
+    /// What those who are present may take: each topic
+    /// [`TOPIC_BYTES`](crate::presence::TOPIC_BYTES), and each member of it
+    /// [`MEMBER_BYTES`](crate::presence::MEMBER_BYTES), the topic, and what is shown
+    /// of them. Default 64 MiB, room for 50,000 who are at a topic of their own. Beyond
     /// it, streams that would have a member are asked to come back later.
     pub presence_bytes: usize,
     /// What the rights behind one stream may take. Default 0, as on a hub without

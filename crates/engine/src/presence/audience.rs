@@ -23,7 +23,9 @@ const TOGETHER: Duration = Duration::from_millis(50);
 /// Who is at one topic.
 #[derive(Debug)]
 pub(super) struct Audience {
-    members: BTreeMap<MemberId, Present>,
+    topic: Topic,
+    /// Boxed, as most topics have few members and a node of the map has many places.
+    members: BTreeMap<MemberId, Box<Present>>,
     /// What the members take in a list, in bytes.
     listed_bytes: usize,
     /// How many are told of changes. Without any nothing has to be told.
@@ -45,6 +47,8 @@ pub(super) struct Audience {
     /// When a count may be told again.
     quiet: Duration,
     pace: Pace,
+    /// Whether somebody pays for it, and who.
+    paid: Option<Option<Payer>>,
 }
 
 /// Somebody at the topic.
@@ -68,9 +72,10 @@ pub(super) enum Ended {
 }
 
 impl Audience {
-    /// Nobody is there.
-    pub fn new() -> Self {
+    /// Nobody is at `topic`.
+    pub fn new(topic: &Topic) -> Self {
         Self {
+            topic: topic.clone(),
             members: BTreeMap::new(),
             listed_bytes: 0,
             listeners: 0,
@@ -83,7 +88,23 @@ impl Audience {
             due: None,
             quiet: Duration::ZERO,
             pace: Pace::new(BURST_BYTES, BYTES_PER_SECOND),
+            paid: None,
         }
+    }
+
+    /// The topic: one text for all that is kept of it.
+    pub fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    /// Whether somebody pays for it, and who.
+    pub fn paid(&self) -> Option<Option<Payer>> {
+        self.paid
+    }
+
+    /// From now on it is paid for, by `payer` unless somebody does already.
+    pub fn pay(&mut self, payer: Option<Payer>) {
+        self.paid.get_or_insert(payer);
     }
 
     /// How many are there.
@@ -129,7 +150,7 @@ impl Audience {
                 stays: now.0,
                 payer,
             };
-            self.members.insert(person.id, own);
+            self.members.insert(person.id, Box::new(own));
             self.came += 1;
             self.note(person.id, false, now.0, rules);
             return None;
@@ -205,26 +226,20 @@ impl Audience {
 
     /// What is to be told, as the account numbered `seq`; its JSON. `None` if it
     /// comes to nothing.
-    pub fn tell(
-        &mut self,
-        topic: &Topic,
-        seq: u64,
-        now: Duration,
-        rules: &Rules,
-    ) -> Option<String> {
+    pub fn tell(&mut self, seq: u64, now: Duration, rules: &Rules) -> Option<String> {
         self.due = None;
         let counts = self.anew || self.is_large(rules);
         let was_counted = std::mem::replace(&mut self.counted, counts);
         let is_news = self.came + self.went > 0;
         let told = match (was_counted, counts) {
-            (false, false) => self.changes(topic, seq),
+            (false, false) => self.changes(seq),
             (true, true) if !is_news && !self.anew => None,
             (_, true) => {
                 let numbers = (self.came, self.went);
-                Some(document::numbers(topic, seq, self.count(), numbers))
+                Some(document::numbers(&self.topic, seq, self.count(), numbers))
             }
             (true, false) => Some(document::snapshot(
-                topic,
+                &self.topic,
                 seq,
                 self.count(),
                 Some(&self.list()),
@@ -242,7 +257,7 @@ impl Audience {
     }
 
     /// Who has come and gone since it was told last, by name.
-    fn changes(&self, topic: &Topic, seq: u64) -> Option<String> {
+    fn changes(&self, seq: u64) -> Option<String> {
         let (mut joined, mut left) = (Vec::new(), Vec::new());
         for (id, was_told) in &self.changed {
             match self.members.get(id) {
@@ -254,7 +269,12 @@ impl Audience {
         if joined.is_empty() && left.is_empty() {
             return None;
         }
-        Some(document::lists(topic, seq, self.count(), (&joined, &left)))
+        Some(document::lists(
+            &self.topic,
+            seq,
+            self.count(),
+            (&joined, &left),
+        ))
     }
 
     fn note(&mut self, id: MemberId, was_there: bool, now: Duration, rules: &Rules) {
@@ -291,7 +311,7 @@ impl Audience {
     }
 
     fn list(&self) -> Vec<Member> {
-        self.members.values().map(Present::member).collect()
+        self.members.values().map(|own| own.member()).collect()
     }
 
     fn is_large(&self, rules: &Rules) -> bool {

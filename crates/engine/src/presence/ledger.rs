@@ -41,14 +41,15 @@ impl Ledger {
         if bytes == 0 {
             return Ok(());
         }
+        let own = payer.and_then(|payer| self.by_payer.get(&payer));
+        let own = own.copied().unwrap_or_default();
+        if payer.is_some() && bytes > (self.most / 2).saturating_sub(own) {
+            return Err(Full::Address);
+        }
         if bytes > self.most.saturating_sub(self.held) {
             return Err(Full::Everybody);
         }
         if let Some(payer) = payer {
-            let own = self.by_payer.get(&payer).copied().unwrap_or_default();
-            if bytes > (self.most / 2).saturating_sub(own) {
-                return Err(Full::Address);
-            }
             self.by_payer.insert(payer, own + bytes);
         }
         self.held += bytes;

@@ -25,9 +25,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What a member costs beside its topic and what it shows, in bytes: its places
-/// among the members and the deadlines, what waits to be told of it, its part of
-/// the audience. Rounded up.
+/// among the members and the deadlines, and what waits to be told of it. Rounded up.
 pub const MEMBER_BYTES: usize = 512;
+/// What a topic that has members costs beside them, in bytes. Rounded up.
+pub const TOPIC_BYTES: usize = 768;
 /// The most bytes of members that are told as a list.
 pub const LIST_BYTES: usize = 64 * 1024;
 
@@ -59,7 +60,7 @@ pub struct Roster {
     rules: Rules,
     /// The number of the last account.
     seq: u64,
-    audiences: HashMap<Topic, Audience>,
+    audiences: HashMap<Topic, Box<Audience>>,
     /// Who leaves when, unless they come back.
     leaving: BTreeSet<(Duration, Topic, MemberId)>,
     /// Of which topics something is to be told when.
@@ -130,13 +131,14 @@ impl Roster {
         payer: Option<Payer>,
         now: (Duration, Timestamp),
     ) -> Result<(), Full> {
-        let is_new = |(topic, person): &&(Topic, Arc<Person>)| {
+        let new = |(topic, person): &(Topic, Arc<Person>)| {
             let audience = self.audiences.get(topic);
-            audience.is_none_or(|own| own.person(person.id).is_none())
+            let is_paid = audience.is_some_and(|own| own.paid().is_some());
+            let is_there = audience.is_some_and(|own| own.person(person.id).is_some());
+            let member = if is_there { 0 } else { cost(topic, person) };
+            member + if is_paid { 0 } else { TOPIC_BYTES }
         };
-        let new = at.iter().filter(is_new);
-        let bytes = new.map(|(topic, person)| cost(topic, person)).sum();
-        self.ledger.take(bytes, payer)?;
+        self.ledger.take(at.iter().map(new).sum(), payer)?;
         for (topic, person) in at {
             self.begin_at(topic, person, payer, now);
         }
@@ -161,7 +163,7 @@ impl Roster {
                 Ended::Nothing => {}
                 Ended::Leaves(at) if at <= now => self.leave(topic, id, now),
                 Ended::Leaves(at) => {
-                    self.leaving.insert((at, topic.clone(), id));
+                    self.leaving.insert((at, audience.topic().clone(), id));
                 }
             }
         }
@@ -170,7 +172,8 @@ impl Roster {
     /// Somebody wants to be told of changes at `topic`, from now on.
     pub fn listen(&mut self, topic: &Topic) {
         let audience = self.audiences.entry(topic.clone());
-        audience.or_insert_with(Audience::new).listen(&self.rules);
+        let audience = audience.or_insert_with(|| Box::new(Audience::new(topic)));
+        audience.listen(&self.rules);
     }
 
     /// Somebody who listened doesn't want it any more.
@@ -243,10 +246,12 @@ impl Roster {
         now: (Duration, Timestamp),
     ) {
         if !self.audiences.contains_key(topic) {
-            self.audiences.insert(topic.clone(), Audience::new());
+            self.audiences
+                .insert(topic.clone(), Box::new(Audience::new(topic)));
         }
         let person = self.affordable(topic, person);
         let begun = self.change(topic, |audience, rules| {
+            audience.pay(payer);
             let before = audience.count();
             let left = audience.begin(&person, payer, now, rules);
             (audience.count() - before, left)
@@ -287,9 +292,7 @@ impl Roster {
 
     fn tell(&mut self, topic: Topic, now: Duration) -> Option<Account> {
         let seq = self.seq + 1;
-        let told = self.change(&topic, |audience, rules| {
-            audience.tell(&topic, seq, now, rules)
-        });
+        let told = self.change(&topic, |audience, rules| audience.tell(seq, now, rules));
         let data = told.flatten()?;
         self.seq = seq;
         Some(Account { topic, data })
@@ -310,10 +313,13 @@ impl Roster {
                 self.due.remove(&(before, topic.clone()));
             }
             if let Some(after) = after {
-                self.due.insert((after, topic.clone()));
+                self.due.insert((after, audience.topic().clone()));
             }
         }
         if audience.is_forgotten() {
+            if let Some(payer) = audience.paid() {
+                self.ledger.give_back(TOPIC_BYTES, payer);
+            }
             self.audiences.remove(topic);
             crate::shrink_map(&mut self.audiences);
         }

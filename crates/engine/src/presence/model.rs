@@ -92,7 +92,7 @@ impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let bytes = match random.below(4) {
-            0 => 2_500 + random.below(2_000),
+            0 => 4_500 + random.below(2_000),
             _ => 1 << 20,
         };
         let rules = Rules {
@@ -265,6 +265,10 @@ impl World {
                 assert_eq!(own.map(|own| own.since), Some(since), "seed {}", self.seed);
             }
             bytes += there.len() * (MEMBER_BYTES + topic.as_str().len());
+            let audience = self.roster.audiences.get(&topic);
+            let is_paid = audience.is_some_and(|own| own.paid().is_some());
+            assert!(is_paid || there.is_empty(), "seed {}", self.seed);
+            bytes += if is_paid { TOPIC_BYTES } else { 0 };
         }
         assert_eq!(self.roster.members(), count, "seed {}", self.seed);
         // Beside what they show, which is 12 bytes at most.

@@ -263,8 +263,8 @@ settings! {
         /// together, compiled.
         pattern_bytes: ByteSize = "64MiB" from "64KiB" to "64GiB";
 
-        /// What those who are present may take: each member of each topic about 600
-        /// bytes, and what their token shows of them. Beyond it, streams that would
+        /// What those who are present may take: each topic about 800 bytes, each member
+        /// of it 500, and what their token shows of them. Beyond it, streams that would
         /// have one are told to come back later.
         presence_bytes: ByteSize = "64MiB" from "64KiB" to "64GiB";
 

@@ -111,6 +111,8 @@ fn every_setting_is_read_from_file_and_environment() {
             "stream.heartbeat" | "stream.retry" => "44s",
             "publish.idempotency_count" | "retention.events" => "78",
             "stream.slow" => "gap",
+            "presence.topics" => "rooms/*",
+            "presence.list" => "78",
             "stream.topics" => r#"[{ selector = "a/**", slow = "latest" }]"#,
             "limits.subscriptions" | "limits.selectors_per_subscription" => "78",
             "limits.connections" | "limits.publish_bodies" => "78",
