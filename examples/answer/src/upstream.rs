@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Between two tokens.
-const PACE: Duration = Duration::from_millis(50);
+const PACE: Duration = Duration::from_millis(30);
 
 const ANSWER: &str = include_str!("answer.txt");
 
