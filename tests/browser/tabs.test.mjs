@@ -72,6 +72,8 @@ test('HTTP/2, a stream each: seven tabs work', LIMIT, async t => {
   const { secure } = await start(t);
   const tabs = await seven(t, secure, { streams: 7, protocol: 'h2' });
   await picture(tabs[0], 'example-tabs');
+  await tabs[0].setViewportSize({ width: 320, height: 640 });
+  assert.ok(await tabs[0].evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'it fits a narrow phone');
 });
 
 test('HTTP/1.1, one stream for all: seven tabs work, and six when the one that has it closes', LIMIT, async t => {
