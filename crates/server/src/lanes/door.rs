@@ -11,7 +11,7 @@ use tidings_engine::stream::StoreRead;
 /// What is brought to a lane.
 pub enum Brought {
     /// A connection.
-    Connection(Taken),
+    Connection(Box<Taken>),
     /// What the store answered to one of its streams.
     StoreRead(SubscriptionKey, StoreRead),
     /// A question about its streams.
@@ -47,7 +47,7 @@ impl Door {
 
     /// Brings a connection.
     pub fn bring(&self, taken: Taken) {
-        self.put(Brought::Connection(taken));
+        self.put(Brought::Connection(Box::new(taken)));
     }
 
     /// Brings what the store answered.

@@ -313,7 +313,7 @@ impl Lane {
         }
         for _ in 0..self.brought.len().min(NEWCOMERS) {
             match self.brought.pop_front() {
-                Some(Brought::Connection(taken)) => self.admit(taken, work),
+                Some(Brought::Connection(taken)) => self.admit(*taken, work),
                 Some(Brought::StoreRead(key, done)) => self.answer(key, done),
                 Some(Brought::Question(question)) => question(self),
                 None => return,
