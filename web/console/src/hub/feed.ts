@@ -47,5 +47,6 @@ export function follow(topics: string[], follower: Follower, since?: string): ()
 }
 
 function refusalOf({ status, code, message }: TidingsError): Refusal {
-  return { status, code: code ?? '', title: '', detail: message };
+  // What the status says, the page says in its own language.
+  return { status, code: code ?? '', title: '', detail: message.replace(/^the server answered \d+:? ?/, '') };
 }

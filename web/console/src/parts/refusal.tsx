@@ -61,7 +61,7 @@ export function Refusal({ why, admin, onRetry }: { why: Why; admin?: boolean; on
   // The title says already what the hub's own title would.
   const hub = asksToken ? why.detail || why.title : [why.title, why.detail].filter(Boolean).join(': ');
   return (
-    <section class="refusal" aria-label={title}>
+    <section class={why.status === 401 && !inUse ? 'refusal asks' : 'refusal'} aria-label={title}>
       <h2><Icon name={asksToken ? 'key' : 'close'} />{title}</h2>
       {hub && <p class="word" lang="en">{hub}{why.code && <code>{why.code}</code>}</p>}
       {asksToken && <TokenForm admin={admin ?? false} />}
