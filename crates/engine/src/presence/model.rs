@@ -150,7 +150,7 @@ impl World {
         let mut topics: Vec<_> = (0..=self.random.below(3)).map(topic).collect();
         let first = self.random.below(topics.len());
         topics.rotate_left(first);
-        let payer = (id % 2 == 0).then_some(Payer(id % 3));
+        let payer = id.is_multiple_of(2).then_some(Payer(id % 3));
         let wall = self.wall(self.now);
         let at = topics
             .iter()
