@@ -119,6 +119,35 @@ fn who_may_watch_by_a_grant_sees_who_is_present_and_nobody_else() {
 }
 
 #[test]
+fn a23_where_there_is_no_room_who_does_not_ask_for_presence_has_their_stream() {
+    let hub = launch!("TIDINGS_LIMITS_PRESENCE_BYTES" = "64KiB")
+        .closed()
+        .start();
+    let topics = |from: usize| -> String {
+        let topics = (from..from + 30).map(|n| format!("topic=t{n}&"));
+        topics.collect()
+    };
+    let person = |sub: &str| with(json!({ "sub": sub, "tidings": { "subscribe": ["**"] } }));
+    let path = |from: usize| format!("/events?{}", topics(from));
+    let _listed = watch(&hub, Protocol::Http1, &path(0), &person("ann"));
+    let unlisted = watch(&hub, Protocol::Http1, &path(30), &person("eve"));
+    assert_eq!(page(&hub, "t29", &person("ann"))["count"], 1);
+    let nobody = json!({ "count": 0, "watchers": 1 });
+    let seen = page(&hub, "t30", &person("ann"));
+    assert_eq!(
+        json!({ "count": seen["count"], "watchers": seen["watchers"] }),
+        nobody
+    );
+    hub.wait_for_log("limits.presence_bytes");
+    let asked = format!("{}presence=1", path(60));
+    let token = bearer(person("bob"));
+    let headers = [("authorization", &*token)];
+    let mut refused = Watcher::ask(&hub, Protocol::Http1, &asked, &headers);
+    assert!(refused.status == 200 && refused.next().is_none());
+    drop(unlisted);
+}
+
+#[test]
 fn who_is_revoked_hears_no_more_and_stays_until_they_could_be_back() {
     for protocol in PROTOCOLS {
         let hub = hub();

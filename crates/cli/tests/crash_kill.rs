@@ -232,6 +232,7 @@ fn publish_the_end(crowd: &Crowd, address: SocketAddr) -> Notes {
                 at: crowd.now(),
             },
             expires: None,
+            reopens: false,
         });
     }
     notes

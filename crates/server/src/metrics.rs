@@ -50,6 +50,8 @@ pub struct Metrics {
     pub subscribers: Gauge,
     /// Places of the history found damaged.
     pub findings: Counter,
+    /// Streams of somebody for whom there was no room among those who are present.
+    pub unlisted: Counter,
     soft_refusals: Family<Label, Counter>,
     slow: Family<Label, Counter>,
     connections: Gauge,
@@ -131,6 +133,11 @@ impl Metrics {
                     registry,
                     "presence_members",
                     "Who is present; at each topic they count once",
+                ),
+                unlisted: counter(
+                    registry,
+                    "presence_unlisted",
+                    "Streams whose watcher is not among those who are present for want of room",
                 ),
                 presence_bytes: {
                     let gauge = Gauge::default();

@@ -288,6 +288,20 @@ async fn a_hub_on_a_disk_has_what_it_had_when_it_is_opened_again() {
 }
 
 #[tokio::test]
+async fn every_stream_ends_with_the_hub() {
+    let hub = Hub::builder().memory();
+    let hub = hub.drain_window(Duration::from_millis(150)).open().unwrap();
+    let mut idle = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let stream = hub.subscribe(["a"], Since::Latest).await.unwrap();
+        idle.spawn(stream.into_body().collect());
+    }
+    hub.shutdown().await;
+    let ended = tokio::time::timeout(Duration::from_secs(60), idle.join_all());
+    assert_eq!(ended.await.expect("all of them").len(), 50);
+}
+
+#[tokio::test]
 async fn several_hubs_in_one_process_know_nothing_of_each_other() {
     let (one, other) = (memory(), memory());
     let id = one.publish("a", Event::new("of one")).await.unwrap();

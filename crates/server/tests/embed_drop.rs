@@ -72,7 +72,7 @@ fn a_hundred_hubs_that_are_dropped_leave_nothing() {
         .unwrap();
     let round = |number: usize| {
         let own = directory.path().join(number.to_string());
-        runtime.block_on(use_a_hub((number % 2 == 0).then_some(&*own)));
+        runtime.block_on(use_a_hub(number.is_multiple_of(2).then_some(&*own)));
     };
     let clean = |before: usize| move || held().0 == 0 && held().1 <= before;
     // What the first ones leave belongs to the runtime and the allocator.

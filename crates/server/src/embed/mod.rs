@@ -460,6 +460,8 @@ impl Hub {
             () = hub.drain().over() => {}
             () = hub.places().no_streams() => {}
         }
+        // All streams end now at the latest. Nobody wakes them once the tasks are gone.
+        hub.live().wake_all();
         hub.active().settled(SETTLE_TIME).await;
         hub.stop_tasks().await;
         let closing = tokio::task::spawn_blocking(move || hub.writer().shutdown());

@@ -136,10 +136,7 @@ async fn stream(
                 watch.told = watch.told.max(hub.live().end());
             }
             watch.active = hub.active().begin(&wanted.matchers, rights)?;
-            let present = hub
-                .presence()
-                .attend(&mut watch, &who, &Attendance::default(), place);
-            present.map_err(SoftRefusal::Presence)?;
+            native::attend(hub, &mut watch, &who, &Attendance::default(), place)?;
             Ok((watch.start, ReplyBody::Watch(Arc::clone(hub), watch)))
         })
     };

@@ -15,7 +15,7 @@ mod watch;
 
 pub use admit::{InvalidEvent, Key, Labels, check_size, entry, event as admit_event};
 pub use publish::Submitted;
-pub use refusal::{NoPlaceLines, SoftRefusal, refuse, soft_refusal};
+pub use refusal::{NoPlaceLines, SoftRefusal, attend, refuse, soft_refusal};
 pub use start::last_event_id;
 pub use watch::{ended, event_stream, stream};
 

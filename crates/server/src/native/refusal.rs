@@ -4,11 +4,13 @@
 
 use super::may_watch;
 use super::watch::event_stream;
-use crate::auth::Refused;
+use crate::auth::{Refused, Who};
 use crate::http::{Problem, Reply, ReplyBody, respond};
 use crate::hub::Hub;
 use crate::occasional::Occasional;
-use crate::places::NoPlace;
+use crate::places::{NoPlace, Place};
+use crate::presence::Attendance;
+use crate::watch::Watch;
 use http::{Version, header, request};
 use std::time::Instant;
 use tidings_engine::control;
@@ -71,8 +73,9 @@ impl NoPlaceLines {
             tracing::warn!(
                 times,
                 limit,
-                "watchers are told to come back later: {whose} take as much as \
-                 limits.presence_bytes allows; raise it, or name fewer topics in presence.topics"
+                "watchers who ask for presence are told to come back later, and others aren't \
+                 listed: {whose} take as much as limits.presence_bytes allows; raise it, or name \
+                 fewer topics in presence.topics"
             );
         }
     }
@@ -140,6 +143,29 @@ pub fn refuse(hub: &Hub, head: &request::Parts, refused: Refused) -> Result<Repl
     match refused.is_transient() && may_watch(head) {
         true => Ok(soft_refusal(hub, head.version, SoftRefusal::Token)),
         false => Err(refused.into()),
+    }
+}
+
+/// Has `who` present by a stream that was granted on the connection at `place`, as
+/// far as there is room: whoever asks for presence comes back later without, all
+/// others have their stream and aren't listed.
+///
+/// # Errors
+/// [`SoftRefusal::Presence`].
+pub fn attend(
+    hub: &Hub,
+    watch: &mut Watch,
+    who: &Who,
+    attendance: &Attendance,
+    place: Option<&Place>,
+) -> Result<(), SoftRefusal> {
+    match hub.presence().attend(watch, who, attendance, place) {
+        Err(full) if !attendance.is_asked_for() => {
+            hub.metrics().unlisted.inc();
+            hub.no_place_lines().count_presence(full, hub);
+            Ok(())
+        }
+        present => present.map_err(SoftRefusal::Presence),
     }
 }
 

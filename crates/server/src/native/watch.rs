@@ -1,6 +1,6 @@
 //! Watching: `GET /t/{topic}` and `GET /events?topic=…`.
 
-use super::refusal::{SoftRefusal, refuse, soft_refusal};
+use super::refusal::{attend, refuse, soft_refusal};
 use super::start::asked;
 use super::{history, page};
 use crate::auth::{self, ConnectionId, Who};
@@ -150,8 +150,8 @@ pub async fn stream(
     let place = head.extensions.get::<Place>();
     let granted = watch::grant(hub, place, wish).await;
     let granted = granted.and_then(|mut watch| {
-        let present = hub.presence().attend(&mut watch, who, &attendance, place);
-        present.map_err(SoftRefusal::Presence).map(|()| watch)
+        attend(hub, &mut watch, who, &attendance, place)?;
+        Ok(watch)
     });
     match granted {
         Ok(watch) => {

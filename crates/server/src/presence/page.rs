@@ -28,6 +28,11 @@ pub struct Attendance {
 }
 
 impl Attendance {
+    /// Whether its watcher says anything of presence.
+    pub fn is_asked_for(&self) -> bool {
+        self.listens || self.called.is_some()
+    }
+
     /// Reads `presence` and `as` of the query of a stream that watches `watched`.
     ///
     /// # Errors
