@@ -271,6 +271,12 @@ fn to_close_again_and_to_repeat_is_answered_as_before() {
     // That closed nothing: it was a repetition.
     publish(&hub, "/t/a", "open");
     assert_ne!(close(&hub, "a"), answer["end_id"]);
+    let key = [("Idempotency-Key", "deleted")];
+    let deleted = ask(&hub, "DELETE", "/t/c", &key, "");
+    publish(&hub, "/t/c?reopen=1", "again");
+    assert_eq!(ask(&hub, "DELETE", "/t/c", &key, ""), deleted);
+    publish(&hub, "/t/c", "open");
+    assert_ne!(close(&hub, "c"), deleted["end_id"]);
     let once = publish(&hub, "/t/b?id=mine", "x");
     close(&hub, "b");
     assert_eq!(publish(&hub, "/t/b?id=mine", "x"), once);

@@ -1,8 +1,7 @@
 //! Closing a topic: its last event, if there is one, and behind it its end, both or
 //! neither. Whether it is closed already, the store knows alone.
 
-use crate::auth::Who;
-use crate::hub::{Hub, PublishError};
+use crate::hub::Hub;
 use crate::native::{Key, entry};
 use crate::own::outlives_topics;
 use crate::start;
@@ -22,27 +21,6 @@ pub struct Closed {
 }
 
 impl Hub {
-    /// Closes `topic`, with `last` before the end, both or neither. To close a topic
-    /// that is closed changes nothing; a last event it then takes only if the store
-    /// knows it for a repetition.
-    ///
-    /// That `who` may publish there has to be asked before.
-    ///
-    /// # Errors
-    /// [`PublishError`]; [`AppendError::TopicClosed`](tidings_store::AppendError) of
-    /// a last event for a topic that is closed. Only after `Unknown` can they be in
-    /// the log.
-    pub async fn close(
-        &self,
-        topic: Topic,
-        last: Option<Event>,
-        who: &Who,
-    ) -> Result<Closed, PublishError> {
-        let entries = entries(topic, last, Kind::Event, None);
-        let appended = self.publish(entries, who).await?;
-        Closed::of(appended).ok_or(PublishError::Unknown)
-    }
-
     /// Whether nothing comes for a watcher of `selection` who asks for this: its
     /// topics are exact and all closed, and it has everything up to their ends.
     pub async fn has_ended(self: &Arc<Self>, selection: &Selection, asked: &Asked) -> bool {

@@ -1,5 +1,6 @@
 //! The hub: the log and everyone at it.
 
+use crate::always::always;
 use crate::auth::{Auth, Over, Refused, Who};
 use crate::drain::Drain;
 use crate::http::{Code, Problem};
@@ -131,7 +132,10 @@ impl Hub {
         let live = Arc::new(Live::new(settings.limits.tail_bytes, end, lanes, threads()));
         let mut tasks = JoinSet::new();
         for number in 0..live.sets().len() {
-            tasks.spawn(follow_always(Arc::clone(&live), number));
+            let live = Arc::clone(&live);
+            // Without it all streams of the set would end without a word.
+            let begin = move || pulled::follow(Arc::clone(&live), number);
+            tasks.spawn(always("following the log", begin));
         }
         let metrics = Metrics::new(&auth);
         let counting = Arc::<Counting>::default();
@@ -456,21 +460,6 @@ impl Drop for Hub {
 /// How many threads this machine runs at once.
 pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Follows the log for a set of pulled streams, also after a panic: that would
-/// otherwise end all of them without a word.
-async fn follow_always(live: Arc<Live>, number: usize) {
-    // It ends with whoever waits for it.
-    let mut following = JoinSet::new();
-    loop {
-        following.spawn(pulled::follow(Arc::clone(&live), number));
-        if !matches!(following.join_next().await, Some(Err(_))) {
-            return;
-        }
-        tracing::error!("following the log broke off; this is a defect of the hub");
-        tokio::time::sleep(FINDINGS_INTERVAL).await;
-    }
 }
 
 /// Tells people what readers find damaged, for as long as the hub lives.

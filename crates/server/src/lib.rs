@@ -2,6 +2,7 @@
 //! history, resume. [`Hub`] is one inside an application (`docs/library.md`);
 //! [`serve`] runs a whole one from a [`config::Config`].
 
+mod always;
 mod auth;
 mod close;
 pub mod config;

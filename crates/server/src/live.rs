@@ -11,11 +11,15 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tidings_engine::tail::Tail;
 use tidings_engine::{Frame, Position, Stream, Topic};
-use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::{Duration, Instant, timeout, timeout_at};
 
 /// How long lanes have to answer what somebody wants to know.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A request's turn to ask all lanes and sets: what it asks costs each of them time that
+/// their streams wait for.
+pub type Turn = Arc<OwnedSemaphorePermit>;
 
 /// The tail of the log and who follows it.
 pub struct Live {
@@ -32,6 +36,8 @@ pub struct Live {
     /// Publishers that wait, and what tells them to look again.
     waiting: AtomicUsize,
     room: Notify,
+    /// Of requests, one at a time asks all lanes and sets.
+    turns: Arc<Semaphore>,
 }
 
 impl Live {
@@ -51,6 +57,7 @@ impl Live {
             max_ahead: tail_bytes as u64 / 2,
             waiting: AtomicUsize::new(0),
             room: Notify::new(),
+            turns: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -116,10 +123,13 @@ impl Live {
     }
 
     /// How many streams watch each of `topics` at this moment, whatever they may see
-    /// of them; `None` if a lane takes too long to say it.
+    /// of them; `None` if a lane takes too long to say it, or others ask for too long.
     pub async fn watching(&self, topics: Arc<[Topic]>) -> Option<Vec<usize>> {
         let count = topics.len();
+        let turn = self.turn().await?;
         let watching = move |streams: &mut dyn Streams| -> Vec<usize> {
+            // Until the last has answered: whoever asked may be gone before.
+            let _turn = &turn;
             let subscriptions = streams.subscriptions();
             let each = topics.iter().map(|topic| subscriptions.watching(topic));
             each.collect()
@@ -128,6 +138,13 @@ impl Live {
         let everyone = self.lanes.doors().len() + self.sets.len();
         let sum = |n| answers.iter().map(|counts| counts[n]).sum();
         (answers.len() == everyone).then(|| (0..count).map(sum).collect())
+    }
+
+    /// A request's turn to [ask](Self::ask), to be held by the question; `None` if others
+    /// take longer than [`PATIENCE`]. What the hub asks for itself needs none.
+    pub async fn turn(&self) -> Option<Turn> {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        timeout(PATIENCE, turn).await.ok()?.ok().map(Arc::new)
     }
 
     /// Asks every lane and every set about its streams. A lane that doesn't answer

@@ -293,15 +293,16 @@ impl Connection {
         let own = self.own.as_mut()?;
         while pieces.has_room() {
             let next = round.own.next(own, round.hub.own(), round.terms.budget);
-            // As with the log's: by now. The next turn ends it.
+            let anew = matches!(next, OwnNext::Anew).then(|| own.anew());
+            // As with the log's: by now, and behind the making of a block, in which may
+            // be who came after a revocation was answered. The next turn ends it.
             let standing = self.standing.as_ref();
             if standing.is_some_and(|own| own.over(hub::now()).is_some()) {
                 return None;
             }
             match next {
                 OwnNext::Anew => {
-                    let block = own.anew();
-                    if !block.is_empty() {
+                    if let Some(block) = anew.filter(|block| !block.is_empty()) {
                         pieces.push(chunk(&block));
                     }
                 }

@@ -304,7 +304,8 @@ impl Lane {
         }
     }
 
-    /// Takes in what was brought.
+    /// Takes in what was brought; of questions one, so that whoever has many to ask
+    /// keeps no stream waiting for all of them.
     fn let_in(&mut self, work: &mut Work<'_>) {
         if self.brought.is_empty() {
             let mut brought = Vec::new();
@@ -315,7 +316,7 @@ impl Lane {
             match self.brought.pop_front() {
                 Some(Brought::Connection(taken)) => self.admit(*taken, work),
                 Some(Brought::StoreRead(key, done)) => self.answer(key, done),
-                Some(Brought::Question(question)) => question(self),
+                Some(Brought::Question(question)) => return question(self),
                 None => return,
             }
         }

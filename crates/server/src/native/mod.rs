@@ -161,7 +161,7 @@ pub async fn begin(hub: &Arc<Hub>, request: Request<RequestBody>) -> Result<Begu
             refuse_body(&body)?;
             let topic = publishable(&topic)?;
             let publisher = Publisher::to(hub, who, &topic)?;
-            return publish::close(publisher, topic).await;
+            return publish::close(publisher, &head, topic).await;
         }
         // PUT is for streams alone, as `curl -T -` sends them.
         (Route::Topic(_), _) => Err(Problem::method_not_allowed("GET, HEAD, POST, PUT, DELETE")),

@@ -99,10 +99,13 @@ pub async fn to_topic(
 ///
 /// # Errors
 /// The problem to answer with.
-pub async fn close(publisher: Publisher<'_>, topic: Topic) -> Result<Begun, Problem> {
-    let closed = publisher.hub.close(topic.clone(), None, publisher.who());
-    let closed = closed.await.map_err(|error| admit::refusal(&error))?;
-    Ok(Begun::Answered(told_closed(&topic, &closed)))
+pub async fn close(
+    publisher: Publisher<'_>,
+    head: &request::Parts,
+    topic: Topic,
+) -> Result<Begun, Problem> {
+    let key = publisher.key(&head.headers)?;
+    Submitted::close(&publisher, topic, None, (Effect::default(), key.as_ref())).await
 }
 
 /// `POST /events`.

@@ -110,7 +110,7 @@ impl Presence {
             roster: Mutex::new(Roster::new(rules)),
             changed: Arc::clone(&changed),
         });
-        let telling = tell::always(Arc::downgrade(&shared), changed);
+        let telling = tell::tell(Arc::downgrade(&shared), changed);
         (Self(shared), telling)
     }
 

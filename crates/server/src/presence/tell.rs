@@ -1,31 +1,22 @@
 //! The task that tells in the hub's own log who comes and goes.
 
 use super::Shared;
+use crate::always::always;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 use tidings_codec::EventType;
 use tidings_engine::control::PRESENCE_EVENT;
 use tidings_engine::presence::Account;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 /// Of how many topics is told before others have their turn.
 const AT_ONCE: usize = 32;
-/// How long it rests when something went wrong that might again.
-const PAUSE: Duration = Duration::from_millis(250);
 
 /// Runs for as long as there is a hub, also after a panic: nobody would leave any
 /// more.
-pub async fn always(shared: Weak<Shared>, changed: Arc<Notify>) {
-    loop {
-        match tokio::spawn(run(Weak::clone(&shared), Arc::clone(&changed))).await {
-            Ok(()) => return,
-            Err(_) => {
-                tracing::error!("telling who is present broke off; this is a defect of the hub");
-            }
-        }
-        sleep(PAUSE).await;
-    }
+pub async fn tell(shared: Weak<Shared>, changed: Arc<Notify>) {
+    let begin = move || run(Weak::clone(&shared), Arc::clone(&changed));
+    always("telling who is present", begin).await;
 }
 
 async fn run(shared: Weak<Shared>, changed: Arc<Notify>) {

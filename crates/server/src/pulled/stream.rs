@@ -193,7 +193,9 @@ impl Pulled {
                 Step::Own(batch) => return Poll::Ready(Some(Said::Own(batch))),
                 Step::Anew => {
                     let block = self.own.as_ref().map(|own| own.anew());
-                    let block = block.filter(|block| !block.is_empty());
+                    // Again: in the block may be who came after a revocation was
+                    // answered.
+                    let block = block.filter(|block| !block.is_empty() && self.over().is_none());
                     match block {
                         Some(block) => return Poll::Ready(Some(Said::Anew(block))),
                         None => continue,

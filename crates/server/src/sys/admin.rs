@@ -49,7 +49,13 @@ impl Route {
     ) -> Result<Reply, Problem> {
         hub.auth().administer(who)?;
         match self {
-            Self::Connections => Ok(json(&connections::of(hub).await)),
+            Self::Connections => {
+                let turn = hub.live().turn().await.ok_or_else(|| {
+                    let detail = "others ask about all streams; ask again later";
+                    Problem::new(Code::Busy, detail)
+                })?;
+                Ok(json(&connections::of(hub, Some(turn)).await))
+            }
             Self::Topics => topics(hub, head).await,
         }
     }

@@ -3,6 +3,7 @@
 use super::LISTED;
 use super::survey::{self, Survey, Told};
 use crate::hub::{Hub, now};
+use crate::live::Turn;
 use serde::Serialize;
 use tidings_engine::Timestamp;
 
@@ -18,9 +19,9 @@ pub struct Connections {
     more: bool,
 }
 
-/// As it is now.
-pub async fn of(hub: &Hub) -> Connections {
-    document(survey::of(hub, LISTED).await, now())
+/// As it is now; for a request in its `turn`.
+pub async fn of(hub: &Hub, turn: Option<Turn>) -> Connections {
+    document(survey::of(hub, LISTED, turn).await, now())
 }
 
 fn document(survey: Survey, now: Timestamp) -> Connections {

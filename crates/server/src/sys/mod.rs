@@ -13,6 +13,7 @@ pub use admin::Route;
 pub use survey::{Carried, Streams, Survey, Told, Transport, take_survey, topics};
 pub use topics::Counting;
 
+use crate::always::always;
 use crate::hub::{Hub, now};
 use serde::Serialize;
 use std::sync::{Arc, Weak};
@@ -35,9 +36,14 @@ const LINGER: u64 = 60;
 /// How many streams, or topics, a list has at most.
 const LISTED: usize = 100;
 
-/// Tells of the hub for as long as there is one. `begun` says that somebody has begun
-/// to watch its own log, or that the hub is gone.
+/// Tells of the hub for as long as there is one, also after a panic. `begun` says that
+/// somebody has begun to watch its own log, or that the hub is gone.
 pub async fn tell(hub: Weak<Hub>, begun: Arc<Notify>) {
+    let begin = move || run(Weak::clone(&hub), Arc::clone(&begun));
+    always("telling of the hub", begin).await;
+}
+
+async fn run(hub: Weak<Hub>, begun: Arc<Notify>) {
     let all = ["stats", "topics", "connections"].map(Document::new);
     let [stats, topics, connections] = &all;
     let (mut round, mut unwatched) = (0, LINGER);
@@ -68,7 +74,7 @@ pub async fn tell(hub: Weak<Hub>, begun: Arc<Notify>) {
                 topics.say(&hub, &hub.counting().document(now()));
             }
             if watched[2] {
-                connections.say(&hub, &connections::of(&hub).await);
+                connections.say(&hub, &connections::of(&hub, None).await);
             }
         }
         round += 1;

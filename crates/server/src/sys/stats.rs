@@ -44,7 +44,7 @@ pub struct Stats {
 
 /// As it is now.
 pub async fn of(hub: &Hub) -> Stats {
-    let survey = survey::of(hub, 0).await;
+    let survey = survey::of(hub, 0, None).await;
     let metrics = hub.metrics();
     let store = hub.reader().stats();
     Stats {

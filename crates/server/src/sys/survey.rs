@@ -1,6 +1,7 @@
 //! What lanes and sets tell of their streams.
 
 use crate::hub::Hub;
+use crate::live::Turn;
 use crate::places::Watching;
 use http::Version;
 use serde::{Serialize, Serializer};
@@ -174,9 +175,13 @@ pub fn take_survey<S>(
     survey
 }
 
-/// Takes those of all lanes and sets together.
-pub async fn of(hub: &Hub, most: usize) -> Survey {
-    let parts = hub.live().ask(move |streams| streams.survey(most)).await;
+/// Takes those of all lanes and sets together; for a request in its `turn`.
+pub async fn of(hub: &Hub, most: usize, turn: Option<Turn>) -> Survey {
+    let question = move |streams: &mut dyn Streams| {
+        let _turn = &turn;
+        streams.survey(most)
+    };
+    let parts = hub.live().ask(question).await;
     join(parts, most)
 }
 
