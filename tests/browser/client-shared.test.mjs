@@ -230,6 +230,70 @@ test('what one tab is refused for good closes them all', LIMIT, async t => {
   }
 });
 
+/// `page` doesn't hear the words of other tabs that are of this kind, or the
+/// link of the event with this data.
+async function deafen(page, kind, data = null) {
+  await page.evaluate(([kind, data]) => {
+    const { set } = Object.getOwnPropertyDescriptor(BroadcastChannel.prototype, 'onmessage');
+    const isLost = word => word.kind === kind && (data === null || word.link.event?.data === data);
+    Object.defineProperty(BroadcastChannel.prototype, 'onmessage', {
+      set(handler) {
+        set.call(this, event => { if (!isLost(event.data)) handler(event); });
+      },
+    });
+  }, [kind, data]);
+}
+
+/// The topic that all watch ends: holds that `seen` was given `expected`, and the end.
+async function expectTheEnd(seen, expected) {
+  await seen.until('the end', ({ state }) => state === 'closed');
+  const { ends, errors } = await seen.seen();
+  assert.deepEqual([await seen.data(), ends], [expected, [{ topic: 'news' }, { topic: null }]]);
+  assert.deepEqual(errors.filter(({ fatal }) => fatal), []);
+}
+
+test('the end of all topics closes no tab that lacks an event: it gets it from the hub', LIMIT, async t => {
+  const hub = await startHub(t);
+  const page = await pageOf(t, hub);
+  const [next, behind] = [await tabBeside(page, hub), await tabBeside(page, hub)];
+  // What the one is told last is lost; nobody hears it ask.
+  await deafen(behind, 'link', '2');
+  await deafen(next, 'behind');
+  const all = [];
+  for (const tab of [page, next, behind]) {
+    const seen = await open(tab, '/', SHARED);
+    await seen.isOpen();
+    all.push(seen);
+  }
+  const [, second, third] = all;
+  await hub.publish('news', '1');
+  await third.received(1);
+  await hub.publish('news', '2');
+  await second.received(2);
+  await page.close();
+  await second.until('a connection of its own', ({ states }) => states.filter(state => state === 'open').length === 2);
+  await hub.publish('news', '3', { query: 'close=1' });
+  await expectTheEnd(second, ['1', '2', '3']);
+  await expectTheEnd(third, ['1', '2', '3']);
+});
+
+test('the end of all topics closes no tab that hasn’t been let in yet', LIMIT, async t => {
+  const hub = await startHub(t);
+  const page = await pageOf(t, hub);
+  const past = { ...SHARED, since: 'earliest' };
+  await deafen(page, 'hello');
+  const first = await open(page, '/', past);
+  await first.isOpen();
+  await hub.publish('news', '1');
+  const later = await open(await tabBeside(page, hub), '/', past);
+  // It hears what the first tab is told.
+  await hub.crash();
+  await later.until('an open connection', ({ state }) => state === 'open');
+  await hub.publish('news', '2', { query: 'close=1' });
+  await expectTheEnd(first, ['1', '2']);
+  await expectTheEnd(later, ['1', '2']);
+});
+
 test('those that mustn’t share don’t', LIMIT, async t => {
   const hub = await startHub(t);
   const page = await pageOf(t, hub);

@@ -75,3 +75,23 @@ for (const [what, rights, expected] of REFUSED) {
     });
   }
 }
+
+test('shared: whose token has expired is closed alone; the next leads with its own, and loses nothing', LIMIT, async t => {
+  const hub = await closedHub(t);
+  const page = await pageWithTokens(t, hub);
+  const first = await open(page, '/', { topics: 'news', shared: true }, ['token']);
+  await first.isOpen();
+  const tab = await page.context().newPage();
+  await tab.goto(`${hub.origin}/livez`);
+  const second = await open(tab, '/', { topics: 'news', shared: true, token: token() });
+  await second.isOpen();
+  await hub.publish('news', '1');
+  await second.received(1);
+  await page.evaluate(expired => { window.token = () => expired; }, token(undefined, -3600));
+  await hub.crash();
+  await first.until('the end', ({ state }) => state === 'closed');
+  assert.deepEqual((await first.seen()).errors.filter(({ fatal }) => fatal).map(({ status }) => status), [401]);
+  await second.expectExactly(hub, 'news', ['1']);
+  const { errors, gaps } = await second.seen();
+  assert.deepEqual([errors.filter(({ fatal }) => fatal), gaps], [[], []]);
+});

@@ -6,12 +6,13 @@ import { startHub } from './hub.mjs';
 const SECRET = 'dNq2m-vX81_kWb04pRtZ7yLcG5hJ3sFa';
 const PUBLIC_URL = 'https://hub.example';
 
-/// A token, signed as an application would: for everything native, or what `rights` say.
-export function token(rights = { publish: ['**'], subscribe: ['**'] }) {
+/// A token, signed as an application would: for everything native, or what
+/// `rights` say; it expires in so many seconds.
+export function token(rights = { publish: ['**'], subscribe: ['**'] }, expires = 3600) {
   const part = value => Buffer.from(JSON.stringify(value)).toString('base64url');
   const claims = {
     aud: PUBLIC_URL,
-    exp: Math.floor(Date.now() / 1000) + 3600,
+    exp: Math.floor(Date.now() / 1000) + expires,
     tidings: rights,
   };
   const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;

@@ -99,20 +99,19 @@ export class Chain {
       if (!oldest) break;
       this.#characters -= size(oldest);
       this.#start = { key: oldest.key, id: oldest.id };
-      this.#known.delete(oldest.after);
+      // A server may give an id again; what is known then is its last place.
+      const known = this.#known.get(oldest.after);
+      if (known !== undefined && known < this.#count - this.#links.length) this.#known.delete(oldest.after);
     }
   }
 
   /** To where `count` events had been taken. */
   #goBack(count: number): void {
-    while (this.#count > count) {
-      const latest = this.#links.pop();
-      if (latest) {
-        this.#characters -= size(latest);
-        this.#known.delete(latest.key);
-      }
-      this.#count -= 1;
-    }
+    const kept = this.#links.length - (this.#count - count);
+    for (const link of this.#links.splice(kept)) this.#characters -= size(link);
+    this.#count = count;
+    this.#known.clear();
+    [this.#start, ...this.#links].forEach(({ key }, i) => this.#known.set(key, count - kept + i));
   }
 }
 

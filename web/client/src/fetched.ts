@@ -21,6 +21,7 @@ export class Fetched implements Feed {
   #before: number | null = null;
   #failures = 0;
   #ended = false;
+  #unauthorized = false;
 
   /** Goes on behind `id`, or begins if that is empty. */
   constructor(plan: Plan, receiver: Receiver, id = '') {
@@ -86,12 +87,18 @@ export class Fetched implements Feed {
     if (status !== 200) {
       const problem = new TidingsError(`the server answered ${status}`, { status });
       const over = await refusal(response);
+      // What was got for this connection may have become invalid meanwhile.
+      if (status === 401 && this.#plan.getsCredentials && !this.#unauthorized) {
+        this.#unauthorized = true;
+        return { problem, after: 0 };
+      }
       return over ? { over } : { problem, after: retryAfter(headers.get('Retry-After'), Date.now()) };
     }
     const type = headers.get('Content-Type') ?? '';
     if (!/^\s*text\/event-stream\s*(;|$)/i.test(type) || !body) {
       return { over: new TidingsError('what the server answered is no event stream', { status, fatal: true }) };
     }
+    this.#unauthorized = false;
     this.#receiver.state('open');
     await this.#read(body);
     return {};

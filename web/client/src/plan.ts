@@ -46,6 +46,12 @@ export class Plan {
     return this.#options.credentials === 'include';
   }
 
+  /** Whether what it identifies itself with is got anew for each connection. */
+  get getsCredentials(): boolean {
+    const { token, ticket, headers } = this.#options;
+    return ticket !== undefined || typeof token === 'function' || typeof headers === 'function';
+  }
+
   /** Whether the first connection starts before now. */
   get wantsPast(): boolean {
     return (this.#options.since ?? 'latest') !== 'latest';

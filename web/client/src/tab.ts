@@ -169,7 +169,7 @@ export class Tab implements Feed {
   /** What the tab with the connection is told, and tells. */
   #leader(chain: Chain): Receiver {
     const pass = (word: Word) => {
-      this.#say(word);
+      if (!isPersonal(word)) this.#say(word);
       this.#take(word);
     };
     return {
@@ -226,9 +226,19 @@ export class Tab implements Feed {
       case 'problem':
         return this.#receiver.problem(error(word.failure));
       case 'over':
+        if (!word.failure && this.#isOwed) return;
         this.close();
         return this.#receiver.over(word.failure && error(word.failure));
     }
+  }
+
+  /**
+   * Whether events may have come that this tab wasn't given, and that nobody can
+   * give it any more. It is in line for the lock, and gets them from the server
+   * itself, with the end.
+   */
+  get #isOwed(): boolean {
+    return !this.#leading && (this.#asked !== 0 || !this.#chain);
   }
 
   #welcome(to: string, whole: boolean): void {
@@ -284,6 +294,11 @@ export class Tab implements Feed {
     this.#heard = performance.now();
     void this.#hold({ steal: true }, leave);
   }
+}
+
+/** What only this tab was refused, for who it is: the next one leads with a token of its own. */
+function isPersonal(word: Word): boolean {
+  return word.kind === 'over' && word.failure !== null && [401, 403].includes(word.failure.status);
 }
 
 function failure({ message, status, code, fatal }: TidingsError): Failure {

@@ -112,6 +112,36 @@ test('model: each event once and in order, through changes of the leader and los
   }
 });
 
+// How many ids a server has that gives the same ones again and again.
+for (const ids of [1, 2, 3, 683, 2_047, 2_048, 2_049, 2_050]) {
+  test(`a server that repeats its ids after ${ids}: everybody is told each event`, () => {
+    const [leader, other] = [new Chain(START), new Chain(START)];
+    for (let i = 0; i < 5_000; i += 1) {
+      const link = leader.follow(`v${i % ids}`, event(`${i}`));
+      assert.deepEqual([leader.take(link), other.take(link)], ['new', 'new'], `event ${i}`);
+    }
+  });
+}
+
+test('who leads is told all that it says, and what is known is what is kept, whatever ids come again', () => {
+  const first = Number(process.env.TIDINGS_SEED ?? Date.now() % 1e9);
+  console.log(`seeds from ${first}`);
+  for (let seed = first; seed < first + 200; seed += 1) {
+    const random = seeded(seed);
+    const ids = 1 + Math.floor(random() * 12);
+    const chain = new Chain(START);
+    for (let i = 0; i < 200; i += 1) {
+      const data = `v${Math.floor(random() * ids)}`;
+      // Another that leads may go on from any place that we know.
+      const { links } = chain.whole;
+      const at = links[Math.floor(random() * links.length * 4)];
+      if (at) chain.take({ after: at.key, key: `${data} t`, id: data, event: event(data) });
+      assert.equal(chain.take(chain.follow(data, event(data))), 'new', `TIDINGS_SEED=${seed}, event ${i}`);
+      for (const { key } of chain.whole.links) assert.ok(chain.knows({ key }), `TIDINGS_SEED=${seed}, event ${i}`);
+    }
+  }
+});
+
 test('one id in two topics is two events', () => {
   const chain = new Chain(START);
   for (const topic of ['a', 'b']) {

@@ -66,6 +66,31 @@ for (const code of [400, 401, 403, 404, 410, 201]) {
   });
 }
 
+// [what, options, the statuses that are answered, what becomes of it, how often it asks]
+const UNAUTHORIZED = [
+  ['a token that is got is got anew', { token: () => 'a' }, [401, 200], 'open', 2],
+  ['so is a ticket', { ticket: () => 'a' }, [401, 200], 'open', 2],
+  ['and a header', { headers: () => ({ Authorization: 'Basic YTpi' }) }, [401, 200], 'open', 2],
+  ['once only', { token: () => 'a' }, [401, 401, 200], 'closed', 2],
+  ['once only, whatever passes meanwhile', { token: () => 'a' }, [401, 503, 401, 200], 'closed', 3],
+  ['once more for each connection', { token: () => 'a' }, [401, 'end', 401, 200], 'open', 4],
+  ['what isn’t got stays what it is', { token: 'a' }, [401, 200], 'closed', 1],
+  ['a right that is missing won’t come', { token: () => 'a' }, [403, 200], 'closed', 1],
+];
+
+for (const [what, options, statuses, expected, asked] of UNAUTHORIZED) {
+  test(`401, ${what}: ${statuses}`, async t => {
+    const server = await serve(t, ...statuses.map(code => {
+      if (code === 'end') return `${QUICK}id: 1\ndata: a\n\n`;
+      return code === 200 ? open('data: last\n\n') : status(code, { 'Retry-After': '0' });
+    }));
+    const seen = watch(t, server.url, options);
+    const isThere = () => expected === 'closed' ? seen.tidings.state === 'closed' : data(seen).includes('last');
+    await until(expected, isThere);
+    assert.deepEqual([server.asked.length, seen.tidings.error?.status], [asked, expected === 'closed' ? statuses[asked - 1] : undefined]);
+  });
+}
+
 test('what is no event stream closes it', async t => {
   const server = await serve(t, status(200, { 'Content-Type': 'text/html' }, 'data: a\n\n'));
   const seen = watch(t, server.url);
