@@ -117,7 +117,7 @@ test('a stream that was refused with 503 is opened again, with growing waits', L
   const { 'watch.js': shown } = await filesOf('mistakes.md');
   const page = await pageWith(t, hub, { 'page.html': HTML, 'main.js': shown });
   let refused = 0;
-  await page.route(`${hub.origin}/t/news`, route => {
+  await page.route(url => url.pathname === '/t/news', route => {
     refused += 1;
     return refused <= 2 ? route.fulfill({ status: 503 }) : route.continue();
   });
@@ -127,9 +127,42 @@ test('a stream that was refused with 503 is opened again, with growing waits', L
     source.onerror = () => resolve(source.readyState === EventSource.CLOSED);
   }));
   assert.equal(closed, true);
-  await page.evaluate(() => { window.watch('/t/news', 10); });
+  await page.evaluate(() => {
+    globalThis.heard = [];
+    globalThis.end = window.watch('/t/news', event => globalThis.heard.push(event.data), 10);
+  });
+  const heard = expected => until(`the page to hear ${expected}`, async () => (
+    await page.evaluate(() => globalThis.heard.join()) === expected
+  ));
   await streams(hub, 1);
   assert.equal(refused, 3);
+  await hub.publish('news', 'first');
+  await heard('first');
+  // Refused after it has heard something, it goes on behind that.
+  refused = 0;
+  await hub.crash();
+  await hub.publish('news', 'second');
+  await heard('first,second');
+  assert.ok(refused > 2, `${refused} attempts`);
+  await page.evaluate(() => globalThis.end());
+  await streams(hub, 0);
+});
+
+test('a stream that is opened again ends with its topic', LIMIT, async t => {
+  const hub = await startHub(t);
+  const { 'watch.js': shown } = await filesOf('mistakes.md');
+  const page = await pageWith(t, hub, { 'page.html': HTML, 'main.js': shown });
+  await page.evaluate(() => {
+    globalThis.heard = [];
+    window.watch('/t/news', event => globalThis.heard.push(event.data), 10);
+  });
+  await streams(hub, 1);
+  await hub.publish('news', 'last', { query: 'close=1' });
+  await streams(hub, 0);
+  assert.deepEqual(await page.evaluate(() => globalThis.heard), ['last']);
+  // Nobody comes back: it was told that this is the end.
+  const more = page.waitForRequest(/\/t\//, { timeout: 1000 });
+  await assert.rejects(more, { name: 'TimeoutError' });
 });
 
 /// A page of htmx' that watches a hub.

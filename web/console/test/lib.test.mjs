@@ -3,8 +3,9 @@ import test from 'node:test';
 import { load } from './support.mjs';
 
 const { isPattern, isSelector, topicPath, watchPath, withParameter } = await load('lib/topics.ts');
-const { laidOut, tokens } = await load('lib/json.ts');
-const { bytes, count, rate, span } = await load('lib/format.ts');
+const { Attempt } = await load('lib/attempt.ts');
+const { isJson, laidOut, tokens } = await load('lib/json.ts');
+const { bytes, count, hex, rate, span } = await load('lib/format.ts');
 const { parts } = await load('lib/found.ts');
 const { changesBetween, nameOf } = await load('lib/presence.ts');
 const { sampleOf, withSample, SAMPLES } = await load('hub/own.ts');
@@ -43,6 +44,35 @@ test('JSON is laid out by its characters', () => {
   assert.deepEqual(kinds.map(({ kind, text }) => `${kind} ${text}`), [
     'key "a"', 'text "b"', 'key "c"', 'number -1.5e3', 'word true', 'word null',
   ]);
+});
+
+test('JSON is laid out as far as that can be shown', () => {
+  const nested = depth => '['.repeat(depth) + '1' + ']'.repeat(depth);
+  assert.match(laidOut(nested(100)), /^\[\n {2}\[\n[^]*\n {200}1\n/);
+  const wide = `[${'{"a":[1,2]},'.repeat(10_000)}0]`;
+  for (const much of [nested(101), nested(20_000), nested(90).replace('1', '1,'.repeat(90_000) + '1'), wide + ' '.repeat(100_000)]) {
+    assert.deepEqual([isJson(much), laidOut(much)], [true, null]);
+  }
+  // A string that is cut in the middle is one part, however many quotes are in it.
+  for (const cut of ['"a', `["${'\\"'.repeat(20_000)}`, `["${'\\"'.repeat(20_000)}\\`]) {
+    const found = tokens(cut);
+    assert.equal(found.map(token => token.text).join(''), cut);
+    assert.deepEqual([found.length, found.at(-1).kind], [cut[0] === '[' ? 2 : 1, 'text']);
+  }
+});
+
+test('a request that had no answer keeps its key, and any other has its own', () => {
+  const attempt = new Attempt();
+  const first = attempt.key('a');
+  assert.match(first, /^[0-9a-f]{32}$/);
+  assert.equal(attempt.key('a'), first);
+  const second = attempt.key('b');
+  assert.notEqual(second, first);
+  assert.notEqual(attempt.key('a'), first);
+  const third = attempt.key('b');
+  attempt.done();
+  assert.notEqual(attempt.key('b'), third);
+  assert.equal(hex(new Uint8Array([0, 15, 255])), '000fff');
 });
 
 test('figures are short, and say what they are', () => {

@@ -22,13 +22,20 @@ export interface Follower {
   heard(heard: Heard): void;
 }
 
-/// Follows topics and patterns, from now on or from `since`; answers what ends it.
-export function follow(topics: string[], follower: Follower, since?: string): () => void {
+export interface Following {
+  /// Where it begins, if not now.
+  since?: string;
+  /// Tabs that give the same share one connection.
+  shared?: string;
+}
+
+/// Follows topics and patterns; answers what ends it, and that answers the last id.
+export function follow(topics: string[], follower: Follower, following: Following = {}): () => string {
   // Always fetched: an EventSource never learns why it was refused.
   const watch = new Tidings(HUB, {
     topics,
     transport: 'fetch',
-    ...(since && { since }),
+    ...following,
     ...(token.get() && { token: token.get() }),
   });
   const own = (kind: 'gap' | 'end', type: string, topic: string, data: unknown) =>
@@ -43,7 +50,37 @@ export function follow(topics: string[], follower: Follower, since?: string): ()
   watch.on('*', ({ topic, type, id, time, data }) => follower.heard({
     kind: 'event', topic: topic ?? '', type, id: id ?? '', time: (time && Date.parse(time)) || Date.now(), data,
   }));
-  return () => watch.close();
+  return () => {
+    watch.close();
+    return watch.lastEventId;
+  };
+}
+
+/// Follows as `follow` does while the page is in view, and goes on where it was
+/// when that is shown again: a browser may have six connections for all tabs
+/// together. Answers what ends it.
+export function followInView(topics: string[], follower: Follower, since: string): () => void {
+  let place = since;
+  let close: (() => string) | null = null;
+  let over = false;
+  const state: Follower['state'] = (feed, refusal) => {
+    over = feed === 'refused' || feed === 'ended';
+    follower.state(feed, refusal);
+  };
+  const look = () => {
+    if (document.hidden && close && !over) {
+      place = close() || place;
+      close = null;
+    } else if (!document.hidden && !close) {
+      close = follow(topics, { ...follower, state }, place ? { since: place } : {});
+    }
+  };
+  document.addEventListener('visibilitychange', look);
+  look();
+  return () => {
+    document.removeEventListener('visibilitychange', look);
+    close?.();
+  };
 }
 
 function refusalOf({ status, code, message }: TidingsError): Refusal {

@@ -1,9 +1,10 @@
 // What the page knows of the hub at this moment: one stream of its `$sys`
-// topics, followed while the page is open.
+// topics, followed while the page is open; one for all tabs of the console.
 
+import { hex } from '../lib/format';
 import { Store } from '../lib/store';
 import { token, type Refusal } from './api';
-import { follow, type FeedState } from './feed';
+import { follow, type FeedState, type Following } from './feed';
 import { sampleOf, withSample, type Connections, type Sample, type Stats, type Topics } from './own';
 
 export interface HubState {
@@ -32,20 +33,32 @@ function take(topic: string, data: string): void {
   else if (topic === '$sys/connections') connections.set(JSON.parse(data) as Connections);
 }
 
+/// What only those who have the same token share. A page that can't make it,
+/// for want of TLS, couldn't share either.
+async function sharedBy(token: string): Promise<Following> {
+  if (!globalThis.isSecureContext) return {};
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token));
+  return { shared: hex(new Uint8Array(digest)) };
+}
+
 /// Follows the hub from now on, with whatever token there is.
 export function watchHub(): void {
-  let close = () => {};
-  const start = () => {
+  let close: () => unknown = () => {};
+  const start = async () => {
     close();
+    let ended = false;
+    close = () => { ended = true; };
+    const shared = await sharedBy(token.get());
+    if (ended) return;
     close = follow(OWN, {
       state: (feed, refusal) => hubState.set({ feed, refusal }),
       heard: ({ topic, data }) => take(topic, data),
-    });
+    }, shared);
   };
   token.follow(() => {
     for (const store of [stats, topics, connections] as Store<unknown>[]) store.set(null);
     samples.set([]);
-    start();
+    void start();
   });
-  start();
+  void start();
 }

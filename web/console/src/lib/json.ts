@@ -2,6 +2,8 @@
 // numbers: those of events may have more digits than JavaScript keeps.
 
 const LONGEST = 200_000;
+/// What is nested deeper grows with the square of its depth.
+const DEEPEST = 100;
 const INDENT = '  ';
 
 export interface Token {
@@ -9,22 +11,31 @@ export interface Token {
   text: string;
 }
 
-/// A string, a number, a word, or a mark between them.
-const PARTS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null|[[\]{}:,]/g;
+/// A string, a number, a word, or a mark between them. A string may lack its end,
+/// where a text was cut: every `"` in it would otherwise be tried as a beginning.
+const PARTS = /"(?:[^"\\]|\\[^]?)*(?:"|$)|-?\d[\d.eE+-]*|true|false|null|[[\]{}:,]/g;
 
-/// `text` with a line for each member, if it is a JSON object or array.
-export function laidOut(text: string): string | null {
-  const trimmed = text.trim();
-  if (!/^[[{]/.test(trimmed) || text.length > LONGEST) return null;
+/// Whether `text` is a JSON object or array.
+export function isJson(text: string): boolean {
+  if (!/^\s*[[{]/.test(text)) return false;
   try {
-    JSON.parse(trimmed);
+    JSON.parse(text);
+    return true;
   } catch {
-    return null;
+    return false;
   }
+}
+
+/// `text` with a line for each member, if it is a JSON object or array that is
+/// neither too long nor too deep for that.
+export function laidOut(text: string): string | null {
+  if (text.length > LONGEST || !isJson(text)) return null;
+  const trimmed = text.trim();
   let depth = 0;
   let out = '';
   const parts = trimmed.match(PARTS) ?? [];
   for (const [i, part] of parts.entries()) {
+    if (depth > DEEPEST || out.length > 2 * LONGEST) return null;
     const next = parts[i + 1];
     const line = `\n${INDENT.repeat(depth)}`;
     if (part === '{' || part === '[') {

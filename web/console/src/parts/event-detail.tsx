@@ -1,6 +1,6 @@
 // One event, whole.
 
-import { useRef, useState } from 'preact/hooks';
+import { useMemo, useRef, useState } from 'preact/hooks';
 import { hrefOf } from '../app/route';
 import { bytes, clock, day, whole } from '../lib/format';
 import { laidOut, tokens } from '../lib/json';
@@ -17,9 +17,11 @@ export function EventDetail({ entry, onClose }: { entry: Entry; onClose: () => v
   const { t, lang } = useText();
   const [asSent, setAsSent] = useState(false);
   const pre = useRef<HTMLPreElement>(null);
-  const json = laidOut(entry.data);
+  // Whoever shows it is drawn anew several times a second.
+  const json = useMemo(() => laidOut(entry.data), [entry.data]);
   const text = json === null || asSent ? entry.data : json;
-  const shown = text.slice(0, SHOWN_CHARACTERS);
+  const shown = useMemo(() => coloured(text.slice(0, SHOWN_CHARACTERS), text === json), [text, json]);
+  const size = useMemo(() => new Blob([entry.data]).size, [entry.data]);
   const time = new Date(entry.time);
   return (
     <aside class="detail" aria-label={t.event.title} onKeyDown={e => e.key === 'Escape' && onClose()}>
@@ -32,7 +34,7 @@ export function EventDetail({ entry, onClose }: { entry: Entry; onClose: () => v
         <dt>{t.event.type}</dt><dd><code>{entry.type}</code></dd>
         {entry.id && <><dt>{t.event.id}</dt><dd><code>{entry.id}</code></dd></>}
         <dt>{t.event.time}</dt><dd>{day(time)} {clock(time)}</dd>
-        <dt>{t.event.size}</dt><dd>{bytes(new Blob([entry.data]).size)}</dd>
+        <dt>{t.event.size}</dt><dd>{bytes(size)}</dd>
       </dl>
       <div class="actions">
         <Copy text={entry.data} shownIn={pre} label={t.event.data} />
@@ -48,12 +50,16 @@ export function EventDetail({ entry, onClose }: { entry: Entry; onClose: () => v
         )}
       </div>
       <pre ref={pre} tabIndex={0} aria-label={t.event.data}>
-        {entry.data === '' ? <span class="quiet">{t.event.empty}</span>
-          : json !== null && !asSent ? tokens(shown).map((token, i) => (
-            token.kind ? <span key={i} class={`json-${token.kind}`}>{token.text}</span> : token.text
-          )) : shown}
+        {entry.data === '' ? <span class="quiet">{t.event.empty}</span> : shown}
       </pre>
-      {text.length > shown.length && <p class="note">{t.event.cut(whole(SHOWN_CHARACTERS, lang))}</p>}
+      {text.length > SHOWN_CHARACTERS && <p class="note">{t.event.cut(whole(SHOWN_CHARACTERS, lang))}</p>}
     </aside>
   );
+}
+
+function coloured(text: string, isJson: boolean) {
+  if (!isJson) return text;
+  return tokens(text).map((token, i) => (
+    token.kind ? <span key={i} class={`json-${token.kind}`}>{token.text}</span> : token.text
+  ));
 }

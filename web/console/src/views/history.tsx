@@ -100,6 +100,7 @@ export function History() {
           </div>
           <div class={selected ? 'split open' : 'split'}>
             <EventList
+              key={`${starts.length} ${start}`}
               entries={entries} search={search} selected={selected?.key ?? null} onSelect={setSelected}
               label={text.list} empty={page ? (search ? t.live.noneFound : text.none) : text.loading}
             />

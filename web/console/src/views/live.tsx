@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { route } from '../app/route';
 import { token } from '../hub/api';
-import { follow } from '../hub/feed';
+import { followInView } from '../hub/feed';
 import { count, rate, whole } from '../lib/format';
 import { RING_EVENTS, type Entry } from '../lib/ring';
 import { useStore } from '../lib/store';
@@ -26,7 +26,7 @@ function useTail(topic: string, since: string): Tail {
     const made = begun.current ? new Tail() : tail;
     begun.current = true;
     setTail(made);
-    const close = follow([topic], {
+    const close = followInView([topic], {
       state: (feed, refusal) => made.state(feed, refusal),
       heard: heard => made.take(heard),
     }, since);

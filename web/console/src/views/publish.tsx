@@ -1,11 +1,12 @@
 // A form that publishes an event to the topic in view.
 
 import type { TargetedKeyboardEvent } from 'preact';
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { hrefOf, route } from '../app/route';
 import { ask, refusalOf, type Refusal as Why } from '../hub/api';
+import { Attempt } from '../lib/attempt';
 import { bytes, clock } from '../lib/format';
-import { laidOut } from '../lib/json';
+import { isJson, laidOut } from '../lib/json';
 import { useStore } from '../lib/store';
 import { isPattern, topicPath, withParameter } from '../lib/topics';
 import { Field, Status } from '../parts/field';
@@ -22,25 +23,25 @@ interface Published {
   data: string;
 }
 
-/// A name for a request, so that one whose answer was lost can be repeated.
-function idempotencyKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map(b => b.toString(16).padStart(2, '0')).join('');
-}
-
 interface Draft {
   data: string;
   name: string;
   id: string;
 }
 
-async function publish(topic: string, { data, name, id }: Draft, reopen: boolean): Promise<string> {
+async function publish(attempt: Attempt, topic: string, { data, name, id }: Draft, reopen: boolean): Promise<string> {
   let path = topicPath(topic);
   if (name) path = withParameter(path, 'event', name);
   if (id) path = withParameter(path, 'id', id);
   if (reopen) path = withParameter(path, 'reopen', '1');
-  const headers = { 'Content-Type': 'text/plain;charset=UTF-8', 'Idempotency-Key': idempotencyKey() };
+  const headers = {
+    'Content-Type': 'text/plain;charset=UTF-8',
+    'Idempotency-Key': attempt.key(JSON.stringify([path, data])),
+  };
   const reply = await ask(path, { method: 'POST', body: data, headers });
-  return (await reply.json() as { id: string }).id;
+  const published = await reply.json() as { id: string };
+  attempt.done();
+  return published.id;
 }
 
 async function end(topic: string): Promise<string> {
@@ -55,9 +56,12 @@ export function Publish() {
   const [data, setData] = useState('');
   const [name, setName] = useState('');
   const [id, setId] = useState('');
+  const [attempt] = useState(() => new Attempt());
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Why | null>(null);
   const [recent, setRecent] = useState<Published[]>([]);
+  const json = useMemo(() => laidOut(data), [data]);
+  const valid = useMemo(() => isJson(data), [data]);
   const title = <h1>{text.title}<code>{topic}</code></h1>;
   if (isPattern(topic)) return <>{title}<p class="empty">{text.pattern}</p></>;
 
@@ -66,7 +70,7 @@ export function Publish() {
     if (busy) return;
     setBusy(true);
     try {
-      const published = await publish(topic, { data, name, id }, reopen);
+      const published = await publish(attempt, topic, { data, name, id }, reopen);
       setRefusal(null);
       setRecent(before => [{ id: published, name, time: new Date(), data }, ...before].slice(0, RECENT));
     } catch (error) {
@@ -78,7 +82,6 @@ export function Publish() {
   const key = (e: TargetedKeyboardEvent<HTMLTextAreaElement>) => {
     if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) void send(e);
   };
-  const json = laidOut(data);
   const looksLikeJson = /^\s*[[{]/.test(data);
   return (
     <>
@@ -89,7 +92,7 @@ export function Publish() {
         </Field>
         <p class="under">
           <span>{bytes(new Blob([data]).size)}</span>
-          {looksLikeJson && <span class={json === null ? 'warn' : 'good'}>{json === null ? text.notJson : text.isJson}</span>}
+          {looksLikeJson && <span class={valid ? 'good' : 'warn'}>{valid ? text.isJson : text.notJson}</span>}
           <button type="button" class="small" disabled={json === null} onClick={() => setData(json ?? data)}>{text.format}</button>
         </p>
         <div class="two">
