@@ -154,13 +154,17 @@ fn e6_data_of_a_newer_version_is_refused_and_left_alone() {
     let path = dir.path().join("store.meta");
     let before = fs::read(&path).expect("store.meta");
     let mut newer = before.clone();
-    newer[8..12].copy_from_slice(&3u32.to_le_bytes());
+    let own = u32::from_le_bytes(before[8..12].try_into().expect("4 bytes"));
+    newer[8..12].copy_from_slice(&(own + 1).to_le_bytes());
     let sum = crc32c(newer[..12].iter().chain(&newer[16..]));
     newer[12..16].copy_from_slice(&sum.to_le_bytes());
     fs::write(&path, &newer).expect("store.meta");
     check_refuses(
         &small(dir.path()),
-        &["store.meta has format version 3", "knows versions 1 to 2"],
+        &[
+            &format!("store.meta has format version {}", own + 1),
+            &format!("knows versions 1 to {own}"),
+        ],
     );
     assert_eq!(fs::read(&path).expect("store.meta"), newer);
     fs::write(&path, before).expect("store.meta");
