@@ -105,7 +105,6 @@ fn the_defaults_hold_together() {
         20_000 * 32 * 1_024,
         64 * MIB as u64,
         64 * MIB as u64,
-        52 * MIB as u64,
         3 * 8 * MIB as u64,
     ]
     .iter()
