@@ -34,7 +34,8 @@ pub enum Invariant {
     /// What was refused is not delivered, and an event that was retried has
     /// one copy, under one id, as has every id.
     I7HonestAck,
-    /// Nothing of a topic comes behind its end but what opened it again.
+    /// Who watches a topic is given its end, and nothing of it behind that but what
+    /// opened it again.
     I11Ends,
     /// The history contradicts itself; whoever recorded it is to blame.
     Recorder,

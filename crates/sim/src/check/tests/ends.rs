@@ -88,13 +88,19 @@ fn i11_nothing_comes_behind_an_end_but_what_opens_the_topic() {
         ("1 2$ 3! 4 5$", &[(2, true), (5, true)], CALM, &[]),
         ("1 2$ 3 4", &[(2, true)], CALM, &[I11Ends]),
         ("1 2$ 3! 4$ 5", &[(2, true), (4, true)], CALM, &[I11Ends]),
+        // The end is withheld.
+        ("1", &[(2, true)], CALM, &[I11Ends]),
+        ("1", &[(2, true)], SlowPolicy::Latest, &[I11Ends]),
+        ("1 2$ 3!", &[(2, true), (4, true)], CALM, &[I11Ends]),
+        ("1", &[(2, false)], CALM, &[]),
+        ("1 3!", &[(2, true)], CALM, &[]),
         // It may have expired; what opened it may be missing.
         ("1 2$ 3", &[(2, false)], CALM, &[]),
         ("1 2$ gap 3", &[(2, true)], CALM, &[]),
         ("1 2$ 4", &[(2, true)], SlowPolicy::Latest, &[]),
         // Not an end that anybody asked for, or not this one.
         ("1 2$", &[], CALM, &[I5NoPhantom]),
-        ("1 3$", &[(2, true)], CALM, &[I5NoPhantom]),
+        ("1 3$", &[(2, true)], CALM, &[I5NoPhantom, I11Ends]),
         // Out of order, or twice.
         ("2 1$", &[(1, true)], CALM, &[I3Order]),
         ("1 2$ 2$", &[(2, true)], CALM, &[I3Order]),
