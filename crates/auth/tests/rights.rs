@@ -295,6 +295,7 @@ fn mercure_1_details_of_access_tokens() {
     );
     assert_eq!(rights.payload("first", &BASE), Some(&json!(1)));
     assert_eq!(rights.payload("p", &BASE), Some(&json!(2)));
+    assert_eq!(rights.shown(), None, "it is Mercure's");
     // The same by a legacy key, and not in a token that isn't an access token.
     let token = token(access_header(), claims(details.clone()));
     common::rights(&verifier(Strictness::Legacy), &token);
@@ -396,6 +397,7 @@ fn rights_are_written_down_and_read_again() {
         );
     }
     assert_eq!(again.payload("x", &BASE), Some(&json!([1])));
+    assert_eq!(again.shown(), Some(&json!([1])));
     let names = |rights: &Rights| {
         (
             rights.subject.clone(),

@@ -3,9 +3,9 @@
 
 mod auth;
 
-use auth::{PROTOCOLS, Protocol, Watcher, admin, ask, with};
+use auth::{NEWS, PROTOCOLS, Protocol, Watcher, admin, ask, with};
 use serde_json::{Value, json};
-use tidings_testkit::token::bearer;
+use tidings_testkit::token::{SECRET, bearer, in_seconds, signed};
 use tidings_testkit::{CANARY, HubProcess, check_problem, launch, wait_until};
 
 fn hub() -> HubProcess {
@@ -182,6 +182,31 @@ fn who_is_revoked_hears_no_more_and_stays_until_they_could_be_back() {
         assert_eq!(page(&hub, "news", &eve)["count"], 3, "{protocol:?}");
         drop(bob);
     }
+}
+
+#[test]
+fn what_the_claims_of_mercure_say_of_somebody_is_shown_by_mercure_alone() {
+    let hub = hub();
+    let eve = with(json!({ "sub": "eve" }));
+    let mut told = watch(&hub, Protocol::Http1, "/t/news?presence=1", &eve);
+    account(&mut told);
+    let ann = json!({
+        "sub": "ann", "iat": in_seconds(-60),
+        "authorization_details": [{
+            "type": "https://mercure.rocks/authorization-detail", "actions": ["subscribe"],
+            "topics": [{ "match": "*" }], "payload": { "address": CANARY },
+        }],
+    });
+    let token = signed(ann, SECRET.as_bytes(), "at+jwt");
+    let token = format!("Bearer {token}");
+    let headers = [("authorization", &*token)];
+    let stream = Watcher::open(&hub, Protocol::Http1, NEWS[1], &headers);
+    let joined = account(&mut told);
+    assert_eq!(joined["count"], 2, "{joined}");
+    for text in [joined.to_string(), page(&hub, "news", &eve).to_string()] {
+        assert!(!text.contains(CANARY), "{text}");
+    }
+    drop(stream);
 }
 
 #[test]

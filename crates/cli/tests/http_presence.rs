@@ -106,6 +106,29 @@ fn a_page_shows_people_and_counts_streams() {
 }
 
 #[test]
+fn snapshots_of_many_topics_are_given_one_after_the_other_and_each_with_its_list() {
+    const TOPICS: usize = 30;
+    let hub = patient().start();
+    let topics: String = (0..TOPICS).map(|n| format!("topic=t{n:02}&")).collect();
+    let members: Vec<_> = (0..30)
+        .map(|n| {
+            let name = format!("{n:0>120}");
+            watch(&hub, &format!("/events?{topics}as={name}"))
+        })
+        .collect();
+    for protocol in PROTOCOLS {
+        let path = format!("/events?{topics}presence=1");
+        let mut told = Watcher::open(&hub, protocol, &path, &[]);
+        let lists: Vec<Value> = (0..TOPICS).map(|_| account(&mut told)).collect();
+        assert!(lists.iter().map(|own| own.to_string().len()).sum::<usize>() > 150_000);
+        for (n, own) in lists.iter().enumerate() {
+            assert_eq!(own["topic"], format!("t{n:02}"), "{protocol:?}");
+            assert_eq!(called(&own["members"]).len(), members.len(), "{protocol:?}");
+        }
+    }
+}
+
+#[test]
 fn presence_is_in_the_stream_a_snapshot_first() {
     for protocol in PROTOCOLS {
         let hub = hasty().start();

@@ -158,7 +158,7 @@ impl Hub {
             true => ActiveSubscriptions::new(auth.base(), &live, settings.limits.event_wire_bytes),
             false => ActiveSubscriptions::default(),
         };
-        let (presence, telling) = Presence::new(&settings, auth.base(), live.own());
+        let (presence, telling) = Presence::new(&settings, live.own());
         tasks.spawn(telling);
         let hub = Arc::new(Self {
             settings,

@@ -58,9 +58,9 @@ export class Chain {
     return { start: this.#start, links: this.#links };
   }
 
-  /** The link by which this event follows what is there, or by which the place gets this id. */
-  follow(id: string, event: Told | null): Link {
-    const after = this.#place.key;
+  /** The link by which this event follows `place`, or by which the place gets this id. */
+  follow(id: string, event: Told | null, place = this.#place): Link {
+    const after = place.key;
     return { after, key: event ? `${id} ${event.topic ?? event.type}` : after, id, event };
   }
 

@@ -168,6 +168,10 @@ export class Tab implements Feed {
 
   /** What the tab with the connection is told, and tells. */
   #leader(chain: Chain): Receiver {
+    // Where its stream is: what the one before had said last may still come in,
+    // and brings the chain to where the stream isn't yet.
+    let { place } = chain;
+    const follow = (id: string, event: Told | null) => (place = chain.follow(id, event, place));
     const pass = (word: Word) => {
       if (!isPersonal(word)) this.#say(word);
       this.#take(word);
@@ -176,8 +180,8 @@ export class Tab implements Feed {
       state: state => pass({ kind: 'state', state }),
       event: event => pass(event.id === null
         ? { kind: 'live', event }
-        : { kind: 'link', link: chain.follow(event.id, event) }),
-      position: id => pass({ kind: 'link', link: chain.follow(id, null) }),
+        : { kind: 'link', link: follow(event.id, event) }),
+      position: id => pass({ kind: 'link', link: follow(id, null) }),
       problem: error => pass({ kind: 'problem', failure: failure(error) }),
       over: error => pass({ kind: 'over', failure: error && failure(error) }),
       heard: () => {

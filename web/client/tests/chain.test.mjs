@@ -142,6 +142,15 @@ test('who leads is told all that it says, and what is known is what is kept, wha
   }
 });
 
+test('what the leader before said last comes in late: the stream gives it again, and nobody is told twice', () => {
+  const chain = new Chain(START);
+  for (const data of ['1', '2']) chain.take(chain.follow(data, event(data)));
+  let { place } = chain;
+  for (const data of ['3', '4']) chain.take(chain.follow(data, event(data)));
+  const again = ['3', '4', '5'].map(data => chain.take(place = chain.follow(data, event(data), place)));
+  assert.deepEqual(again, ['known', 'known', 'new']);
+});
+
 test('one id in two topics is two events', () => {
   const chain = new Chain(START);
   for (const topic of ['a', 'b']) {

@@ -47,7 +47,7 @@ impl Given {
             rights.subscribe.join(all());
         }
         if let Some(shown) = &self.shown {
-            rights.add_payload(Grants::everything(), shown)?;
+            rights.show(shown)?;
         }
         Ok(rights)
     }

@@ -38,7 +38,10 @@ pub struct Rights {
     pub admin: bool,
     /// Which Mercure its holder speaks: 1.0 if it is an access token.
     pub dialect: Dialect,
-    /// What its claims say of the holder, for whoever may see who is present.
+    /// What presence shows of the holder: the native claim or the application says it.
+    shown: Option<Value>,
+    /// What Mercure's claims say of the holder, for whoever may see Mercure's
+    /// subscriptions.
     payloads: Vec<Payload>,
     /// `sub`.
     pub subject: Option<String>,
@@ -74,9 +77,19 @@ impl std::fmt::Debug for Payload {
 }
 
 impl Rights {
-    /// What a presence shows for a subscription to `matcher`, the selector as
-    /// the watcher wrote it: the payload of the first entry that grants it.
+    /// What presence shows of the holder. Never what Mercure's claims say: to see
+    /// that takes a right of Mercure's.
+    pub fn shown(&self) -> Option<&Value> {
+        self.shown.as_ref()
+    }
+
+    /// What Mercure's description of a subscription to `matcher`, the selector as
+    /// the watcher wrote it, says of the holder: what is [shown](Self::shown) of
+    /// them, or else the payload of the first entry that grants it.
     pub fn payload(&self, matcher: &str, base: &Base) -> Option<&Value> {
+        if self.shown.is_some() {
+            return self.shown();
+        }
         let matcher = Subject::new(matcher, base);
         let fits = |payload: &&Payload| payload.of.match_subject(&matcher);
         self.payloads
@@ -125,6 +138,7 @@ impl Rights {
         if !roles.subscribe {
             self.subscribe = Grants::default();
             self.payloads.clear();
+            self.shown = None;
         }
     }
 
@@ -140,15 +154,22 @@ impl Rights {
         self.expires = expires.map(Timestamp);
     }
 
-    fn add_payload(&mut self, of: Grants, value: &Value) -> Result<(), Refusal> {
-        if value.to_string().len() > MAX_PAYLOAD_BYTES {
-            return Err(Refusal::Rights);
-        }
-        self.payloads.push(Payload {
-            of,
-            value: value.clone(),
-        });
+    fn show(&mut self, value: &Value) -> Result<(), Refusal> {
+        self.shown = Some(bounded(value)?);
         Ok(())
+    }
+
+    fn add_payload(&mut self, of: Grants, value: &Value) -> Result<(), Refusal> {
+        let value = bounded(value)?;
+        self.payloads.push(Payload { of, value });
+        Ok(())
+    }
+}
+
+fn bounded(payload: &Value) -> Result<Value, Refusal> {
+    match payload.to_string().len() {
+        ..=MAX_PAYLOAD_BYTES => Ok(payload.clone()),
+        _ => Err(Refusal::Rights),
     }
 }
 

@@ -1,7 +1,6 @@
 //! The native claim: `{"tidings": {"publish": [...], "subscribe": [...],
 //! "presence": ..., "admin": true}}`.
 
-use super::grants::Grants;
 use super::{Rights, strings};
 use crate::Refusal;
 use serde_json::Value;
@@ -13,9 +12,7 @@ pub(super) fn read(claim: &Value, rights: &mut Rights) -> Result<(), Refusal> {
         match name.as_str() {
             "publish" => rights.publish.add_native(selectors(value)?),
             "subscribe" => rights.subscribe.add_native(selectors(value)?),
-            "presence" => {
-                rights.add_payload(Grants::everything(), value)?;
-            }
+            "presence" => rights.show(value)?,
             "admin" => rights.admin = value.as_bool().ok_or(Refusal::Rights)?,
             // What isn't understood may have been meant to take rights away.
             _ => return Err(Refusal::Rights),

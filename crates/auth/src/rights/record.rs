@@ -23,6 +23,9 @@ type Written = Vec<(char, String)>;
 struct Record {
     publish: Written,
     subscribe: Written,
+    /// A list of one, if something is: what is shown may be `null`.
+    #[serde(default)]
+    shown: Vec<Value>,
     payloads: Vec<(Written, Value)>,
     subject: Option<String>,
     issuer: Option<String>,
@@ -40,6 +43,7 @@ impl Rights {
         let record = Record {
             publish: self.publish.written(),
             subscribe: self.subscribe.written(),
+            shown: self.shown.iter().cloned().collect(),
             payloads: self.payloads.iter().map(payload).collect(),
             subject: self.subject.clone(),
             issuer: self.issuer.clone(),
@@ -68,6 +72,7 @@ impl Rights {
             admin: false,
             // Nobody publishes by a ticket, and a request to watch tells its own.
             dialect: Dialect::default(),
+            shown: record.shown.into_iter().next(),
             payloads: record
                 .payloads
                 .into_iter()

@@ -3,6 +3,7 @@
 use super::{Hub, Later, SubscribeError};
 use crate::auth;
 use crate::hub;
+use crate::own::Part;
 use crate::presence;
 use crate::pulled::{Pulled, Said};
 use crate::watch::{self, Wish};
@@ -176,7 +177,10 @@ impl Hub {
         watch.presence = Some(hub.presence().listen(&exact(topic.clone())));
         if let Some(own) = &mut watch.own {
             // Whatever was lost, it is looked at anew.
-            own.resync = Some(Arc::new(|| Bytes::from_static(b":\n\n")));
+            own.resync = Some(Arc::new(|_| Part {
+                blocks: Bytes::from_static(b":\n\n"),
+                next: None,
+            }));
         }
         Ok(PresenceChanges {
             hub: Arc::clone(hub),

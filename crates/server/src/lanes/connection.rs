@@ -305,6 +305,9 @@ impl Connection {
                     if let Some(block) = anew.filter(|block| !block.is_empty()) {
                         pieces.push(chunk(&block));
                     }
+                    if own.stands_on() {
+                        return None;
+                    }
                 }
                 OwnNext::Events(batch) => {
                     pieces.push(batch.bytes(self.form, Framing::Chunked));

@@ -119,9 +119,19 @@ impl Drop for Own {
     }
 }
 
-/// Gives, as complete blocks, how things stand: what is said after that is what
-/// changes it.
-pub type Resync = Arc<dyn Fn() -> Bytes + Send + Sync>;
+/// Gives how things stand: what is said after that is what changes it. It is given in
+/// parts, each once the one before it is written, so that none has to be long. The
+/// first is number 0.
+pub type Resync = Arc<dyn Fn(usize) -> Part + Send + Sync>;
+
+/// A part of how things stand.
+#[derive(Debug)]
+pub struct Part {
+    /// Complete blocks.
+    pub blocks: Bytes,
+    /// The number of the next part, if there is one.
+    pub next: Option<usize>,
+}
 
 /// What a stream watches of the own log, beside what it watches of the log.
 pub struct OwnWatch {

@@ -24,6 +24,8 @@ pub struct Share {
 pub struct Reading {
     stream: OwnStream,
     watch: OwnWatch,
+    /// The next part of how things stand, if not all of that was given.
+    part: Option<usize>,
     /// Whether the own log has its turn before the log.
     pub goes_first: bool,
 }
@@ -54,6 +56,7 @@ impl Share {
         Box::new(Reading {
             stream: own,
             watch,
+            part: None,
             goes_first: false,
         })
     }
@@ -99,6 +102,9 @@ impl Share {
     /// [`Reading::anew`].
     pub fn next(&mut self, reading: &mut Reading, own: &Own, budget: Budget) -> OwnNext {
         reading.goes_first = false;
+        if reading.part.is_some() {
+            return OwnNext::Anew;
+        }
         reading
             .stream
             .next(&mut self.subscriptions, &own.tail(), budget)
@@ -114,7 +120,7 @@ impl Share {
 
     /// Whether it has to be asked, though nothing is reported.
     pub fn has_more(&self, reading: &Reading) -> bool {
-        reading.stream.has_more(&self.subscriptions)
+        reading.part.is_some() || reading.stream.has_more(&self.subscriptions)
     }
 
     /// Lets it see by `sight` from now on.
@@ -139,10 +145,20 @@ impl Reading {
         self.watch.outlives_topics()
     }
 
-    /// How things stand, as blocks; nothing if nobody needs to know. To be called
-    /// where nothing is locked.
-    pub fn anew(&self) -> Bytes {
-        let resync = self.watch.resync.as_ref();
-        resync.map_or_else(Bytes::new, |resync| resync())
+    /// The next part of how things stand, as blocks; nothing if nobody needs to know.
+    /// To be called where nothing is locked.
+    pub fn anew(&mut self) -> Bytes {
+        let Some(resync) = &self.watch.resync else {
+            return Bytes::new();
+        };
+        let part = resync(self.part.unwrap_or(0));
+        self.part = part.next;
+        part.blocks
+    }
+
+    /// Whether there are more parts of how things stand, to be given once what was
+    /// given is written.
+    pub fn stands_on(&self) -> bool {
+        self.part.is_some()
     }
 }

@@ -13,10 +13,9 @@ pub use page::{Attendance, answer};
 
 use crate::auth::Who;
 use crate::hub::{self, now};
-use crate::own::Own;
+use crate::own::{Own, Part};
 use crate::places::Place;
 use crate::watch::Watch;
-use bytes::Bytes;
 use identity::{Identity, Names};
 use std::fmt;
 use std::net::IpAddr;
@@ -27,13 +26,12 @@ use tidings_engine::presence::{
     Full, LIST_BYTES, MemberId, Payer, Person, Roster, Rules, Snapshot,
 };
 use tidings_engine::{Selection, Selector, Topic, control, own};
-use tidings_mercure::{Base, native};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// What the lists of one stream's snapshots may take together, in bytes. Topics
-/// behind them are told as crowds are.
-const SNAPSHOTS_BYTES: usize = 2 * LIST_BYTES;
+/// What a block takes beside its data, in bytes: `event: tidings:presence` and
+/// `data: `, with their line breaks.
+const FRAMING: usize = 48;
 
 /// How presence is kept.
 #[derive(Debug, Clone)]
@@ -65,7 +63,8 @@ pub struct Presence(Arc<Shared>);
 
 struct Shared {
     topics: Selection,
-    base: Arc<Base>,
+    /// What is written of snapshots at once, in bytes.
+    buffer: usize,
     own: Arc<Own>,
     names: Names,
     /// From here the roster's times are counted.
@@ -89,7 +88,6 @@ impl Presence {
     /// it runs.
     pub fn new(
         settings: &hub::Settings,
-        base: &Arc<Base>,
         own: &Arc<Own>,
     ) -> (Self, impl Future<Output = ()> + use<>) {
         let presence = &settings.presence;
@@ -103,7 +101,7 @@ impl Presence {
         let changed = Arc::<Notify>::default();
         let shared = Arc::new(Shared {
             topics: presence.topics.clone(),
-            base: Arc::clone(base),
+            buffer: settings.limits.subscription_buffer_bytes,
             own: Arc::clone(own),
             names: Names::new(),
             started: Instant::now(),
@@ -163,7 +161,7 @@ impl Presence {
         };
         let id = shared.names.of(identity);
         let at: Vec<_> = topics
-            .map(|topic| (topic.clone(), shared.person(id, identity, topic)))
+            .map(|topic| (topic.clone(), shared.person(id, identity)))
             .collect();
         let now = (shared.now(), now());
         {
@@ -211,10 +209,11 @@ impl Presence {
 }
 
 impl Guard {
-    /// What gives snapshots of all its topics, as blocks, at any time while it listens.
-    pub fn snapshots(&self) -> impl Fn() -> Bytes + Send + Sync + 'static {
+    /// What gives snapshots of all its topics, as blocks, at any time while it
+    /// listens: in parts, each no longer than what is kept for a stream.
+    pub fn snapshots(&self) -> impl Fn(usize) -> Part + Send + Sync + 'static {
         let (shared, watched) = (Arc::clone(&self.shared), self.watched.clone());
-        move || shared.snapshots(&watched).into()
+        move |from| shared.snapshots(&watched, from)
     }
 
     /// The hub ends the stream and asks it to come back in so many milliseconds.
@@ -268,15 +267,13 @@ impl Shared {
         exact.filter(|topic| self.is_kept(topic))
     }
 
-    /// What is shown of somebody at a topic.
-    fn person(&self, id: MemberId, identity: Identity<'_>, topic: &Topic) -> Arc<Person> {
+    /// What is shown of somebody.
+    fn person(&self, id: MemberId, identity: Identity<'_>) -> Arc<Person> {
         let (called, data) = match identity {
             Identity::Called(called) => (Some(called.into()), None),
             Identity::Stranger => (None, None),
             Identity::Holder(rights) => {
-                let name = native::to_mercure(topic, &self.base);
-                let name = name.as_deref().unwrap_or(topic.as_str());
-                let shown = rights.payload(name, &self.base);
+                let shown = rights.shown();
                 (None, shown.map(|shown| shown.to_string().into()))
             }
         };
@@ -288,22 +285,30 @@ impl Shared {
         })
     }
 
-    /// Who is there at all topics that `watched` names, as blocks.
-    fn snapshots(&self, watched: &Selection) -> Vec<u8> {
-        let (mut out, mut room) = (Vec::new(), SNAPSHOTS_BYTES);
+    /// Who is there at the topics that `watched` names, from the one with this number
+    /// on. A list for which there is never room is told as that of a crowd is.
+    fn snapshots(&self, watched: &Selection, from: usize) -> Part {
+        let (mut out, mut next) = (Vec::new(), None);
         let now = self.now();
-        for topic in self.kept(watched) {
+        for (number, topic) in self.kept(watched).enumerate().skip(from) {
             // One at a time: others wait for the roster.
             let mut snapshot = self.roster().snapshot(topic, now);
             let mut data = snapshot.to_json();
-            if data.len() > room {
+            if data.len() + FRAMING > self.buffer {
                 snapshot.members = None;
                 data = snapshot.to_json();
             }
-            room = room.saturating_sub(data.len());
+            if !out.is_empty() && out.len() + data.len() + FRAMING > self.buffer {
+                next = Some(number);
+                break;
+            }
             control::put_presence(&mut out, &data);
         }
-        out
+        Part {
+            // Without what the vector has to spare: it may be kept for long.
+            blocks: out.into_boxed_slice().into(),
+            next,
+        }
     }
 }
 

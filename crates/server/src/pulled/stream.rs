@@ -192,7 +192,7 @@ impl Pulled {
                 Step::Log(next) => next,
                 Step::Own(batch) => return Poll::Ready(Some(Said::Own(batch))),
                 Step::Anew => {
-                    let block = self.own.as_ref().map(|own| own.anew());
+                    let block = self.own.as_mut().map(|own| own.anew());
                     // Again: in the block may be who came after a revocation was
                     // answered.
                     let block = block.filter(|block| !block.is_empty() && self.over().is_none());

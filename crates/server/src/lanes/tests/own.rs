@@ -1,7 +1,7 @@
 //! What streams of a lane are given of the hub's own log.
 
 use super::*;
-use crate::own::{OwnWatch, Resync};
+use crate::own::{OwnWatch, Part, Resync};
 use std::sync::Mutex;
 use tidings_codec::EventType;
 use tidings_engine::Topic;
@@ -68,10 +68,13 @@ async fn who_stands_still_begins_anew_and_misses_nothing_of_the_log() {
     let told = Arc::new(Mutex::new(0));
     let resync: Resync = {
         let told = Arc::clone(&told);
-        Arc::new(move || {
+        Arc::new(move |_| {
             let mut told = told.lock().unwrap();
             *told += 1;
-            format!("event: anew\ndata: {told}\n\n").into()
+            Part {
+                blocks: format!("event: anew\ndata: {told}\n\n").into(),
+                next: None,
+            }
         })
     };
     let mut peer = watch(&hub, &["a", "$sys/test"], Some(resync)).await;
@@ -113,7 +116,10 @@ async fn neither_log_makes_the_other_wait() {
     let own = OwnWatch::new(
         hub.own(),
         own,
-        Some(Arc::new(|| "event: anew\ndata\n\n".into())),
+        Some(Arc::new(|_| Part {
+            blocks: "event: anew\ndata\n\n".into(),
+            next: None,
+        })),
     );
     let admitted = Admitted {
         selection: log,
