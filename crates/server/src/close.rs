@@ -24,16 +24,23 @@ impl Hub {
     /// Whether nothing comes for a watcher of `selection` who asks for this: its
     /// topics are exact and all closed, and it has everything up to their ends.
     pub async fn has_ended(self: &Arc<Self>, selection: &Selection, asked: &Asked) -> bool {
-        let (selection, own) = selection.clone().split();
-        if outlives_topics(&own) || self.reader().end_of_all(&selection).is_none() {
+        if !self.may_have_ended(selection) {
             return false;
         }
+        let (selection, _) = selection.clone().split();
         let Ok(start) = start::find(self, asked.clone(), &selection).await else {
             return false;
         };
         // Only now: what was opened again meanwhile goes on.
         let end = self.reader().end_of_all(&selection);
         start.gap.is_none() && end.is_some_and(|end| start.cursor.after >= end)
+    }
+
+    /// Whether it may be so: of whoever asks for something else it isn't, whatever
+    /// they have.
+    pub fn may_have_ended(&self, selection: &Selection) -> bool {
+        let (selection, own) = selection.clone().split();
+        !outlives_topics(&own) && self.reader().end_of_all(&selection).is_some()
     }
 }
 

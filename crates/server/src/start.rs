@@ -11,18 +11,12 @@ use tidings_engine::{Cursor, Selection};
 /// # Errors
 /// `500` if the store can't be read.
 pub async fn find(hub: &Arc<Hub>, asked: Asked, selection: &Selection) -> Result<Start, Problem> {
-    // The store may be a step ahead of the tail, and what was read there can be
-    // asked for before the tail has it.
-    let live = Cursor {
-        after: hub.live().end().max(hub.reader().last()),
-    };
-    let needs_reading = asked.needs_reading(hub.log_id(), live.after);
+    let live = live(hub);
     if asked.is_live() {
-        return Ok(Start {
-            cursor: live,
-            gap: None,
-        });
+        return Ok(live);
     }
+    let live = live.cursor;
+    let needs_reading = asked.needs_reading(hub.log_id(), live.after);
     let (reader, selection) = (hub.reader().clone(), selection.clone());
     let find = move || asked.start(&reader, &selection, live, hub::now());
     let found = if needs_reading {
@@ -42,5 +36,16 @@ pub async fn find(hub: &Arc<Hub>, asked: Asked, selection: &Selection) -> Result
             ))
         }
         Err(_) => Err(Problem::new(Code::Internal, "the history can't be read")),
+    }
+}
+
+/// The start of what is published from now on.
+pub fn live(hub: &Hub) -> Start {
+    // The store may be a step ahead of the tail, and what was read there can be
+    // asked for before the tail has it.
+    let after = hub.live().end().max(hub.reader().last());
+    Start {
+        cursor: Cursor { after },
+        gap: None,
     }
 }

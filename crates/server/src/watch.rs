@@ -84,48 +84,82 @@ pub async fn grant(
     place: Option<&Place>,
     wish: Wish,
 ) -> Result<Box<Watch>, SoftRefusal> {
+    let (watch, asked) = begin(hub, place, wish)?;
+    if asked.is_live() && watch.voice != Voice::Mercure {
+        return Ok(watch);
+    }
+    // Seldom awaited, and larger than what awaits it should be.
+    Box::pin(find_start(hub, watch, asked)).await
+}
+
+/// Grants a stream of what is published from now on, whatever the wish asks for:
+/// for that nobody has to wait.
+///
+/// # Errors
+/// As of [`grant`].
+pub fn grant_live(
+    hub: &Arc<Hub>,
+    place: Option<&Place>,
+    wish: Wish,
+) -> Result<Box<Watch>, SoftRefusal> {
+    let (watch, _) = begin(hub, place, wish)?;
+    Ok(watch)
+}
+
+/// A stream that starts at what is published now, and what of its wish is still to
+/// be found.
+fn begin(
+    hub: &Arc<Hub>,
+    place: Option<&Place>,
+    wish: Wish,
+) -> Result<(Box<Watch>, Asked), SoftRefusal> {
     if hub.drain().has_begun() {
         return Err(SoftRefusal::Draining);
     }
     let permit = hub.places().watch(place).map_err(SoftRefusal::NoPlace)?;
-    let Wish {
-        admitted: Admitted {
-            selection,
-            standing,
-        },
-        asked,
-        form,
-        voice,
-    } = wish;
+    let Admitted {
+        selection,
+        standing,
+    } = wish.admitted;
     let (selection, own) = selection.split();
     // Where nothing is watched of the log there is nothing to resume from.
     let asked = match selection.is_empty() {
         true => Asked::default(),
-        false => asked,
+        false => wish.asked,
     };
     let own = (!own.is_empty()).then(|| OwnWatch::new(hub.own(), own, None));
     // Before the start is decided: what expires after that has to be told.
     let told = hub.reader().horizon(&selection);
-    // A disk that can't be read now may be readable when they come back.
-    let mut start = start::find(hub, asked, &selection)
-        .await
-        .map_err(|_| SoftRefusal::Storage)?;
-    if voice == Voice::Mercure {
-        start = pass_gaps(hub, &selection, start).await;
-    }
-    Ok(Box::new(Watch {
+    let watch = Box::new(Watch {
         selection,
-        start,
+        start: start::live(hub),
         told,
-        form,
-        voice,
+        form: wish.form,
+        voice: wish.voice,
         standing,
         permit,
         active: None,
         presence: None,
         own,
         transport: Transport::Process,
-    }))
+    });
+    Ok((watch, asked))
+}
+
+/// Has a stream start where it was asked to.
+async fn find_start(
+    hub: &Arc<Hub>,
+    mut watch: Box<Watch>,
+    asked: Asked,
+) -> Result<Box<Watch>, SoftRefusal> {
+    // A disk that can't be read now may be readable when they come back.
+    watch.start = start::find(hub, asked, &watch.selection)
+        .await
+        .map_err(|_| SoftRefusal::Storage)?;
+    if watch.voice == Voice::Mercure {
+        watch.start = pass_gaps(hub, &watch.selection, watch.start).await;
+    }
+    Ok(watch)
 }
 
 /// How many gaps in a row [`pass_gaps`] passes at most.

@@ -298,15 +298,46 @@ impl Hub {
             },
             Err(problem) => return reply::public(http::respond::problem(&problem)),
         };
+        let is_head = request.method == Method::HEAD;
+        let may_have_ended = self.shared.hub.may_have_ended(&selection);
+        if is_head || may_have_ended || !asked.is_live() {
+            // Not a part of every future: servers hold those in memory.
+            return Box::pin(self.find_stream(version, is_head, selection, asked)).await;
+        }
+        let granted = watch::grant_live(&self.shared.hub, None, wish(selection, asked));
+        self.answer(version, granted)
+    }
+
+    /// [`Hub::event_stream`] of who may have to wait for the log.
+    async fn find_stream(
+        &self,
+        version: Version,
+        is_head: bool,
+        selection: Selection,
+        asked: Asked,
+    ) -> Response<Body> {
         if self.shared.hub.has_ended(&selection, &asked).await {
             return reply::public(native::ended());
         }
-        if request.method == Method::HEAD {
+        if is_head {
             return reply::public(head(version));
         }
-        match self.watch(selection, asked).await {
-            Ok(granted) => head(version).map(|_| granted.into_body()),
-            Err(error) => reply::refusal(&self.shared.hub, version, error),
+        let granted = watch::grant(&self.shared.hub, None, wish(selection, asked)).await;
+        self.answer(version, granted)
+    }
+
+    fn answer(
+        &self,
+        version: Version,
+        granted: Result<Box<watch::Watch>, SoftRefusal>,
+    ) -> Response<Body> {
+        let hub = &self.shared.hub;
+        match granted {
+            Ok(granted) => {
+                let body = http::ReplyBody::Watch(Arc::clone(hub), granted);
+                reply::public(native::event_stream(version, body))
+            }
+            Err(refusal) => reply::refusal(hub, version, SubscribeError::of(refusal)),
         }
     }
 
@@ -519,18 +550,22 @@ impl Hub {
         asked: Asked,
     ) -> Result<Subscription, SubscribeError> {
         let hub = &self.shared.hub;
-        let wish = Wish {
-            admitted: auth::Admitted {
-                selection,
-                standing: None,
-            },
-            asked,
-            form: Form::Plain,
-            voice: Voice::default(),
-        };
-        let granted = watch::grant(hub, None, wish).await;
+        let granted = watch::grant(hub, None, wish(selection, asked)).await;
         let watch = granted.map_err(SubscribeError::of)?;
         Ok(Subscription::new(Arc::clone(hub), watch))
+    }
+}
+
+/// What the application wishes to watch.
+fn wish(selection: Selection, asked: Asked) -> Wish {
+    Wish {
+        admitted: auth::Admitted {
+            selection,
+            standing: None,
+        },
+        asked,
+        form: Form::Plain,
+        voice: Voice::default(),
     }
 }
 

@@ -1,12 +1,11 @@
 //! Who is connected to a topic, for the application.
 
-use super::{Hub, Later, SubscribeError};
-use crate::auth;
+use super::{Hub, Later, SubscribeError, wish};
 use crate::hub;
 use crate::own::Part;
 use crate::presence;
 use crate::pulled::{Pulled, Said};
-use crate::watch::{self, Wish};
+use crate::watch;
 use bytes::Bytes;
 use futures_core::Stream;
 use std::fmt;
@@ -17,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use tidings_engine::presence as engine;
 use tidings_engine::start::Asked;
 use tidings_engine::topic::InvalidTopic;
-use tidings_engine::{Form, Selection, Selector, Topic, Voice};
+use tidings_engine::{Selection, Selector, Topic};
 
 /// Who is at a topic at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,16 +158,8 @@ impl Hub {
         let told = presence::told_at(&topic).ok_or(PresenceError::NotKept)?;
         let hub = &self.shared.hub;
         let exact = |topic| Selection::new(vec![Selector::Exact(topic)]);
-        let wish = Wish {
-            admitted: auth::Admitted {
-                selection: exact(told).with_sight(Arc::clone(&self.shared.sight)),
-                standing: None,
-            },
-            asked: Asked::default(),
-            form: Form::Plain,
-            voice: Voice::default(),
-        };
-        let granted = watch::grant(hub, None, wish).await;
+        let told = exact(told).with_sight(Arc::clone(&self.shared.sight));
+        let granted = watch::grant(hub, None, wish(told, Asked::default())).await;
         let later = |refusal| match SubscribeError::of(refusal) {
             SubscribeError::Later(later) => PresenceError::Later(later),
             _ => PresenceError::NotKept,
