@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tidings_engine::control::GapReason;
-use tidings_engine::stream::{Ending, StoreRead, Terms};
+use tidings_engine::stream::{Ending, StoreRead};
 use tidings_engine::{Batch, Form, Framing, Next, OwnNext, Selection, Stream, Timestamp, control};
 use tokio::task::JoinHandle;
 
@@ -38,7 +38,6 @@ pub struct Pulled {
     /// What operators are told of it.
     carried: Arc<Carried>,
     form: Form,
-    terms: Terms,
     /// How long it says nothing at most.
     heartbeat: Duration,
     /// When a heartbeat is due.
@@ -116,20 +115,18 @@ impl Pulled {
             let keys = (stream.key(), own.as_ref().map(|own| own.key()));
             standing.carried_by(move |own| live.sets()[set].change(keys, own.sight()));
         }
-        let terms = hub.terms();
         Self {
             set,
             stream,
             own,
             carried,
             form: watch.form,
-            terms,
             heartbeat,
             beat: Instant::now() + heartbeat,
             ends: None,
             woken_at: None,
             store_read: None,
-            window: Window::new(terms.budget.bytes),
+            window: Window::new(hub.terms().budget.bytes),
             ended: false,
             active: watch.active,
             presence: watch.presence,
@@ -274,7 +271,7 @@ impl Pulled {
         }
         let next = self
             .stream
-            .next(&mut state.subscriptions, &tail, self.terms);
+            .next(&mut state.subscriptions, &tail, self.hub.terms());
         drop(tail);
         if matches!(next, Next::Idle | Next::Waiting) {
             if let Some(step) = self.next_own(&mut state) {
@@ -299,7 +296,7 @@ impl Pulled {
         let own = self.own.as_mut()?;
         let log = self.hub.live().own();
         loop {
-            let next = state.own.next(own, log, self.terms.budget);
+            let next = state.own.next(own, log, self.hub.terms().budget);
             let over = self.standing.as_ref().and_then(|own| own.over(hub::now()));
             return match next {
                 _ if over.is_some() => Some(None),

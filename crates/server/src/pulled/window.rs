@@ -4,14 +4,15 @@
 
 use bytes::Bytes;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// The window of one stream.
 #[derive(Debug)]
 pub struct Window {
     max_bytes: usize,
-    shared: Arc<Shared>,
+    /// Most streams are idle: they have nothing to count yet.
+    shared: OnceLock<Arc<Shared>>,
 }
 
 #[derive(Debug, Default)]
@@ -32,18 +33,18 @@ impl Window {
     pub fn new(max_bytes: usize) -> Self {
         Self {
             max_bytes,
-            shared: Arc::default(),
+            shared: OnceLock::new(),
         }
     }
 
     /// Waits until the window isn't full.
     pub fn poll_open(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_open() {
+        let Some(shared) = self.shared.get().filter(|own| !self.is_open(own)) else {
             return Poll::Ready(());
-        }
-        *self.waiting() = Some(cx.waker().clone());
+        };
+        *shared.waiting() = Some(cx.waker().clone());
         // What was out may have been dropped before the waker had its place.
-        if self.is_open() {
+        if self.is_open(shared) {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -52,22 +53,19 @@ impl Window {
 
     /// Counts `bytes` until they and all that is sliced from them are dropped.
     pub fn count(&self, bytes: Bytes) -> Bytes {
-        self.shared.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
-        Bytes::from_owner(Counted {
-            bytes,
-            shared: Arc::clone(&self.shared),
-        })
+        let shared = Arc::clone(self.shared.get_or_init(Arc::default));
+        shared.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+        Bytes::from_owner(Counted { bytes, shared })
     }
 
-    fn is_open(&self) -> bool {
-        self.shared.bytes.load(Ordering::Acquire) < self.max_bytes
+    fn is_open(&self, shared: &Shared) -> bool {
+        shared.bytes.load(Ordering::Acquire) < self.max_bytes
     }
+}
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
-        self.shared
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,12 +80,7 @@ impl Drop for Counted {
         self.shared
             .bytes
             .fetch_sub(self.bytes.len(), Ordering::Release);
-        let waiting = self
-            .shared
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let waiting = self.shared.waiting().take();
         if let Some(waker) = waiting {
             waker.wake();
         }
