@@ -2,13 +2,13 @@
 
 use super::registry::Change;
 use super::{Shared, left};
+use crate::always::always;
 use crate::hub::now;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_engine::{Entry, Pace};
 use tidings_store::{AppendError, Reader, Writer};
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// Of how many subscriptions one request tells.
@@ -25,19 +25,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// Runs for as long as the hub lives, also after a panic: nobody would be
 /// told anything any more.
-pub async fn always(shared: Arc<Shared>, writer: Writer, reader: Reader) {
-    // It ends with whoever waits for it.
-    let mut running = JoinSet::new();
-    loop {
-        running.spawn(run(Arc::clone(&shared), writer.clone(), reader.clone()));
-        match running.join_next().await {
-            None | Some(Ok(())) => return,
-            Some(Err(_)) => {
-                tracing::error!("telling of subscriptions broke off; this is a defect of the hub")
-            }
-        }
-        sleep(PAUSE).await;
-    }
+pub async fn tell(shared: Arc<Shared>, writer: Writer, reader: Reader) {
+    let begin = move || run(Arc::clone(&shared), writer.clone(), reader.clone());
+    always("telling of subscriptions", begin).await;
 }
 
 /// Ends when the log takes nothing any more until the hub is started again.

@@ -94,7 +94,7 @@ impl ActiveSubscriptions {
     pub fn tell(&self, hub: &Hub) {
         if let Some(shared) = &self.0 {
             let (writer, reader) = (hub.writer().clone(), hub.reader().clone());
-            hub.run(announce::always(Arc::clone(shared), writer, reader));
+            hub.run(announce::tell(Arc::clone(shared), writer, reader));
         }
     }
 
