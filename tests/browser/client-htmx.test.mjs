@@ -6,9 +6,8 @@ import test from 'node:test';
 import { blankPage } from './support/browser.mjs';
 import { fileOf } from './support/guide.mjs';
 import { startHub } from './support/hub.mjs';
-import { until } from './support/until.mjs';
+import { LIMIT, until } from './support/until.mjs';
 
-const LIMIT = { timeout: 60_000 };
 const CLIENT = new URL('../../web/client/', import.meta.url);
 
 /// The page of the README, with htmx before it.

@@ -7,9 +7,7 @@ import { pageOf } from './support/browser.mjs';
 import { open, streams } from './support/client.mjs';
 import { startHub } from './support/hub.mjs';
 import { request } from './support/http.mjs';
-import { until } from './support/until.mjs';
-
-const LIMIT = { timeout: 90_000 };
+import { LIMIT, until } from './support/until.mjs';
 
 async function close(hub, topic) {
   const answer = await request('DELETE', `${hub.origin}/t/${topic}`);

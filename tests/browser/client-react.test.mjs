@@ -5,9 +5,7 @@ import test from 'node:test';
 import { pageOf } from './support/browser.mjs';
 import { bundle, streams } from './support/client.mjs';
 import { startHub } from './support/hub.mjs';
-import { until } from './support/until.mjs';
-
-const LIMIT = { timeout: 60_000 };
+import { LIMIT, until } from './support/until.mjs';
 
 const APP = `
 import { StrictMode, useState } from 'react';

@@ -6,9 +6,8 @@ import { pageOf } from './support/browser.mjs';
 import { open, streams } from './support/client.mjs';
 import { request } from './support/http.mjs';
 import { startHub } from './support/hub.mjs';
-import { until } from './support/until.mjs';
+import { LIMIT, until } from './support/until.mjs';
 
-const LIMIT = { timeout: 120_000 };
 const SHARED = { topics: 'news', shared: true };
 
 /// Another tab of the same browser, with the same site.
@@ -187,7 +186,7 @@ test('a page that is left hands over, and is told what it missed when it is show
   await first.seen.received(3);
   await leave(second.page, 'pageshow');
   for (const { seen } of [first, second]) await seen.expectExactly(hub, 'news', ['1', '2', '3']);
-  assert.equal(await streams(hub), 1);
+  await until('one stream', async () => await streams(hub) === 1);
 });
 
 test('a page that has missed more than the others keep is told a gap', LIMIT, async t => {
@@ -216,7 +215,7 @@ test('who comes later and wants what is past is given what the others had', LIMI
   await later.received(3);
   await first.page.close();
   await later.expectExactly(hub, 'news', ['1', '2', '3']);
-  assert.equal(await streams(hub), 1);
+  await until('one stream', async () => await streams(hub) === 1);
 });
 
 test('what one tab is refused for good closes them all', LIMIT, async t => {

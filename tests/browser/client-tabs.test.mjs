@@ -7,9 +7,8 @@ import test from 'node:test';
 import { pageOf } from './support/browser.mjs';
 import { open, streams } from './support/client.mjs';
 import { startHub } from './support/hub.mjs';
-import { until } from './support/until.mjs';
+import { LIMIT, until } from './support/until.mjs';
 
-const LIMIT = { timeout: 180_000 };
 const STEPS = 16;
 const MOST_TABS = 4;
 

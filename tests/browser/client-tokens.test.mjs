@@ -5,8 +5,7 @@ import test from 'node:test';
 import { pageOf } from './support/browser.mjs';
 import { open } from './support/client.mjs';
 import { closedHub, token } from './support/closed.mjs';
-
-const LIMIT = { timeout: 90_000 };
+import { LIMIT } from './support/until.mjs';
 
 /// A page that has tokens to give, and counts them.
 async function pageWithTokens(t, hub, rights) {

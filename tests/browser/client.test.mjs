@@ -8,9 +8,8 @@ import { pageOf } from './support/browser.mjs';
 import { open, streams } from './support/client.mjs';
 import { startHub } from './support/hub.mjs';
 import { startSite } from './support/site.mjs';
-import { until } from './support/until.mjs';
+import { LIMIT, until } from './support/until.mjs';
 
-const LIMIT = { timeout: 90_000 };
 const TOPICS = { topics: ['news', 'orders/*'] };
 const numbers = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => `${from + i}`);
 

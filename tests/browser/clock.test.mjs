@@ -5,9 +5,7 @@ import test from 'node:test';
 import { blankPage } from './support/browser.mjs';
 import { readmeHolds, startExample } from './support/example.mjs';
 import { picture } from './support/picture.mjs';
-import { until } from './support/until.mjs';
-
-const LIMIT = { timeout: 60_000 };
+import { LIMIT, until } from './support/until.mjs';
 
 /// The time that `page` shows, as a number.
 async function shown(page) {

@@ -6,9 +6,9 @@ import test from 'node:test';
 import { pageOf } from './support/browser.mjs';
 import { startHub } from './support/hub.mjs';
 import { request } from './support/http.mjs';
+import { LIMIT, until } from './support/until.mjs';
 import { watch } from './support/watch.mjs';
 
-const LIMIT = { timeout: 90_000 };
 const END = 'tidings:end';
 const NAMES = { names: [END] };
 
@@ -27,6 +27,7 @@ async function expectTheEnd(page, watcher, topic, expected, statuses) {
   const events = (await watcher.events()).map(({ type, data }) => [type, data]);
   const messages = expected.map(data => ['message', data]);
   assert.deepEqual(events, [...messages, [END, JSON.stringify({ topic })]]);
+  await until('the answers', () => statuses.at(-1) === 204);
   // A request that it had begun would be before this one's answer.
   await page.evaluate(() => fetch('/livez'));
   assert.deepEqual(statuses.slice(-2), [200, 204]);
@@ -78,6 +79,7 @@ test('one that lost its hub gets what it missed, the end too, and stops', LIMIT,
   await watcher.until('the end', ({ gaveUp }) => gaveUp);
   const events = (await watcher.events()).map(({ type, data }) => (type === END ? JSON.parse(data).topic : data));
   assert.deepEqual(events, ['1', 'b', '2', 'a']);
+  await until('the answers', () => statuses.at(-1) === 204);
   assert.deepEqual(statuses.slice(-2), [200, 204]);
 });
 

@@ -9,9 +9,8 @@ import { promisify } from 'node:util';
 import { accessible, listed, openConsole, says, show, tailing } from './support/console.mjs';
 import { startHub } from './support/hub.mjs';
 import { picture } from './support/picture.mjs';
-import { until } from './support/until.mjs';
+import { LIMIT, until } from './support/until.mjs';
 
-const LIMIT = { timeout: 90_000 };
 const SECRET = 'dNq2m-vX81_kWb04pRtZ7yLcG5hJ3sFa';
 const PUBLIC_URL = 'https://hub.example';
 const run = promisify(execFile);

@@ -5,9 +5,9 @@ import test from 'node:test';
 import { pageOf } from './support/browser.mjs';
 import { startHub } from './support/hub.mjs';
 import { request } from './support/http.mjs';
+import { LIMIT } from './support/until.mjs';
 import { watch } from './support/watch.mjs';
 
-const LIMIT = { timeout: 60_000 };
 const MIB = 1 << 20;
 
 // [what, as it is published, as it arrives; the same if missing]

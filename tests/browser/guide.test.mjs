@@ -8,9 +8,7 @@ import test from 'node:test';
 import { blankPage } from './support/browser.mjs';
 import { bundle, fileOf, filesOf } from './support/guide.mjs';
 import { startHub } from './support/hub.mjs';
-import { until } from './support/until.mjs';
-
-const LIMIT = { timeout: 60_000 };
+import { LIMIT, until } from './support/until.mjs';
 
 /// A page of the hub's origin with these files on it; `/app` is the page itself.
 async function pageWith(t, hub, files) {
@@ -106,6 +104,7 @@ test('the page of the first five minutes shows what it shows', LIMIT, async t =>
   const page = await pageWith(t, hub, { 'page.html': `<!doctype html>${shown}` });
   await streams(hub, 1);
   await hub.publish('news', 'first');
+  await page.locator('#news', { hasText: 'first' }).waitFor();
   await hub.crash();
   await hub.publish('news', 'second');
   await page.locator('#news', { hasText: 'second' }).waitFor();
@@ -159,6 +158,7 @@ test('a stream that is opened again ends with its topic', LIMIT, async t => {
   await streams(hub, 1);
   await hub.publish('news', 'last', { query: 'close=1' });
   await streams(hub, 0);
+  await until('the last', () => page.evaluate(() => globalThis.heard.length > 0));
   assert.deepEqual(await page.evaluate(() => globalThis.heard), ['last']);
   // Nobody comes back: it was told that this is the end.
   const more = page.waitForRequest(/\/t\//, { timeout: 1000 });

@@ -7,9 +7,8 @@ import test from 'node:test';
 import { blankPage } from './support/browser.mjs';
 import { HUB_PATH, publish, startMercureHub, token } from './support/mercure.mjs';
 import { startSite } from './support/site.mjs';
-import { until } from './support/until.mjs';
+import { LIMIT, until } from './support/until.mjs';
 
-const LIMIT = { timeout: 60_000 };
 const TOPIC = 'https://example.com/books/1';
 
 /// A file of an installed package, for a site to serve.

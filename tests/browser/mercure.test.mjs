@@ -8,9 +8,9 @@ import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import { pageOf } from './support/browser.mjs';
 import { CLAIMS, HUB_PATH, startMercureHub, token } from './support/mercure.mjs';
+import { LIMIT } from './support/until.mjs';
 import { watch } from './support/watch.mjs';
 
-const LIMIT = { timeout: 120_000 };
 const ROWS = JSON.parse(
   await readFile(new URL('../../crates/conformance/rows.json', import.meta.url), 'utf8'),
 );

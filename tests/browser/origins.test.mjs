@@ -5,10 +5,8 @@ import test from 'node:test';
 import { blankPage, pageOf } from './support/browser.mjs';
 import { startHub } from './support/hub.mjs';
 import { startSite } from './support/site.mjs';
-import { until } from './support/until.mjs';
+import { LIMIT, until } from './support/until.mjs';
 import { watch } from './support/watch.mjs';
-
-const LIMIT = { timeout: 60_000 };
 
 async function visit(t, origin) {
   const page = await blankPage(t);

@@ -7,10 +7,9 @@ import { readmeHolds, startExample } from './support/example.mjs';
 import { request } from './support/http.mjs';
 import { picture } from './support/picture.mjs';
 import { startSite } from './support/site.mjs';
-import { until } from './support/until.mjs';
+import { LIMIT, until } from './support/until.mjs';
 import { watch } from './support/watch.mjs';
 
-const LIMIT = { timeout: 90_000 };
 const JSON_TYPE = 'application/json';
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 

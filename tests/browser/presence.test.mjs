@@ -4,10 +4,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { pageOf } from './support/browser.mjs';
 import { startHub } from './support/hub.mjs';
-import { until } from './support/until.mjs';
+import { LIMIT, until } from './support/until.mjs';
 import { watch } from './support/watch.mjs';
 
-const LIMIT = { timeout: 60_000 };
 const PRESENCE = { names: ['tidings:presence'] };
 
 const presence = async hub => JSON.parse((await hub.get('/presence?topic=room')).text);

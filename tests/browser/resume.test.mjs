@@ -5,9 +5,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { pageOf } from './support/browser.mjs';
 import { startHub } from './support/hub.mjs';
+import { LIMIT } from './support/until.mjs';
 import { watch } from './support/watch.mjs';
 
-const LIMIT = { timeout: 90_000 };
 const GAP = 'tidings:gap';
 
 const numbers = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => `${from + i}`);

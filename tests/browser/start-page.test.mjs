@@ -7,9 +7,8 @@ import { promisify } from 'node:util';
 import { blankPage } from './support/browser.mjs';
 import { startHub } from './support/hub.mjs';
 import { picture } from './support/picture.mjs';
-import { until } from './support/until.mjs';
+import { LIMIT, until } from './support/until.mjs';
 
-const LIMIT = { timeout: 60_000 };
 const WIDE = { width: 1100, height: 900 };
 const PHONE = { width: 360, height: 740 };
 
@@ -44,8 +43,9 @@ async function shown(page, count) {
 
 /// What the button beside a line puts on the clipboard.
 async function copied(page, id) {
-  await page.click(`[data-copy=${id}]`);
-  await page.locator(`[data-copy=${id}]`).getByText('Copied').waitFor();
+  const button = page.locator(`[data-copy=${id}]`);
+  // It says so for a moment only.
+  await Promise.all([button.filter({ hasText: 'Copied' }).waitFor(), button.click()]);
   const text = await page.evaluate(() => navigator.clipboard.readText());
   assert.equal(text, await page.locator(`#${id}`).innerText());
   return text;

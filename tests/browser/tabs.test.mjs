@@ -6,9 +6,7 @@ import { blankPage } from './support/browser.mjs';
 import { startExample } from './support/example.mjs';
 import { request } from './support/http.mjs';
 import { picture } from './support/picture.mjs';
-import { until } from './support/until.mjs';
-
-const LIMIT = { timeout: 90_000 };
+import { LIMIT, until } from './support/until.mjs';
 
 /// Starts the example: where it is to be had over HTTP/1.1 and over HTTP/2.
 async function start(t) {

@@ -5,9 +5,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { pageOf } from './support/browser.mjs';
 import { closedHub, token } from './support/closed.mjs';
+import { LIMIT } from './support/until.mjs';
 import { watch } from './support/watch.mjs';
-
-const LIMIT = { timeout: 90_000 };
 
 /// The URL of a stream, with a ticket that the page has got for itself.
 function ticketed(page) {

@@ -5,9 +5,9 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { blankPage } from './support/browser.mjs';
 import { startHub } from './support/hub.mjs';
+import { LIMIT } from './support/until.mjs';
 import { watch } from './support/watch.mjs';
 
-const LIMIT = { timeout: 60_000 };
 // More than the six connections that a browser opens to a host over HTTP/1.1.
 const STREAMS = 8;
 

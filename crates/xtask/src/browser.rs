@@ -49,11 +49,20 @@ pub fn test(report: &mut Report) {
     // Node finds the tests itself: every *.test.mjs below.
     let mut node = Command::new("node");
     node.args(["--test", "--test-reporter", "spec"]);
+    node.arg(format!("--test-concurrency={}", files_at_once()));
     node.current_dir(directory());
     node.env("TIDINGS_BIN", target.join("debug").join(binary));
     node.env("EXAMPLES_BIN", target.join("debug"));
     node.env("CHROMIUM", chromium);
     test_step(report, NAME, &mut node);
+}
+
+/// How many files of tests run at a time. Each has a browser and hubs of its own,
+/// on ports of their own, and waits for what it has made happen more than it
+/// computes: one more than there are cores keeps them busy. Node itself would take
+/// one less, which of two cores leaves one idle.
+fn files_at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from) + 1
 }
 
 /// The packages in `examples`: each has the name of its directory.

@@ -3,6 +3,7 @@
 import { access } from 'node:fs/promises';
 import { after } from 'node:test';
 import { chromium } from 'playwright-core';
+import { PATIENCE_MS } from './until.mjs';
 
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const ARGS = [
@@ -22,7 +23,7 @@ after(async () => (await launched)?.close());
 
 async function launch() {
   await access(EXECUTABLE);
-  return chromium.launch({ executablePath: EXECUTABLE, args: ARGS, headless: true });
+  return chromium.launch({ executablePath: EXECUTABLE, args: ARGS, headless: true, timeout: PATIENCE_MS });
 }
 
 /// An empty page in a profile of its own, which ends with the test.
@@ -32,6 +33,7 @@ export async function blankPage(t, options = {}) {
   launched ??= launch();
   const context = await (await launched).newContext(options);
   t.after(() => context.close());
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   page.complaints = [];
   page.on('pageerror', error => page.complaints.push(String(error)));

@@ -11,8 +11,12 @@ import { until } from './until.mjs';
 const BINARY = process.env.TIDINGS_BIN
   ?? fileURLToPath(new URL('../../../target/debug/tidings', import.meta.url));
 
-// Short, so that a test that loses its hub several times stays short.
-const QUICK = { TIDINGS_STREAM_RETRY: '100ms' };
+const SETTINGS = {
+  // Short, so that a test that loses its hub several times stays short.
+  TIDINGS_STREAM_RETRY: '100ms',
+  // A disk on which much else is being written keeps publishers waiting.
+  TIDINGS_PUBLISH_TIMEOUT: '60s',
+};
 
 /// Starts a hub on a free port; the test's end ends it and removes its data.
 export async function startHub(t, env = {}) {
@@ -39,7 +43,7 @@ class Hub {
   /// and waits until it serves.
   async start() {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('TIDINGS_'));
-    const env = { ...Object.fromEntries(inherited), ...QUICK, ...this.env };
+    const env = { ...Object.fromEntries(inherited), ...SETTINGS, ...this.env };
     this.#process = await startProcess(BINARY, ['serve', '--listen', this.#listen, '--data', this.data], env);
     const first = this.#process.line;
     this.#listen = /http:\/\/([\d.]+:\d+)/.exec(first)?.[1];
@@ -122,6 +126,14 @@ class Hub {
       await ended;
       return published;
     };
+  }
+
+  /// How many streams watch `topic`. Those by which a page looks at the hub
+  /// itself aren't among them.
+  async watchers(topic) {
+    const answer = await this.get(`/presence?topic=${encodeURIComponent(topic)}`);
+    if (answer.status !== 200) throw new Error(`presence answered ${answer.status}: ${answer.text}`);
+    return JSON.parse(answer.text).watchers;
   }
 
   /// The data of all events that a topic or pattern has, as the hub's history tells.
