@@ -4,7 +4,9 @@
 //! Only the writer decides by it and changes it, so that a topic is closed or open
 //! at each position. It is made again when the store opens, from the list of ends
 //! and reopenings that the index of each segment has. A topic whose end has expired
-//! is open: nothing that is kept says otherwise.
+//! is open: nothing that is kept says otherwise. What was published to it then says
+//! that it is, also when a longer retention keeps the end again: **an end counts
+//! while no record of its topic stands behind it**.
 //!
 //! Bound: the newest [`CLOSED_TOPICS`] ends. Topics are held as keyed hashes of 128
 //! bits, of which no two are the same: to find such a pair takes 2⁶⁴ topics, and
@@ -33,8 +35,12 @@ impl HashKey {
     }
 
     pub fn hash(self, topic: &Topic) -> TopicHash {
+        self.hash_text(topic.as_str())
+    }
+
+    fn hash_text(self, topic: &str) -> TopicHash {
         let mut hasher = SipHasher13::new_with_keys(self.0.log.0, self.0.secret);
-        hasher.write(topic.as_str().as_bytes());
+        hasher.write(topic.as_bytes());
         TopicHash(hasher.finish128().as_u128())
     }
 }
@@ -93,6 +99,12 @@ impl Closed {
         } else {
             self.ends.remove(&hash);
         }
+    }
+
+    /// A topic, given as text, has a record behind all that was noted. Only an open
+    /// topic takes one, so whatever end is known of it counts no more.
+    pub fn note_use(&mut self, topic: &str) {
+        self.ends.remove(&self.key.hash_text(topic));
     }
 
     /// As [`Closed::end_of`], of a topic that was hashed.

@@ -121,6 +121,50 @@ fn f10_opening_reads_only_what_is_not_sealed() {
     assert_eq!(store.reader().last(), Position(8000));
 }
 
+/// What a start reads, in bytes, of a log with so many topics, of which the first
+/// `closed` are.
+fn start_of(topics: u64, closed: u64) -> u64 {
+    let storage = Arc::new(Watched::<Counting>::default());
+    let options = || tidings_store::Options {
+        segment_bytes: 1 << 20,
+        ..small()
+    };
+    let mut store = open(&storage, options()).0;
+    let topic = |n| format!("answer/{n}");
+    for n in 0..topics {
+        let mut answer = event(&topic(n), n);
+        answer.fields = vec![b'x'; 200].into();
+        append(&mut store, vec![answer]);
+        if n < closed {
+            append(&mut store, vec![end(&topic(n))]);
+        }
+    }
+    drop(store);
+    storage.take();
+    let (store, recovery) = open(&storage, options());
+    assert_eq!(recovery.findings, []);
+    let read = storage.take();
+    for n in [0, closed, topics - 1] {
+        let end = store.reader().end_of(&Topic::new(&topic(n)).unwrap());
+        assert_eq!(end.is_some(), n < closed, "{n} of {closed}");
+    }
+    read
+}
+
+#[test]
+fn f10_opening_looks_for_what_was_used_behind_its_end_among_names_alone() {
+    const TOPICS: u64 = 20_000;
+    let [none, one, all] = [0, 1, TOPICS].map(|closed| start_of(TOPICS, closed));
+    // The names of all topics, with where each stands.
+    let names = one - none;
+    assert!(
+        names < 48 * TOPICS,
+        "{names} bytes: {one} instead of {none}"
+    );
+    // And the ends with their names.
+    assert!(all < 200 * TOPICS, "{all} bytes");
+}
+
 #[test]
 fn f10_opening_finds_the_ends_of_topics_without_reading_what_was_published() {
     const TOPICS: u64 = 8_000;

@@ -16,6 +16,8 @@ pub(crate) struct Postings {
     pub offsets: Vec<u32>,
     /// How many bytes they take.
     pub bytes: u64,
+    /// Whether the last of them ends the topic.
+    ended: bool,
 }
 
 /// A publisher's id in a segment: hash of the id, hash of the canonical topic,
@@ -126,8 +128,10 @@ impl LiveIndex {
         self.last_tick = head.tick;
         let mut count = 0;
         for topic in topics {
-            self.post(topic, offset, head.len);
-            if head.kind != Kind::Event {
+            let was_ended = self.post(topic, offset, head);
+            // Any record opens a topic: behind an end that had expired none says so,
+            // and what says so may be damaged.
+            if head.kind != Kind::Event || was_ended {
                 self.add_closing(head, topic);
             }
             count += 1;
@@ -176,17 +180,20 @@ impl LiveIndex {
         self.end = end;
     }
 
-    fn post(&mut self, topic: &Topic, offset: u32, bytes: u64) {
+    /// Whether the record before it ended the topic.
+    fn post(&mut self, topic: &Topic, offset: u32, head: &Head) -> bool {
         // Most topics are there already; a clone is made only for a new one.
         if !self.topics.contains_key(topic) {
             self.topics.insert(topic.clone(), Postings::default());
             self.memory += Self::PER_TOPIC + topic.as_str().len();
         }
-        if let Some(postings) = self.topics.get_mut(topic) {
-            postings.offsets.push(offset);
-            self.memory += Self::PER_POSTING;
-            postings.bytes += bytes;
-        }
+        let Some(postings) = self.topics.get_mut(topic) else {
+            return false;
+        };
+        postings.offsets.push(offset);
+        self.memory += Self::PER_POSTING;
+        postings.bytes += head.len;
+        std::mem::replace(&mut postings.ended, head.kind == Kind::End)
     }
 
     /// Where to begin to look for what stands behind `after`: the byte, and

@@ -30,7 +30,7 @@
 //! | holes | position before 8, last position 8 |
 //! | filter over ids | block of 64 |
 //! | records with several topics | 4: per record its length /8, how many topics, and their numbers |
-//! | what closes topics and opens them again | position 8, number of the topic 4, 1 if it closes it 4 |
+//! | what closes topics and opens them again, the first event behind an end among it | position 8, number of the topic 4, 1 if it closes it 4 |
 
 use super::filter::{BLOCK, Filter};
 use super::live::LiveIndex;

@@ -5,7 +5,7 @@ use super::Opening;
 use crate::catalog::{Active, Sealed};
 use crate::closed::{Closed, HashKey};
 use crate::format::segment_name;
-use crate::index::{Closing, KeyEntry, LiveIndex};
+use crate::index::{Closing, IndexFile, KeyEntry, LiveIndex};
 use crate::options::Horizons;
 use crate::roll::index_extent;
 use crate::window::KeyWindow;
@@ -42,28 +42,55 @@ impl Opening {
         window
     }
 
-    /// Which topics are closed, by what closed topics and opened them again.
+    /// Which topics are closed: those whose last record is an end. That a topic was
+    /// used behind its end is asked of the names of topics in each index, not of
+    /// records: the record of a reopening may be damaged, and none says that the end
+    /// had expired under the retention of then.
     pub(super) fn closed(&self, sealed: &VecDeque<Arc<Sealed>>, active: &Active) -> Closed {
         let retention = &self.options.retention;
         let none = Arc::new(Horizons(vec![Position::START; retention.classes()]));
         let mut closed = Closed::new(HashKey::new(self.identity), Position::START, none);
-        let mut note = |all: &[Closing]| {
-            for Closing {
-                topic,
-                position,
-                ends,
-            } in all
-            {
-                closed.note(topic, *position, *ends, retention);
-            }
-        };
         for segment in sealed {
-            let listed = segment.index().map(|index| index.closings());
-            let scanned = || self.scan(segment).map_or(vec![], |live| live.closings);
-            note(&listed.and_then(Result::ok).unwrap_or_else(scanned));
+            let listed = segment
+                .index()
+                .map(|index| self.follow(&mut closed, &index));
+            if !matches!(listed, Some(Ok(())))
+                && let Ok(live) = self.scan(segment)
+            {
+                self.follow_live(&mut closed, &live);
+            }
         }
-        note(&active.index.closings);
+        self.follow_live(&mut closed, &active.index);
         closed
+    }
+
+    /// Takes in the next segment. What an error leaves out is taken in by
+    /// [`Self::follow_live`].
+    fn follow(&self, closed: &mut Closed, index: &IndexFile) -> io::Result<()> {
+        if !closed.is_empty() {
+            index.each_topic(|entry| closed.note_use(&entry.name))?;
+        }
+        self.note(closed, &index.closings()?);
+        Ok(())
+    }
+
+    fn follow_live(&self, closed: &mut Closed, live: &LiveIndex) {
+        if !closed.is_empty() {
+            (live.topics.keys()).for_each(|topic| closed.note_use(topic.as_str()));
+        }
+        self.note(closed, &live.closings);
+    }
+
+    fn note(&self, closed: &mut Closed, closings: &[Closing]) {
+        let retention = &self.options.retention;
+        for Closing {
+            topic,
+            position,
+            ends,
+        } in closings
+        {
+            closed.note(topic, *position, *ends, retention);
+        }
     }
 
     fn scan_keys(&self, segment: &Sealed) -> Vec<KeyEntry> {
