@@ -28,12 +28,13 @@ pub use vault::{Vault, VaultError};
 pub use who::{Use, Who};
 
 use crate::config::ConfigErrors;
+use crate::http::method::is_query;
 use crate::hub::now;
 use http::{HeaderMap, HeaderName, Method, Uri, header, request};
 use refused::{Lines, Refusals};
 use standing::Strangers;
 use std::sync::Arc;
-use tidings_auth::presented::{Options, Parts, Presented, QUERY_PARAMETER, TICKET_PARAMETER};
+use tidings_auth::presented::{Parts, Presented, QUERY_PARAMETER, TICKET_PARAMETER};
 use tidings_auth::{Face, Policy, Refusal, Revocations, Rights, administer, origin};
 use tidings_mercure::Base;
 use tidings_mercure::document::Metadata;
@@ -215,19 +216,15 @@ impl Auth {
             cookie: &values(&head.headers, header::COOKIE),
             query: head.uri.query().unwrap_or_default(),
         };
-        let options = Options {
-            cookies: self.settings.cookies.clone(),
-            query_token: self.settings.query_token,
-        };
-        Presented::find(parts, &options)
+        Presented::find(parts, &self.settings.presented)
     }
 
     /// A browser sends cookies on its own: what changes something by one has to
     /// come from a page that may.
     fn check_origin(&self, head: &request::Parts) -> Result<(), Refusal> {
-        let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(&head.method)
-            || head.method.as_str() == "QUERY";
-        if reads {
+        if [Method::GET, Method::HEAD, Method::OPTIONS].contains(&head.method)
+            || is_query(&head.method)
+        {
             return Ok(());
         }
         let origin = values(&head.headers, header::ORIGIN);

@@ -6,6 +6,7 @@ use crate::serve::Address;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use tidings_auth::presented::Options;
 use tidings_engine::Selection;
 use tidings_mercure::Base;
 
@@ -18,14 +19,12 @@ pub struct Settings {
     /// Whether the application that the hub is embedded in says who asks, with
     /// each request; then nothing that a request presents is looked at.
     pub application: bool,
-    /// Whether a token may stand in the query: there is a legacy key.
-    pub query_token: bool,
+    /// Where a request may carry a token.
+    pub presented: Options,
     /// The issuers that keys are configured for.
     pub issuers: Vec<String>,
     /// The native topics that may be watched without a token.
     pub anonymous: Selection,
-    /// Cookies that hold a token, from the first to the last.
-    pub cookies: Vec<String>,
     /// Origins of pages that may publish by cookie, besides the hub's own.
     pub origins: Vec<String>,
     /// Of the Mercure face.
@@ -64,10 +63,12 @@ impl Settings {
             base: Arc::new(base),
             keyring,
             application: false,
-            query_token: auth.keys.iter().any(|key| key.legacy),
+            presented: Options {
+                cookies: auth.cookies.iter().map(|name| name.0.clone()).collect(),
+                query_token: auth.keys.iter().any(|key| key.legacy),
+            },
             issuers: issuers.into_iter().collect(),
             anonymous: Selection::new(auth.anonymous.clone()),
-            cookies: auth.cookies.iter().map(|name| name.0.clone()).collect(),
             origins: origins.map(ToString::to_string).collect(),
             mercure: Mercure {
                 anonymous: config.mercure.anonymous,
@@ -84,10 +85,12 @@ impl Settings {
             base: Arc::new(base),
             keyring: None,
             application: true,
-            query_token: false,
+            presented: Options {
+                cookies: Vec::new(),
+                query_token: false,
+            },
             issuers: Vec::new(),
             anonymous: Selection::new(Vec::new()),
-            cookies: Vec::new(),
             origins: Vec::new(),
             mercure,
             local: false,

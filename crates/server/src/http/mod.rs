@@ -5,6 +5,7 @@ pub mod accept;
 pub mod body;
 pub mod cors;
 pub mod guard;
+pub mod method;
 pub mod problem;
 pub mod query;
 pub mod respond;

@@ -10,6 +10,7 @@ mod refusal;
 mod subscribe;
 
 use crate::http::body::RequestBody;
+use crate::http::method::is_query;
 use crate::http::{Problem, accept};
 use crate::hub::Hub;
 use crate::native::{self, Begun};
@@ -46,10 +47,6 @@ impl Resource {
 
 fn is_hub(path: &str) -> bool {
     path == HUB_PATH
-}
-
-fn is_query(method: &Method) -> bool {
-    method.as_str() == "QUERY"
 }
 
 /// Whether a request would be answered by an event stream, if it is granted.
