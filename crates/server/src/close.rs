@@ -23,6 +23,10 @@ pub struct Closed {
 impl Hub {
     /// Whether nothing comes for a watcher of `selection` who asks for this: its
     /// topics are exact and all closed, and it has everything up to their ends.
+    ///
+    /// Who isn't at the end has their start looked for again by
+    /// [`watch::grant`](crate::watch::grant): this one was found before the horizon that
+    /// their stream begins with, so what expires between the two would not be told.
     pub async fn has_ended(self: &Arc<Self>, selection: &Selection, asked: &Asked) -> bool {
         if !self.may_have_ended(selection) {
             return false;

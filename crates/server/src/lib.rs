@@ -46,7 +46,7 @@ pub use embed::{
     OpenError, Page, Presence, PresenceChanges, PresenceError, PublishError, Received, Recorded,
     Routes, Service, ServiceBuilder, SubscribeError, Subscription, Undecided,
 };
-pub use native::InvalidEvent;
+pub use native::{InvalidEvent, InvalidKey};
 pub use tidings_codec::EventId;
 pub use tidings_engine::control::GapReason;
 pub use tidings_engine::since::{InvalidSince, Since};

@@ -82,6 +82,65 @@ async fn an_id_of_the_applications_own_is_for_one_event() {
     assert_eq!(page.events.len(), 1);
 }
 
+fn paid() -> Event {
+    Event::new("paid").named("state").key("payment 77")
+}
+
+#[tokio::test]
+async fn p7_what_is_repeated_under_a_key_is_published_once() {
+    let hub = memory();
+    let id = hub.publish("orders/42", paid()).await.unwrap();
+    assert_eq!(hub.publish("orders/42", paid()).await, Ok(id.clone()));
+    let two = [("orders/42", paid()), ("orders/42", Event::new("sent"))];
+    let ids = hub.publish_all(two).await.unwrap();
+    assert_eq!(ids[0], id);
+    // Under the same key everything else is refused, and nothing of its batch published.
+    let others = [
+        (
+            "orders/42",
+            Event::new("lost").named("state").key("payment 77"),
+        ),
+        ("orders/42", Event::new("paid").key("payment 77")),
+        ("orders/43", paid()),
+    ];
+    for (topic, other) in others {
+        let batch = [("orders/42", Event::new("also")), (topic, other)];
+        let refused = hub.publish_all(batch).await;
+        assert_eq!(refused, Err(PublishError::KeyConflict));
+    }
+    let other_key = Event::new("paid").named("state").key("payment 78");
+    let other = hub.publish("orders/42", other_key).await.unwrap();
+    let page = hub.history(["**"], Since::Earliest, 10).await.unwrap();
+    let all: Vec<_> = page.events.iter().filter_map(|event| event.id()).collect();
+    assert_eq!(all, [&id, &ids[1], &other]);
+}
+
+#[tokio::test]
+async fn p7_a_key_is_remembered_by_a_hub_that_is_opened_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || Hub::builder().disk(directory.path()).open().unwrap();
+    let hub = open();
+    let id = hub.publish("orders", paid()).await.unwrap();
+    let end = hub.close("answer", Some(paid().key("last"))).await.unwrap();
+    hub.shutdown().await;
+    drop(hub);
+    let hub = open();
+    assert_eq!(hub.publish("orders", paid()).await, Ok(id));
+    let conflict = hub
+        .publish("orders", Event::new("lost").key("payment 77"))
+        .await;
+    assert_eq!(conflict, Err(PublishError::KeyConflict));
+    // What was closed under a key isn't closed again once it was opened.
+    hub.publish("answer", Event::new("again").reopening())
+        .await
+        .unwrap();
+    let closed = hub.close("answer", Some(paid().key("last"))).await;
+    assert_eq!(closed, Ok(end));
+    assert!(!hub.is_closed("answer"));
+    let page = hub.history(["orders"], Since::Earliest, 10).await.unwrap();
+    assert_eq!(page.events.len(), 1);
+}
+
 #[tokio::test]
 async fn an_event_that_breaks_a_rule_is_refused_with_its_reason() {
     let small = Limits {
@@ -111,6 +170,10 @@ async fn an_event_that_breaks_a_rule_is_refused_with_its_reason() {
         fine().id("10m"),
         fine().retry(Duration::from_millis(99)),
         fine().retry(Duration::from_secs(3601)),
+        fine().key(""),
+        fine().key("a\nb"),
+        fine().key("ключ"),
+        fine().key("x".repeat(256)),
         Event::new("x".repeat(101)),
     ];
     for event in invalid {
@@ -125,6 +188,9 @@ async fn an_event_that_breaks_a_rule_is_refused_with_its_reason() {
         large,
         PublishError::Invalid(InvalidEvent::TooLarge(_))
     ));
+    hub.publish("fine", fine().key("~".repeat(255)))
+        .await
+        .expect("the longest key");
     // All or none.
     let both = hub.publish_all([("a", fine()), ("b", fine().id(""))]).await;
     assert!(matches!(
@@ -132,7 +198,7 @@ async fn an_event_that_breaks_a_rule_is_refused_with_its_reason() {
         Err(PublishError::Invalid(InvalidEvent::Id(_)))
     ));
     let page = hub.history(["**"], Since::Earliest, 10).await.unwrap();
-    assert_eq!(page.events.len(), 0);
+    assert_eq!(page.events.len(), 1);
 }
 
 #[tokio::test]
@@ -285,6 +351,62 @@ async fn a_hub_on_a_disk_has_what_it_had_when_it_is_opened_again() {
     assert_eq!(events(&mut all, 2).await, expected(&both));
     let mut resumed = hub.subscribe(["a"], Since::Id(id)).await.unwrap();
     assert_eq!(events(&mut resumed, 1).await, expected(&both[1..]));
+}
+
+/// The reconnection time that a stream of a hub is told, in milliseconds.
+async fn told_retry(hub: &Hub) -> u64 {
+    let stream = hub.subscribe(["a"], Since::Latest).await.unwrap();
+    let text = text_until(&mut stream.into_body(), "retry: ").await;
+    let (_, rest) = text.split_once("retry: ").unwrap();
+    rest.lines().next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn streams_are_told_the_reconnection_time_of_the_hub() {
+    let millis = Duration::from_millis;
+    let longest = millis(20 * 60_000);
+    let open = |retry: Duration| Hub::builder().retry(retry).limits(Limits::default()).open();
+    for (retry, whole) in [
+        (millis(100), 100),
+        (Duration::from_micros(100_999), 100),
+        (millis(7_000), 7_000),
+        (longest, 1_200_000),
+        (longest + Duration::from_micros(999), 1_200_000),
+    ] {
+        let hub = open(retry).unwrap();
+        let told = told_retry(&hub).await;
+        assert!((whole..=3 * whole).contains(&told), "{told} for {retry:?}");
+    }
+    for retry in [
+        Duration::ZERO,
+        Duration::from_micros(99_999),
+        longest + millis(1),
+        Duration::MAX,
+    ] {
+        let refused = open(retry).map(drop);
+        assert!(matches!(refused, Err(OpenError::Limits(_))), "{retry:?}");
+        let reason = refused.unwrap_err().to_string();
+        assert!(reason.contains(": retry "), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn what_rights_take_is_among_what_streams_take() {
+    let worst = |standing_bytes| {
+        let limits = Limits {
+            standing_bytes,
+            memory_bytes: Some(1),
+            ..Limits::default()
+        };
+        let refused = Hub::builder().limits(limits).open().map(drop);
+        refused.unwrap_err().to_string()
+    };
+    assert!(worst(0).contains(" + 65536 of rights)"), "{}", worst(0));
+    assert!(
+        worst(1000).contains(" + 1000 of rights)"),
+        "{}",
+        worst(1000)
+    );
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use std::time::Duration;
 use tidings_server::{
-    Access, Body, Event, Hub, Presence, PresenceChanges, PresenceError, PublishError, Received,
-    Since,
+    Access, Body, Event, Hub, Limits, Presence, PresenceChanges, PresenceError, PublishError,
+    Received, Since,
 };
 
 fn request(path: &str, last_event_id: Option<&str>) -> Parts {
@@ -203,6 +203,27 @@ async fn what_the_visitor_may_decides_what_the_stream_gives() {
     );
     let pattern = ask(visitor("ada"), &["room/*"], "/?presence=1").await;
     assert_eq!(pattern.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_visitor_who_is_granted_more_than_a_stream_may_hold_is_granted_nothing() {
+    let limits = Limits {
+        standing_bytes: 20_000,
+        ..Limits::default()
+    };
+    let check = async |limits: Limits, topics: usize, expected: StatusCode| {
+        let hub = Hub::builder().limits(limits).open().unwrap();
+        let topics = (0..topics).map(|number| format!("inbox/{number}"));
+        let access = Access::nothing().watch(topics);
+        let answer = hub
+            .event_stream_for(access, &request("/", None), ["inbox/1"], Since::Latest)
+            .await;
+        assert_eq!(answer.status(), expected);
+    };
+    check(limits.clone(), 200, StatusCode::OK).await;
+    check(limits, 700, StatusCode::FORBIDDEN).await;
+    check(Limits::default(), 600, StatusCode::OK).await;
+    check(Limits::default(), 2_000, StatusCode::FORBIDDEN).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! A hub mounted in applications: axum, hyper, and who may do what there.
 
+#[path = "embed_service/http2.rs"]
+mod http2;
+
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
@@ -10,7 +13,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
-use tidings_server::{Access, Body, Event, Hub, Routes, Service, Since};
+use tidings_server::{Access, Body, Event, Hub, PublishError, Routes, Service, Since};
 use tidings_testkit::{Http, Watch, check_problem};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -45,13 +48,29 @@ impl Served {
         })
     }
 
+    /// The same as [`Served::axum`], over HTTP/2 alone: whoever speaks anything else
+    /// is not answered.
+    fn http2(app: impl FnOnce(&Hub) -> Router) -> Self {
+        Self::of(app, |listener, app| async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let service = TowerToHyperService::new(app.clone());
+                tokio::spawn(async move {
+                    let builder = auto::Builder::new(TokioExecutor::new()).http2_only();
+                    let connection = builder.serve_connection(TokioIo::new(socket), service);
+                    let _ = connection.await;
+                });
+            }
+        })
+    }
+
     fn of<A, F>(app: impl FnOnce(&Hub) -> A, serve: impl FnOnce(TcpListener, A) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let runtime = Runtime::new().expect("a runtime");
         let _entered = runtime.enter();
-        let hub = Hub::builder().open().expect("a hub");
+        let hub = Hub::builder().presence_grace(Duration::from_millis(50));
+        let hub = hub.drain_window(Duration::ZERO).open().expect("a hub");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"));
         let listener = listener.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -401,4 +420,29 @@ fn a_stream_of_events_is_published_through_the_application() {
         (answer.status, &answer.json()["published"]),
         (200, &2.into())
     );
+}
+
+/// A key of a visitor is not the application's, though they name themselves alike.
+#[test]
+fn p7_visitors_meet_no_key_of_the_applications_own() {
+    let app = Served::axum(|hub| Router::new().fallback_service(by_header(hub)));
+    let hub = Served::axum(|hub| Router::new().fallback_service(hub.service().open().build()));
+    for (app, topic) in [(&app, "room/ada"), (&hub, "room/ada")] {
+        let publish = |data: &str| {
+            let event = Event::new(data).key("k");
+            app.runtime.block_on(app.hub.publish(topic, event))
+        };
+        let ask = |data: &str| {
+            let key = ("Idempotency-Key", "k");
+            let path = format!("/t/{topic}");
+            app.http()
+                .request("POST", &path, &[ADA, key], data.as_bytes())
+        };
+        let id = publish("of the application").expect("an event");
+        let other = ask("of a visitor");
+        assert_eq!(other.status, 200, "{}", other.text());
+        check_problem(&ask("another"), 422, "key-conflict");
+        assert_eq!(publish("of the application"), Ok(id));
+        assert_eq!(publish("of a visitor"), Err(PublishError::KeyConflict));
+    }
 }

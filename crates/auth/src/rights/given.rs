@@ -27,12 +27,16 @@ pub struct Given {
 }
 
 impl Given {
-    /// As rights, which [`authorize`](crate::authorize()) decides by as by those of a
-    /// token.
+    /// As rights that take `most` bytes at most, which
+    /// [`authorize`](crate::authorize()) decides by as by those of a token.
     ///
     /// # Errors
-    /// [`Refusal::Rights`] if what is shown is too long.
-    pub fn into_rights(self) -> Result<Rights, Refusal> {
+    /// [`Refusal::Rights`] if what is shown is too long, [`Refusal::TooMany`] if all
+    /// together takes more.
+    pub fn into_rights(self, most: usize) -> Result<Rights, Refusal> {
+        if self.bytes() > most {
+            return Err(Refusal::TooMany);
+        }
         let mut rights = Rights {
             admin: self.admin,
             subject: self.subject,
@@ -51,6 +55,40 @@ impl Given {
         }
         Ok(rights)
     }
+
+    /// What the rights take in memory, rounded up.
+    fn bytes(&self) -> usize {
+        let selectors = self.publish.iter().chain(&self.subscribe);
+        let selectors = selectors.map(|selector| SELECTOR_BYTES + selector.as_str().len());
+        let subject = self.subject.as_ref().map_or(0, String::len);
+        FIXED_BYTES + subject + selectors.sum::<usize>() + self.shown.as_ref().map_or(0, held)
+    }
+}
+
+/// The rights themselves, and what stands for everything.
+const FIXED_BYTES: usize = size_of::<Rights>() + 2 * SELECTOR_BYTES + 64;
+/// A selector beside its text, which is allocated for itself.
+const SELECTOR_BYTES: usize = size_of::<Selector>() + 32;
+/// An object beside its entries, of which the map allocates some at once.
+const OBJECT_BYTES: usize = 12 * ENTRY_BYTES;
+const ENTRY_BYTES: usize = size_of::<String>() + size_of::<Value>();
+
+/// What a value takes beside its own place: short JSON can be many small objects.
+fn held(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len() + 16,
+        Value::Array(all) => {
+            let all = all.iter().map(|own| size_of::<Value>() + held(own));
+            all.sum::<usize>() + 16
+        }
+        Value::Object(all) => {
+            let all = all
+                .iter()
+                .map(|(key, own)| 2 * ENTRY_BYTES + key.len() + 16 + held(own));
+            all.sum::<usize>() + OBJECT_BYTES
+        }
+    }
 }
 
 /// Every topic, by its native name and by any of Mercure's.
@@ -62,7 +100,7 @@ fn all() -> Grants {
 
 #[cfg(test)]
 mod tests {
-    use super::super::MAX_PAYLOAD_BYTES;
+    use super::super::{MAX_BYTES, MAX_PAYLOAD_BYTES};
     use super::*;
     use crate::{Base, TopicName};
     use serde_json::json;
@@ -78,7 +116,7 @@ mod tests {
     }
 
     fn check(given: Given, topic: &str, (publish, subscribe): (bool, bool)) {
-        let rights = given.into_rights().unwrap();
+        let rights = given.into_rights(MAX_BYTES).unwrap();
         let (base, topic) = (base(), Topic::new(topic).unwrap());
         let name = TopicName::native(&topic, &base);
         assert_eq!(rights.publish.grant(&name), publish, "to publish {topic}");
@@ -106,7 +144,7 @@ mod tests {
 
     #[test]
     fn watching_by_mercure_needs_something_to_watch() {
-        let may_watch = |given: Given| given.into_rights().unwrap().may_watch();
+        let may_watch = |given: Given| given.into_rights(MAX_BYTES).unwrap().may_watch();
         assert!(!may_watch(Given::default()));
         let subscribe = selectors(&["b"]);
         assert!(may_watch(Given {
@@ -122,9 +160,51 @@ mod tests {
             ..Given::default()
         };
         let base = base();
-        let rights = shown(MAX_PAYLOAD_BYTES - 2).into_rights().unwrap();
+        let rights = shown(MAX_PAYLOAD_BYTES - 2).into_rights(MAX_BYTES).unwrap();
         assert!(rights.payload("b", &base).is_some());
-        let refused = shown(MAX_PAYLOAD_BYTES - 1).into_rights();
+        let refused = shown(MAX_PAYLOAD_BYTES - 1).into_rights(MAX_BYTES);
         assert_eq!(refused.map(|_| ()), Err(Refusal::Rights));
+    }
+
+    fn check_bytes(given: Given, refused: bool) {
+        let rights = given.into_rights(MAX_BYTES).map(drop);
+        let expected = if refused {
+            Err(Refusal::TooMany)
+        } else {
+            Ok(())
+        };
+        assert_eq!(rights, expected);
+    }
+
+    #[test]
+    fn what_rights_take_is_bounded_together() {
+        let topics = |count: usize| {
+            let topic = |number| Selector::new(&format!("inbox/of/user/{number:08}")).unwrap();
+            (0..count).map(topic).collect::<Vec<_>>()
+        };
+        let watch = |count| Given {
+            subscribe: topics(count),
+            ..Given::default()
+        };
+        check_bytes(watch(500), false);
+        check_bytes(watch(2000), true);
+        let both = Given {
+            publish: topics(600),
+            ..watch(600)
+        };
+        check_bytes(both, true);
+        let subject = |length: usize| Given {
+            subject: Some("x".repeat(length)),
+            ..Given::default()
+        };
+        check_bytes(subject(1000), false);
+        check_bytes(subject(MAX_BYTES), true);
+        let shown = |shown| Given {
+            shown: Some(shown),
+            ..Given::default()
+        };
+        check_bytes(shown(json!({"name": "Ada", "roles": ["a", "b"]})), false);
+        // 3,500 bytes as JSON, each seven of which are a map.
+        check_bytes(shown(json!(vec![json!({"": 0}); 500])), true);
     }
 }

@@ -25,6 +25,9 @@ pub const MAX_SELECTORS: usize = 1000;
 pub const MAX_DETAILS: usize = 100;
 /// The longest payload that is shown with a presence, as JSON, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 4096;
+/// What the rights of one token may take in memory: the token, four times as long
+/// once it is read.
+pub const MAX_BYTES: usize = 4 * crate::token::MAX_BYTES;
 
 /// What a verified token grants, and who holds it.
 #[derive(Debug, Clone, Default)]

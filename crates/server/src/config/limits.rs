@@ -10,10 +10,6 @@ use tidings_engine::{Limits, Selection};
 /// More than a process can use; some systems grant numbers without end.
 const MOST_DESCRIPTORS: u64 = 1 << 20;
 
-/// What the rights of one token may take: a token, four times as long once it is
-/// read.
-const STANDING_BYTES: usize = 4 * tidings_auth::token::MAX_BYTES;
-
 /// What a hub has to live on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Machine {
@@ -147,7 +143,7 @@ impl Config {
             presence_bytes: given.presence_bytes.as_usize(),
             standing_bytes: match self.auth.keys.is_empty() {
                 true => 0,
-                false => STANDING_BYTES,
+                false => tidings_auth::rights::MAX_BYTES,
             },
             query_bytes: given.query_bytes.as_usize(),
             subscription_buffer_bytes: given.subscription_buffer_bytes.as_usize(),

@@ -10,6 +10,7 @@ use std::io;
 use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::time::Duration;
+use tidings_auth::rights::MAX_BYTES as MAX_RIGHTS_BYTES;
 use tidings_engine::limits::{InconsistentLimits, SPARE_CONNECTIONS};
 use tidings_engine::slow::{SlowPolicy, SlowRules};
 use tidings_engine::{InvalidSelector, Limits, Selector};
@@ -28,6 +29,7 @@ pub struct Builder {
     directory: Option<PathBuf>,
     retention: Retention,
     limits: Limits,
+    retry: Option<Duration>,
     slow: SlowPolicy,
     slow_topics: Vec<(String, SlowPolicy)>,
     kept_topics: Vec<(String, tidings_store::Limits)>,
@@ -44,6 +46,7 @@ impl Builder {
             directory: None,
             retention: Retention::default(),
             limits: Limits::default(),
+            retry: None,
             slow: SlowPolicy::default(),
             slow_topics: Vec::new(),
             kept_topics: Vec::new(),
@@ -99,9 +102,19 @@ impl Builder {
 
     /// Bounds on what is taken in and kept in memory, the heartbeat and the
     /// reconnection time. Connections are the application's: `connections` and
-    /// `subscriptions_per_address` mean nothing here.
+    /// `subscriptions_per_address` mean nothing here. `standing_bytes` is what the
+    /// rights of one [`Access`](super::Access) may take; 0 stands for 64 KiB.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// How long a browser waits before it reconnects: 100 ms to 20 min, of which whole
+    /// milliseconds count. Each stream is told a time of its own, from this to three
+    /// times this, so that they don't all come back at once. It holds whatever
+    /// [`Limits::retry`] says, be that said before or after. Default 2 s.
+    pub fn retry(mut self, time: Duration) -> Self {
+        self.retry = Some(time);
         self
     }
 
@@ -174,6 +187,10 @@ impl Builder {
     /// How the store behaves, and the bounds, which fit together.
     fn options(&self) -> Result<(Options, Limits), OpenError> {
         let mut limits = self.limits.clone();
+        limits.retry = self.retry.unwrap_or(limits.retry);
+        if limits.standing_bytes == 0 {
+            limits.standing_bytes = MAX_RIGHTS_BYTES;
+        }
         let needed = limits.subscriptions.saturating_add(SPARE_CONNECTIONS);
         limits.connections = limits.connections.max(needed);
         limits.check().map_err(OpenError::Limits)?;

@@ -21,6 +21,8 @@ pub enum PublishError {
     Invalid(InvalidEvent),
     /// The event's id is that of another event of its topic.
     IdConflict,
+    /// The event's key was used for another event.
+    KeyConflict,
     /// The topic is closed, and the event doesn't open it again.
     TopicClosed,
     /// The events are larger together than the log takes at once.
@@ -28,7 +30,7 @@ pub enum PublishError {
     /// Too much waits for the disk, or for those who watch; later there is room.
     Busy,
     /// The disk did not answer in time. The events may be in the log or come
-    /// there yet; publishing them again under the same ids is safe.
+    /// there yet; publishing them again under the same ids or keys is safe.
     Unknown,
     /// The disk is full.
     Full,
@@ -47,9 +49,8 @@ impl PublishError {
             // The application itself may publish everywhere but there.
             hub::PublishError::NotGranted(_) => Self::Reserved,
             hub::PublishError::Refused(error) => match error {
-                AppendError::IdConflict { .. } | AppendError::KeyConflict { .. } => {
-                    Self::IdConflict
-                }
+                AppendError::IdConflict { .. } => Self::IdConflict,
+                AppendError::KeyConflict { .. } => Self::KeyConflict,
                 AppendError::TopicClosed { .. } => Self::TopicClosed,
                 AppendError::TooLarge { .. } => Self::TooLarge,
                 AppendError::Full => Self::Full,
@@ -68,6 +69,9 @@ impl fmt::Display for PublishError {
             Self::Invalid(reason) => reason.fmt(f),
             Self::Reserved => f.write_str("topics that begin with '$' belong to the hub"),
             Self::IdConflict => f.write_str("another event of this topic has this id"),
+            Self::KeyConflict => {
+                f.write_str("the event's key was used for another event; use a new one")
+            }
             Self::TopicClosed => f.write_str("the topic is closed"),
             Self::TooLarge => f.write_str("the events are larger than the log takes at once"),
             Self::Busy => f.write_str("too many events wait for the disk or for those who watch"),

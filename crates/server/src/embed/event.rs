@@ -1,6 +1,6 @@
 //! Events, on their way into the log and out of it.
 
-use crate::native::{self, InvalidEvent, Labels};
+use crate::native::{self, InvalidEvent, Key, Labels};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ pub struct Event {
     data: String,
     event_type: Option<String>,
     id: Option<String>,
+    key: Option<String>,
     retry: Option<Duration>,
     reopens: bool,
 }
@@ -28,6 +29,7 @@ impl Event {
             data: data.into(),
             event_type: None,
             id: None,
+            key: None,
             retry: None,
             reopens: false,
         }
@@ -66,6 +68,33 @@ impl Event {
         self
     }
 
+    /// The same under an idempotency key, 1 to 255 printable ASCII characters: an
+    /// event that is published again under it is not published twice, and answered
+    /// with the id of the first, also by a hub that was opened again on its disk. So
+    /// what may or may not have been published can be published again. Under the same
+    /// key another event is refused, at whatever topic.
+    ///
+    /// The hub remembers the last 100,000 keys for ten minutes. They are the
+    /// application's: no `Idempotency-Key` of a visitor of a
+    /// [service](super::Hub::service) meets them.
+    ///
+    /// ```
+    /// # use tidings_server::{Event, Hub};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let hub = Hub::builder().open()?;
+    /// let paid = || Event::new("paid").key("payment-77");
+    /// let id = hub.publish("orders/42", paid()).await?;
+    /// assert_eq!(hub.publish("orders/42", paid()).await?, id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
     /// The same with a new reconnection time for who receives it: 100 ms to 1 h,
     /// in whole milliseconds.
     #[must_use]
@@ -88,18 +117,22 @@ impl Event {
         }
     }
 
+    /// The event and its key, if they keep the rules.
     pub(super) fn check(
         self,
         topic: Topic,
         limits: &Limits,
-    ) -> Result<tidings_engine::Event, InvalidEvent> {
+    ) -> Result<(tidings_engine::Event, Option<Key>), InvalidEvent> {
+        let key = self.key.as_deref().map(Key::of_application).transpose();
+        let key = key.map_err(InvalidEvent::Key)?;
         let retry = self.retry.map(|retry| retry.as_millis().to_string());
         let labels = Labels {
             event: self.event_type.as_deref(),
             id: self.id.as_deref(),
             retry: retry.as_deref(),
         };
-        native::admit_event(topic, self.data, labels, limits)
+        let event = native::admit_event(topic, self.data, labels, limits)?;
+        Ok((event, key))
     }
 }
 

@@ -119,7 +119,7 @@ impl Hub {
         };
         // Only what is shown of somebody could be refused.
         let rights = everything
-            .into_rights()
+            .into_rights(usize::MAX)
             .unwrap_or_else(|_| Rights::default());
         let own = Who::Holder(Arc::new(rights));
         let sight: Arc<dyn Sight> = Arc::new(Everything);
@@ -131,7 +131,8 @@ impl Hub {
     /// if the hub has one, so that nothing but the loss of the disk loses it.
     ///
     /// An event that names an [id](Event::id) which another event of the topic
-    /// has is not published again if it is the same, and refused if it isn't.
+    /// has is not published again if it is the same, and refused if it isn't; an
+    /// event under a [key](Event::key) that was used likewise.
     ///
     /// # Errors
     /// [`PublishError`]; only after [`PublishError::Unknown`] can it be in the
@@ -165,7 +166,9 @@ impl Hub {
     /// Closes a topic, with `last` as its last event: who watches it is given the
     /// rest and an event `tidings:end`, then its stream ends; an `EventSource` that
     /// comes back is answered `204` and stops for good. Answers the id of the end.
-    /// To close a closed topic without a last event changes nothing.
+    /// To close a closed topic without a last event changes nothing. What is repeated
+    /// under the [key](Event::key) of a last event closes nothing that was opened
+    /// again since.
     ///
     /// ```
     /// use futures_util::StreamExt;
@@ -194,7 +197,8 @@ impl Hub {
         let kind = last.as_ref().map_or_else(Kind::default, Event::kind);
         let last = last.map(|last| last.check(topic.clone(), limits));
         let last = last.transpose().map_err(PublishError::Invalid)?;
-        let entries = close::entries(topic, last, kind, None);
+        let (last, key) = last.map_or((None, None), |(last, key)| (Some(last), key));
+        let entries = close::entries(topic, last, kind, key.as_ref());
         let closed = hub.publish(entries, own).await;
         let closed = closed.map_err(|error| PublishError::of(error, hub))?;
         let end = Closed::of(closed).ok_or(PublishError::Unknown)?.end;
@@ -355,7 +359,7 @@ impl Hub {
         since: Since,
     ) -> Response<Body> {
         let hub = &self.shared.hub;
-        let who = match visitor.decide() {
+        let who = match visitor.decide(&hub.settings().limits) {
             Ok(who) => who,
             Err(Unheard::Later) => {
                 return reply::public(soft_refusal(hub, request.version, SoftRefusal::Token));
@@ -509,8 +513,8 @@ impl Hub {
         let topic = self.topic(topic)?;
         let limits = &self.shared.hub.settings().limits;
         let kind = event.kind();
-        let event = event.check(topic, limits).map_err(PublishError::Invalid)?;
-        Ok(native::entry(event, None, 0).of_kind(kind))
+        let (event, key) = event.check(topic, limits).map_err(PublishError::Invalid)?;
+        Ok(native::entry(event, key.as_ref(), 0).of_kind(kind))
     }
 
     fn topic(&self, topic: &str) -> Result<Topic, PublishError> {

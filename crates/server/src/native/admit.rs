@@ -30,6 +30,8 @@ pub enum InvalidEvent {
     Id(publish::InvalidPublisherId),
     /// Its reconnection time.
     Retry(publish::InvalidRetry),
+    /// Its idempotency key.
+    Key(InvalidKey),
     /// Its size.
     TooLarge(EventTooLarge),
 }
@@ -40,6 +42,7 @@ impl fmt::Display for InvalidEvent {
             Self::Type(reason) => reason.fmt(f),
             Self::Id(reason) => reason.fmt(f),
             Self::Retry(reason) => reason.fmt(f),
+            Self::Key(reason) => reason.fmt(f),
             Self::TooLarge(reason) => reason.fmt(f),
         }
     }
@@ -98,6 +101,22 @@ pub fn check_size(event: Event, limits: &Limits) -> Result<Event, InvalidEvent> 
     Ok(event)
 }
 
+/// A key is empty, too long, or not printable ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidKey;
+
+impl fmt::Display for InvalidKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let longest = IDEMPOTENCY_KEY_BYTES - 1;
+        write!(
+            f,
+            "an idempotency key is 1 to {longest} printable ASCII characters"
+        )
+    }
+}
+
+impl std::error::Error for InvalidKey {}
+
 /// An `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request
 /// repeated under it publishes nothing twice. Publishers with tokens have keys of
 /// their own: nobody finds out what others have used, or uses it up for them.
@@ -119,18 +138,34 @@ impl Key {
         let Some(value) = values.next() else {
             return Ok(None);
         };
-        let printable = (1..IDEMPOTENCY_KEY_BYTES).contains(&value.len())
-            && value.as_bytes().iter().all(|b| matches!(b, b' '..=b'~'));
-        if values.next().is_some() || !printable {
-            let detail = "'Idempotency-Key' is one value of 1 to 255 printable ASCII characters";
-            return Err(Problem::new(Code::BadRequest, detail));
-        }
         let rights = who.rights();
         let digest = rights.map_or_else(Sha256::new, |rights| owner(rights));
-        Ok(Some(Self {
-            digest: digest.chain_update(value.as_bytes()),
-            by_topic: rights.is_some_and(|rights| rights.subject.is_none()),
-        }))
+        let by_topic = rights.is_some_and(|rights| rights.subject.is_none());
+        match (Self::new(digest, by_topic, value.as_bytes()), values.next()) {
+            (Ok(key), None) => Ok(Some(key)),
+            _ => {
+                let detail =
+                    "'Idempotency-Key' is one value of 1 to 255 printable ASCII characters";
+                Err(Problem::new(Code::BadRequest, detail))
+            }
+        }
+    }
+
+    /// A key of the application that the hub is in: nobody who asks over HTTP has it.
+    ///
+    /// # Errors
+    /// [`InvalidKey`].
+    pub fn of_application(text: &str) -> Result<Self, InvalidKey> {
+        Self::new(Sha256::new_with_prefix([1]), false, text.as_bytes())
+    }
+
+    fn new(owner: Sha256, by_topic: bool, key: &[u8]) -> Result<Self, InvalidKey> {
+        let printable = (1..IDEMPOTENCY_KEY_BYTES).contains(&key.len())
+            && key.iter().all(|byte| matches!(byte, b' '..=b'~'));
+        let digest = owner.chain_update(key);
+        printable
+            .then_some(Self { digest, by_topic })
+            .ok_or(InvalidKey)
     }
 
     /// What the log keeps for the request's event number `number`, so that a

@@ -13,7 +13,7 @@ mod refusal;
 mod start;
 mod watch;
 
-pub use admit::{InvalidEvent, Key, Labels, check_size, entry, event as admit_event};
+pub use admit::{InvalidEvent, InvalidKey, Key, Labels, check_size, entry, event as admit_event};
 pub use publish::Submitted;
 pub use refusal::{NoPlaceLines, SoftRefusal, attend, refuse, soft_refusal};
 pub use start::last_event_id;

@@ -6,11 +6,17 @@ use http::StatusCode;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
+use tidings_auth::Refusal;
 use tidings_auth::rights::Given;
-use tidings_engine::{Selector, Timestamp, Topic};
+use tidings_engine::{Limits, Selector, Timestamp, Topic};
 
 /// What a visitor may do, as the application decides it for each request.
 /// [`Access::nothing`] until something is granted.
+///
+/// A stream holds on to it: what is granted, the identity and what is shown take
+/// [`Limits::standing_bytes`](crate::Limits::standing_bytes) in memory at most (64 KiB
+/// if that is 0: room for 600 topics), or nothing is granted, and the log says why
+/// (`tracing`, at the level of errors). For more topics there are patterns.
 ///
 /// A stream keeps what it began with: whoever loses a right in the middle of one
 /// keeps what that stream shows until it ends, by [`Access::until`] at the latest.
@@ -121,12 +127,22 @@ impl Access {
     }
 
     /// Whoever asks, to everything that decides.
-    pub(in crate::embed) fn decide(self) -> Result<Who, Unheard> {
+    pub(in crate::embed) fn decide(self, limits: &Limits) -> Result<Who, Unheard> {
+        let most = limits.standing_bytes;
         match self.0 {
-            Verdict::Granted(given) => match given.into_rights() {
+            Verdict::Granted(given) => match given.into_rights(most) {
                 Ok(rights) => Ok(Who::Holder(Arc::new(rights))),
-                Err(_) => {
-                    tracing::error!("what is to be shown of a visitor is longer than 4 KiB");
+                Err(refusal) => {
+                    match refusal {
+                        Refusal::TooMany => tracing::error!(
+                            most,
+                            "what a visitor is granted takes more than limits.standing_bytes: \
+                             grant patterns instead of topics, or raise it"
+                        ),
+                        _ => {
+                            tracing::error!("what is to be shown of a visitor is longer than 4 KiB")
+                        }
+                    }
                     Ok(Who::Anonymous)
                 }
             },

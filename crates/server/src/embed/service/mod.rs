@@ -206,7 +206,8 @@ impl Mounted {
         }
         self.guard.check_page(&request, &self.cors)?;
         let (mut head, body) = request.into_parts();
-        match (self.authorize)(&head).await.decide() {
+        let access = (self.authorize)(&head).await;
+        match access.decide(&hub.settings().limits) {
             Ok(who) => drop(head.extensions.insert(who)),
             Err(Unheard::Never(problem)) => return Err(problem),
             Err(Unheard::Later) if native::may_watch(&head) => {
