@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
-use tidings_testkit::{HubProcess, Launch};
+use tidings_testkit::{HubProcess, Identity, Launch};
 
 fn launch(data: &Path) -> Launch {
     Launch::new(env!("CARGO_BIN_EXE_tidings"), data)
@@ -47,7 +47,31 @@ fn e5_port_in_use() {
     let dir = tempfile::tempdir().expect("a directory");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
-    check_refuses(&launch(dir.path()).listen(&address), 1, &[&address]);
+    let told = format!("can't listen on {address}: another program does; stop it, or choose");
+    let plain = launch(dir.path()).listen(&address);
+    check_refuses(
+        &plain,
+        1,
+        &[&format!(" listen: {told}"), "--listen, TIDINGS_LISTEN, "],
+    );
+    // Of several addresses the one is named that it is about, and its own setting.
+    let identity = Identity::default();
+    let secure = identity.shown_by(launch(dir.path()));
+    let secure = secure.env("TIDINGS_TLS_LISTEN", &address);
+    check_refuses(
+        &secure,
+        1,
+        &[&format!(" tls.listen: {told}"), "TIDINGS_TLS_LISTEN"],
+    );
+}
+
+#[test]
+fn e5_an_address_of_another_machine() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // Kept for documentation (RFC 5737): no machine has it.
+    let elsewhere = launch(dir.path()).listen("192.0.2.7:0").arg("--open");
+    let told = "listen: can't listen on 192.0.2.7:0: this machine doesn't have the address";
+    check_refuses(&elsewhere, 1, &[told, "0.0.0.0 for all"]);
 }
 
 #[test]

@@ -24,6 +24,9 @@ const DRAIN_GRACE: Duration = Duration::from_secs(2);
 const SETTLE_TIME: Duration = Duration::from_secs(2);
 /// How long the disk has to take in what waits at the end.
 const CLOSE_TIME: Duration = Duration::from_secs(10);
+/// The settings that have addresses.
+const LISTEN: &str = "listen";
+const TLS_LISTEN: &str = "tls.listen";
 
 /// Why a hub doesn't start.
 #[derive(Debug)]
@@ -32,7 +35,14 @@ pub enum ServeError {
     /// The configuration asks for more than this machine grants.
     Config(ConfigErrors),
     /// An address can't be listened on.
-    Listen(SocketAddr, io::Error),
+    Listen {
+        /// The setting that has it: `listen` or `tls.listen`.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
     /// The data directory can't be used.
     Data(io::Error),
     /// The log can't be opened.
@@ -44,13 +54,35 @@ pub enum ServeError {
 impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Listen(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(
-                    f,
-                    "can't listen on {address}: another program does; stop it, or choose another port with --listen"
-                )
+            Self::Listen {
+                setting,
+                address,
+                error,
+            } => {
+                write!(f, "{setting}: can't listen on {address}: ")?;
+                let ip = address.ip();
+                match error.kind() {
+                    io::ErrorKind::AddrInUse => write!(
+                        f,
+                        "another program does; stop it, or choose another port with {}",
+                        ways_to_set(setting)
+                    ),
+                    io::ErrorKind::AddrNotAvailable => write!(
+                        f,
+                        "this machine doesn't have the address {ip}; choose one that it has, or \
+                         0.0.0.0 for all, with {}",
+                        ways_to_set(setting)
+                    ),
+                    io::ErrorKind::PermissionDenied => write!(
+                        f,
+                        "this user may not take port {}; choose one from 1024 on with {}, or give \
+                         the program the right (CAP_NET_BIND_SERVICE)",
+                        address.port(),
+                        ways_to_set(setting)
+                    ),
+                    _ => error.fmt(f),
+                }
             }
-            Self::Listen(address, error) => write!(f, "can't listen on {address}: {error}"),
             Self::Config(errors) => errors.fmt(f),
             Self::Data(error) => write!(f, "can't use the data directory: {error}"),
             Self::Store(error) => write!(f, "can't open the log: {error}"),
@@ -60,6 +92,14 @@ impl fmt::Display for ServeError {
 }
 
 impl std::error::Error for ServeError {}
+
+/// How somebody sets where to listen.
+fn ways_to_set(setting: &str) -> &'static str {
+    match setting {
+        TLS_LISTEN => "[tls] listen in the configuration file, or TIDINGS_TLS_LISTEN",
+        _ => "--listen, TIDINGS_LISTEN, or listen in the configuration file",
+    }
+}
 
 /// Where a hub serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,9 +170,9 @@ async fn run(config: &Config, ready: impl FnOnce(&[Address])) -> Result<(), Serv
     let rules = Arc::new(rules(config));
     let mut listeners = Vec::new();
     for bound in bound {
-        let address = bound.address().socket;
+        let Address { socket, secure } = bound.address();
         let listener = Listener::new(bound, &hub, &rules, &cors);
-        listeners.push(listener.map_err(|error| ServeError::Listen(address, error))?);
+        listeners.push(listener.map_err(|error| unheard(socket, secure, error))?);
     }
     let mut running = JoinSet::new();
     for listener in listeners {
@@ -183,9 +223,17 @@ fn bind(config: &Config, tls: Option<&Arc<tls::Acceptor>>) -> Result<Vec<Bound>,
     let secure = config.tls.listen.iter().map(|address| (address, tls));
     let bind = |(address, tls): (&SocketAddr, Option<&Arc<_>>)| {
         let bound = Bound::new(*address, tls.cloned());
-        bound.map_err(|error| ServeError::Listen(*address, error))
+        bound.map_err(|error| unheard(*address, tls.is_some(), error))
     };
     plain.chain(secure).map(bind).collect()
+}
+
+fn unheard(address: SocketAddr, secure: bool, error: io::Error) -> ServeError {
+    ServeError::Listen {
+        setting: if secure { TLS_LISTEN } else { LISTEN },
+        address,
+        error,
+    }
 }
 
 /// What is wrong with the files of `[tls]` keeps a hub from starting.
