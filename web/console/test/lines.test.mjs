@@ -3,13 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { load } from './support.mjs';
 
-const { linesFor, shell } = await load('lib/lines.ts');
+const { CLIENT, linesFor, shell } = await load('lib/lines.ts');
 const OWN = fileURLToPath(new URL('..', import.meta.url));
 const HUB = 'https://hub.example/';
 const TOPICS = ['news', 'orders/*', `it's/"quoted" \\ \${x} \`y\``, 'café/\u2028/李雷'];
@@ -30,6 +30,14 @@ test('a token stands by its name, and only at a hub that asks for one', () => {
 test('a pattern has no line to publish with', () => {
   const { publish, pythonPublish } = linesFor(HUB, 'orders/*', false);
   assert.deepEqual([publish, pythonPublish], [null, null]);
+});
+
+test('the package that is made is the one that is added', () => {
+  const client = CLIENT.make.match(/^cd (\S+) && npm ci && npm pack$/)[1];
+  const { name, version } = JSON.parse(readFileSync(path.join(OWN, '../..', client, 'package.json')));
+  // As npm pack names it.
+  const file = `path/to/tidings/${client}/${name.replace('@', '').replace('/', '-')}-${version}.tgz`;
+  assert.equal(CLIENT.add.replace('*', version), `npm install ${file}`);
 });
 
 test('those for @tidings/client fit its types', () => {

@@ -13,6 +13,13 @@ export interface Lines {
   pythonWatch: string;
 }
 
+/// How one comes by @tidings/client, which is in no registry: it is made in a checkout of
+/// Tidings, and added to a project from there.
+export const CLIENT = {
+  make: 'cd web/client && npm ci && npm pack',
+  add: 'npm install path/to/tidings/web/client/tidings-client-*.tgz',
+};
+
 /// Quoted for a POSIX shell.
 export const shell = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 

@@ -3,7 +3,7 @@
 import { useRef } from 'preact/hooks';
 import { route } from '../app/route';
 import { HUB, token } from '../hub/api';
-import { linesFor } from '../lib/lines';
+import { CLIENT, linesFor } from '../lib/lines';
 import { useStore } from '../lib/store';
 import { Copy } from '../parts/copy';
 import { useText } from '../text';
@@ -31,6 +31,11 @@ export function Code() {
       <section aria-label="React">
         <h2>React<small>{text.clientNote}</small></h2>
         <Line name="react" title={text.shellWatch} text={lines.react} />
+      </section>
+      <section aria-label="@tidings/client">
+        <h2>@tidings/client<small>{text.clientGet}</small></h2>
+        <Line name="client-make" title={text.clientMake} text={CLIENT.make} />
+        <Line name="client-add" title={text.clientAdd} text={CLIENT.add} />
       </section>
       <section aria-label="Python">
         <h2>Python<small>{text.pythonNote}</small></h2>
