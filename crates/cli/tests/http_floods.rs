@@ -128,7 +128,8 @@ fn p19_c19_header_bomb() {
             break;
         }
     }
-    http.finish_sending().expect("an open socket");
+    // The hub may have closed it by then.
+    let _ = http.finish_sending();
     check_closed(&mut http, "header bomb");
     let growth = hub.resident_kib().saturating_sub(before);
     assert!(growth <= GROWTH_KIB, "{growth} KiB more");

@@ -14,6 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// Longer than the hub's own, less than [`PATIENCE`]: a disk on which much else is
+/// being written (what was just built, say) keeps publishers waiting for seconds.
+const PUBLISH_TIMEOUT: &str = "20s";
+
 /// How to start a hub.
 #[derive(Debug, Clone)]
 pub struct Launch {
@@ -108,6 +112,7 @@ impl Launch {
         {
             command.env_remove(name);
         }
+        command.env("TIDINGS_PUBLISH_TIMEOUT", PUBLISH_TIMEOUT);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
             .stdin(Stdio::null())

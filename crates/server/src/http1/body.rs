@@ -153,10 +153,17 @@ fn is_token(byte: u8) -> bool {
 mod tests {
     use super::*;
 
+    /// Sizes of pieces to cut so many bytes into: every small one, and of those that
+    /// cut little, ever fewer up to all in one.
+    fn sizes(len: usize) -> impl Iterator<Item = usize> {
+        let sizes = std::iter::successors(Some(1), |size| Some(size + 1 + size / 64));
+        sizes.take_while(move |size| *size < len).chain([len])
+    }
+
     /// However it is cut: how much of `bytes` is body, or that it is broken.
     #[track_caller]
     fn check(framing: &Framing, bytes: &[u8], expect: Result<usize, Broken>) {
-        for size in 1..=bytes.len() {
+        for size in sizes(bytes.len()) {
             let mut framing = framing.clone();
             let (mut taken, mut broken, mut content) = (0, false, Vec::new());
             for piece in bytes.chunks(size) {
