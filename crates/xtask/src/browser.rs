@@ -4,7 +4,9 @@
 
 use crate::install::{install, node, npm};
 use crate::report::Report;
-use crate::run::{cargo, find, missing, root, step, succeeds, target_directory, test_step};
+use crate::run::{
+    at_once, build_programs, find, missing, root, succeeds, target_directory, test_step,
+};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
@@ -24,18 +26,9 @@ pub fn test(report: &mut Report) {
         Ok(chromium) => chromium,
         Err(reason) => return missing(report, NAME, start, reason),
     };
-    if !step(
-        report,
-        "build the hub",
-        &mut cargo(&["build", "--package", "tidings"]),
-    ) {
-        return missing(report, NAME, start, "the hub doesn't build".to_owned());
-    }
-    let examples = examples();
-    let mut build = cargo(&["build"]);
-    build.args(examples.iter().flat_map(|name| ["--package", name]));
-    if !step(report, "build the examples", &mut build) {
-        return missing(report, NAME, start, "the examples don't build".to_owned());
+    if !build_programs(report) {
+        let reason = "the hub and the examples don't build".to_owned();
+        return missing(report, NAME, start, reason);
     }
     let Some(target) = target_directory() else {
         return missing(
@@ -49,30 +42,13 @@ pub fn test(report: &mut Report) {
     // Node finds the tests itself: every *.test.mjs below.
     let mut node = Command::new("node");
     node.args(["--test", "--test-reporter", "spec"]);
-    node.arg(format!("--test-concurrency={}", files_at_once()));
+    // Node itself would take one less than there are cores: of two, one would be idle.
+    node.arg(format!("--test-concurrency={}", at_once()));
     node.current_dir(directory());
     node.env("TIDINGS_BIN", target.join("debug").join(binary));
     node.env("EXAMPLES_BIN", target.join("debug"));
     node.env("CHROMIUM", chromium);
     test_step(report, NAME, &mut node);
-}
-
-/// How many files of tests run at a time. Each has a browser and hubs of its own,
-/// on ports of their own, and waits for what it has made happen more than it
-/// computes: one more than there are cores keeps them busy. Node itself would take
-/// one less, which of two cores leaves one idle.
-fn files_at_once() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from) + 1
-}
-
-/// The packages in `examples`: each has the name of its directory.
-fn examples() -> Vec<String> {
-    let entries = std::fs::read_dir(root().join("examples"));
-    let directories = entries.into_iter().flatten().flatten();
-    directories
-        .filter(|entry| entry.path().join("Cargo.toml").is_file())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect()
 }
 
 fn directory() -> PathBuf {

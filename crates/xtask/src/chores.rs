@@ -4,7 +4,7 @@ use crate::browser;
 use crate::compare;
 use crate::install;
 use crate::report::{Outcome, Report, Step};
-use crate::run::{cargo, missing, root, step, succeeds, test_step};
+use crate::run::{at_once, cargo, missing, root, step, succeeds, test_step};
 use crate::web;
 use std::ffi::OsStr;
 use std::process::{Command, ExitCode};
@@ -47,6 +47,7 @@ fn tests(set: Option<&str>) -> Command {
         return cargo(&all);
     }
     let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
+    command.args(["--test-threads", &at_once().to_string()]);
     if let Some(set) = set {
         command.args(["-E", set]);
     }

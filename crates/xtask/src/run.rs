@@ -65,6 +65,22 @@ pub fn target_directory() -> Option<PathBuf> {
     Some(directory.replace("\\\\", "\\").into())
 }
 
+/// How many tests run at a time: one more than there are cores. Each has hubs and
+/// browsers of its own, on ports of their own, and many wait for those, or for a
+/// time that a hub keeps, more than they compute.
+pub fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from) + 1
+}
+
+/// Builds all programs and examples of the workspace in a debug build, as a step of
+/// `report`. The features of what they need are chosen for the whole workspace and
+/// its tests (examples take part in that), so that what was built for the tests is
+/// all there; a package by itself has other ones, and most would be built again.
+pub fn build_programs(report: &mut Report) -> bool {
+    let all = ["build", "--workspace", "--bins", "--examples"];
+    step(report, "build the programs", &mut cargo(&all))
+}
+
 /// Runs `command` as one step: its output is passed on as it comes, and the
 /// tests it reports are counted. Answers whether it succeeded.
 pub fn step(report: &mut Report, name: &str, command: &mut Command) -> bool {

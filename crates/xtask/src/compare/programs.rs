@@ -4,7 +4,7 @@ use super::contender::{ALL, Contender};
 use super::options::{Options, Part};
 use crate::install;
 use crate::report::Report;
-use crate::run::{cargo, find, root, step, target_directory};
+use crate::run::{build_programs, cargo, find, root, step, target_directory};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,6 @@ impl Programs {
             true => "dev",
             false => "release",
         };
-        let hub = ["build", "--package", "tidings", "--profile", profile];
         let manifest = Self::directory().join("Cargo.toml");
         let manifest = manifest.display().to_string();
         let into = target.display().to_string();
@@ -49,15 +48,12 @@ impl Programs {
             "--manifest-path",
             &manifest,
         ];
-        if !step(report, "build the hub", &mut cargo(&hub))
-            || !step(report, "build the peers", &mut cargo(&peers))
-        {
+        let own = match options.quick {
+            true => build_programs(report),
+            false => build_released(report, options),
+        };
+        if !own || !step(report, "build the peers", &mut cargo(&peers)) {
             return Err("not everything builds".to_owned());
-        }
-        if options.has(Part::Library) {
-            let mut example = cargo(&["build", "--package", "tidings-server"]);
-            example.args(["--example", "axum", "--profile", profile]);
-            step(report, "build the library's example", &mut example);
         }
         // Without these the others are measured all the same.
         if find(&["node"]).is_none() {
@@ -114,6 +110,21 @@ fn say(outcome: Result<(), String>) {
     if let Err(reason) = outcome {
         println!("{reason}");
     }
+}
+
+/// The hub, and the library's example if it is wanted, as they are released: with
+/// no features that others of the workspace ask for.
+fn build_released(report: &mut Report, options: &Options) -> bool {
+    let hub = ["build", "--package", "tidings", "--release"];
+    if !step(report, "build the hub", &mut cargo(&hub)) {
+        return false;
+    }
+    if options.has(Part::Library) {
+        let mut example = cargo(&["build", "--package", "tidings-server"]);
+        example.args(["--example", "axum", "--release"]);
+        step(report, "build the library's example", &mut example);
+    }
+    true
 }
 
 fn has_nchan() -> bool {
