@@ -57,7 +57,8 @@ export function says(locator, test) {
 /// Holds that axe finds nothing wrong with the page as it is.
 export async function accessible(page, what) {
   // Evaluated, not added to the page: its policy runs only scripts of its own.
-  await page.evaluate(await readFile(AXE, 'utf8'));
+  // It stays for as long as the page isn't loaded again.
+  if (!await page.evaluate(() => 'axe' in globalThis)) await page.evaluate(await readFile(AXE, 'utf8'));
   const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
     runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
   }));

@@ -34,10 +34,12 @@ export const open = text => reply => {
 
 export const status = (code, headers = {}, body = '') => reply => reply.writeHead(code, headers).end(body);
 
-/// Waits for a condition; fails after 10 s.
+const PATIENCE_MS = 60_000;
+
+/// Waits for a condition; fails after a minute.
 export async function until(what, condition) {
-  for (const end = Date.now() + 10_000; Date.now() < end; await pause(5)) {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await pause(5)) {
     if (await condition()) return;
   }
-  throw new Error(`waited 10 s for ${what}`);
+  throw new Error(`waited ${PATIENCE_MS / 1000} s for ${what}`);
 }
