@@ -1,17 +1,25 @@
 //! What tests of the hub's parts share.
 
-use crate::auth::{self, Auth, Who};
+use crate::auth::{self, Admitted, Auth, Standing, Who, Wish};
 use crate::config::{Config, File};
 use crate::hub::{Hub, Settings, now, threads};
+use crate::own::OwnWatch;
+use crate::places::Place;
 use crate::presence;
-use http::Request;
+use crate::sys::Transport;
+use crate::watch::Watch;
+use http::{Request, Version};
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tidings_auth::mint::SigningKey;
 use tidings_auth::{Algorithm, Face};
 use tidings_engine::slow::{SlowPolicy, SlowRules};
-use tidings_engine::{Event, Limits, LogId, Topic};
+use tidings_engine::start::Start;
+use tidings_engine::{
+    Cursor, Event, Form, Limits, LogId, Position, Selection, Selector, Timestamp, Topic, Voice,
+};
 use tidings_mercure::Base;
 use tidings_store::{Identity, MemoryStorage, Store};
 
@@ -102,4 +110,106 @@ pub async fn publish(hub: &Hub, topic: &str, data: &str) {
     hub.publish(vec![entry], &Who::Anonymous)
         .await
         .expect("a log that takes it");
+}
+
+/// What `who` is given of a stream of these topics, and what may end it.
+pub fn admit(hub: &Hub, who: &Who, topics: &[&str]) -> (Admitted, Arc<Standing>) {
+    let selectors = topics
+        .iter()
+        .map(|text| Selector::new(text).expect("a selector"));
+    let wish = Wish {
+        face: Face::Native,
+        selection: Selection::new(selectors.collect()),
+        connection: None,
+        lifetime: None,
+    };
+    let admitted = hub.auth().stand(who, wish).expect("admitted");
+    let standing = admitted.standing.clone().expect("a token has a standing");
+    (admitted, standing)
+}
+
+/// The same holder, whose token expires then.
+pub fn until(who: &Who, expires: Timestamp) -> Who {
+    let mut rights = who.rights().expect("a holder").as_ref().clone();
+    rights.expires = Some(expires);
+    Who::Holder(Arc::new(rights))
+}
+
+/// A stream, over such HTTP, of what was admitted, from behind `after` on; with what is
+/// watched of the hub's own log. And its connection's place.
+pub fn watch(
+    (hub, version): (&Arc<Hub>, Version),
+    admitted: Admitted,
+    after: Position,
+    own: Option<OwnWatch>,
+) -> (Watch, Place) {
+    let place = hub.places().connect([127, 0, 0, 1].into());
+    let watch = Watch {
+        selection: admitted.selection,
+        standing: admitted.standing,
+        start: Start {
+            cursor: Cursor { after },
+            gap: None,
+        },
+        told: Position::START,
+        form: Form::Plain,
+        voice: Voice::default(),
+        permit: hub.places().watch(Some(&place)).expect("a place"),
+        active: None,
+        presence: None,
+        own,
+        transport: Transport::Http(version),
+    };
+    (watch, place)
+}
+
+/// How rights end between the look at them and what is shown by them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// They are revoked.
+    Revoked,
+    /// Their token expires.
+    Expires,
+}
+
+/// A stream of `a` that asks who is there, whose rights end after they were looked at
+/// and before the snapshot is taken; and whether it was.
+pub async fn overtaken(hub: &Arc<Hub>, ends: Ends) -> (Admitted, OwnWatch, Arc<AtomicBool>) {
+    let claims = serde_json::json!({
+        "sub": "ann", "tidings": { "subscribe": ["a"], "presence": { "name": "Ann" } }
+    });
+    let mut who = holder(hub, claims).await;
+    // Later than its stream begins, on any machine.
+    let expires = Timestamp(now().0 + 4000);
+    if ends == Ends::Expires {
+        who = until(&who, expires);
+    }
+    let (admitted, standing) = admit(hub, &who, &["a"]);
+    let topic = Selection::new(vec![Selector::new("a").expect("a selector")]);
+    let guard = hub.presence().listen(&topic);
+    let snapshots = guard.snapshots();
+    let taken = Arc::<AtomicBool>::default();
+    let resync = {
+        let taken = Arc::clone(&taken);
+        move |from| {
+            let _listens = &guard;
+            assert!(standing.over(now()).is_none(), "they had not ended");
+            match ends {
+                Ends::Revoked => standing.end(),
+                Ends::Expires => {
+                    while standing.over(now()).is_none() {
+                        std::thread::park_timeout(Duration::from_millis(5));
+                    }
+                }
+            }
+            taken.store(true, Ordering::SeqCst);
+            let part = snapshots(from);
+            assert!(!part.blocks.is_empty(), "a snapshot");
+            part
+        }
+    };
+    let told = Selector::new("$presence/a").expect("a selector");
+    let own = Selection::new(vec![told]);
+    let own = OwnWatch::new(hub.own(), own, Some(Arc::new(resync)));
+    (admitted, own, taken)
 }

@@ -51,7 +51,8 @@ pub struct Connection {
     /// The tick at which it was full last, while the kernel lets the peer take nothing
     /// for longer.
     patient: Option<u64>,
-    /// The tick at which the socket last took something.
+    /// The tick at which the socket last took something, of the hub's own log not
+    /// counted; or at which it became full, if that was later.
     moved: u64,
     /// The tick at which the stream ends, once the hub drains; [`NEVER`] before.
     ends: u64,
@@ -431,6 +432,16 @@ impl Connection {
         Turned::Waits
     }
 
+    /// The socket takes nothing more. From now on it has the time of a socket that
+    /// stalls: how long nothing was said before is no fault of its peer's.
+    fn become_full(&mut self, now: u64) {
+        if self.state == State::Open {
+            self.moved = now;
+        }
+        self.state = State::Full;
+        self.stream.was_full();
+    }
+
     /// Writes `pieces`, of which the last is that of `given` if there is one.
     /// Of what the socket does not take, it keeps the rest of one frame and
     /// hands the frames behind it back.
@@ -457,8 +468,7 @@ impl Connection {
         }
         let mut events = given.map_or(0, |given| given.batch.frames().len());
         if written < total || self.socket.owes() > 0 {
-            self.state = State::Full;
-            self.stream.was_full();
+            self.become_full(round.now);
             if self.patient.replace(round.now).is_none() {
                 self.socket.wait_for(round.hub.stall());
             }

@@ -1,6 +1,7 @@
 //! Lanes with real sockets, without HTTP: what a watcher at the other end sees.
 
 mod own;
+mod stall;
 mod standing;
 
 use super::{Socket, Taken};
@@ -8,17 +9,13 @@ use crate::auth::Admitted;
 use crate::http1::Framing;
 use crate::hub::Hub;
 use crate::own::OwnWatch;
-use crate::sys::Transport;
-use crate::testing::{hub, publish};
-use crate::watch::Watch;
+use crate::testing::{hub, publish, watch};
 use bytes::Bytes;
+use http::Version;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_codec::{Decoder, Item};
-use tidings_engine::start::Start;
-use tidings_engine::{
-    Cursor, Form, Limits, Position, Selection, Selector, SlowPolicy, Voice, WireId,
-};
+use tidings_engine::{Limits, Position, Selection, Selector, SlowPolicy, WireId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -62,34 +59,12 @@ impl Peer {
         after: Position,
         own: Option<OwnWatch>,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (socket, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let place = hub.places().connect([127, 0, 0, 1].into());
-        let watch = Watch {
-            selection: admitted.selection,
-            standing: admitted.standing,
-            start: Start {
-                cursor: Cursor { after },
-                gap: None,
-            },
-            told: Position::START,
-            form: Form::Plain,
-            voice: Voice::default(),
-            permit: hub.places().watch(Some(&place)).unwrap(),
-            active: None,
-            presence: None,
-            own,
-            transport: Transport::Http(http::Version::HTTP_11),
-        };
-        hub.live().lanes().take(Taken {
-            socket: Socket::plain(accepted.unwrap().0.into_std().unwrap()),
-            head: Bytes::from_static(HEAD.as_bytes()),
-            watch,
-            place: Box::new(place),
-        });
+        let (socket, accepted) = sockets().await;
+        hub.live()
+            .lanes()
+            .take(taken(hub, accepted, admitted, after, own));
         Self {
-            socket: socket.unwrap(),
+            socket,
             head: HEAD.len(),
             framing: Framing::chunked(),
             decoder: Decoder::new(),
@@ -149,6 +124,32 @@ impl Peer {
     fn position(&self) -> Position {
         let id = WireId::parse(self.decoder.last_event_id()).expect("the hub's");
         id.position
+    }
+}
+
+/// A watcher's end of a connection, and the hub's.
+async fn sockets() -> (TcpStream, std::net::TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (socket, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+    (socket.unwrap(), accepted.unwrap().0.into_std().unwrap())
+}
+
+/// What a lane is handed on `socket` for what has been admitted, from behind `after`
+/// on, and what is watched of the hub's own log.
+fn taken(
+    hub: &Arc<Hub>,
+    socket: std::net::TcpStream,
+    admitted: Admitted,
+    after: Position,
+    own: Option<OwnWatch>,
+) -> Taken {
+    let (watch, place) = watch((hub, Version::HTTP_11), admitted, after, own);
+    Taken {
+        socket: Socket::plain(socket),
+        head: Bytes::from_static(HEAD.as_bytes()),
+        watch,
+        place: Box::new(place),
     }
 }
 

@@ -120,6 +120,8 @@ pub async fn answer(hub: &Arc<Hub>, head: &request::Parts, who: &Who) -> Result<
     let permit = hub.reserve_page(most).await?;
     let watchers = hub.live().watching(Arc::clone(&topics)).await;
     let body = body(hub, &topics, watchers.as_deref());
+    // Again: on it may be who came after a revocation was answered.
+    hub.auth().may_see_present(who, &topics)?;
     let body = respond::held(body, permit);
     let mut reply = respond::whole(StatusCode::OK, "application/json", body);
     respond::vary(&mut reply, hub.auth().is_open());

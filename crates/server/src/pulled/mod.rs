@@ -3,6 +3,8 @@
 //! and wakes whom it finds something for.
 
 mod stream;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use stream::{Pulled, Said};

@@ -1,38 +1,17 @@
 //! Streams that end with the rights behind them, over lanes.
 
 use super::*;
-use crate::auth::{Admitted, Standing, Who, Wish};
 use crate::hub::now;
-use crate::testing::{closed_hub, holder};
+use crate::testing::{Ends, admit, closed_hub, holder, overtaken, until};
 use serde_json::json;
-use tidings_auth::{Face, Timestamp};
+use std::sync::atomic::Ordering;
+use tidings_auth::Timestamp;
 
 /// How soon an end may be asked to come back.
 const LEAST_RETRY_MS: u64 = 5000;
 
-/// What `who` is given of a stream of these topics.
-fn admit(hub: &Hub, who: &Who, topics: &[&str]) -> (Admitted, Arc<Standing>) {
-    let selectors = topics.iter().map(|text| Selector::new(text).unwrap());
-    let wish = Wish {
-        face: Face::Native,
-        selection: Selection::new(selectors.collect()),
-        connection: None,
-        lifetime: None,
-    };
-    let admitted = hub.auth().stand(who, wish).expect("admitted");
-    let standing = admitted.standing.clone().expect("a token has a standing");
-    (admitted, standing)
-}
-
 fn may_watch(topics: &[&str]) -> serde_json::Value {
     json!({ "sub": "ann", "tidings": { "subscribe": topics } })
-}
-
-/// The same holder, whose token expires then.
-fn until(who: &Who, expires: Timestamp) -> Who {
-    let mut rights = who.rights().expect("a holder").as_ref().clone();
-    rights.expires = Some(expires);
-    Who::Holder(Arc::new(rights))
 }
 
 /// It has ended whole, and says when to come back.
@@ -145,4 +124,20 @@ async fn renewed_rights_count_from_the_next_event_on() {
     peer.until(|peer| peer.data().last() == Some(&"still"))
         .await;
     assert!(!peer.ended);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_there_is_not_shown_by_rights_that_ended_after_they_were_looked_at() {
+    for ends in [Ends::Revoked, Ends::Expires] {
+        let hub = closed_hub(Limits::default(), &[]);
+        let (admitted, own, taken) = overtaken(&hub, ends).await;
+        let mut peer = Peer::carry_with(&hub, admitted, hub.live().end(), Some(own)).await;
+        peer.until(|_| false).await;
+        assert!(
+            taken.load(Ordering::SeqCst),
+            "{ends:?}: a snapshot was taken"
+        );
+        assert_eq!(peer.events, [], "{ends:?}");
+        check_ended(&peer);
+    }
 }
