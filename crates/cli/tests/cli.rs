@@ -155,7 +155,7 @@ fn the_printed_default_is_a_valid_configuration() {
             "connections: ",
             ", if the hub may open as many files as this process",
             "memory at worst: ",
-            "of selectors)",
+            "of those of presence)",
             "history on disk: ",
         ],
     );

@@ -101,7 +101,7 @@ fn the_defaults_hold_together() {
         64 * MIB as u64,
         52 * MIB as u64,
         20_064 * CONNECTION_BYTES,
-        20_000 * (SUBSCRIPTION_BYTES + 2 * 60 * 1_024),
+        20_000 * (SUBSCRIPTION_BYTES + 2 * 60 * 1_024 + 3 * (60 * 1_024 + 1_000 * 10)),
         20_000 * 32 * 1_024,
         64 * MIB as u64,
         64 * MIB as u64,
@@ -152,6 +152,34 @@ fn a_place_costs_what_is_said() {
         with.worst_case_bytes() - Limits::default().worst_case_bytes(),
         20_064 * TLS_BYTES
     );
+}
+
+/// With `presence=1` each topic is watched twice: in the log, and in the own log, where
+/// ten bytes stand before it.
+#[test]
+fn topics_whose_presence_is_told_are_counted_again() {
+    let check = |selectors, query_bytes, of_selectors: u64| {
+        let limits = Limits {
+            selectors_per_subscription: selectors,
+            query_bytes,
+            ..Limits::default()
+        };
+        let few = Limits {
+            subscriptions: limits.subscriptions - 1,
+            ..limits.clone()
+        };
+        let each = limits.worst_case_bytes() - few.worst_case_bytes();
+        let expected = SUBSCRIPTION_BYTES + of_selectors + limits.subscription_buffer_bytes as u64;
+        assert_eq!(each, expected, "{selectors} {query_bytes}");
+    };
+    check(1_000, 60 * 1_024, 5 * 60 * 1_024 + 3 * 10_000);
+    check(100, 60 * 1_024, 5 * 60 * 1_024 + 3 * 1_000);
+    check(1, 60 * 1_024, 5 * Topic::MAX_BYTES as u64 + 3 * 10);
+    // There are no more of them than the query has bytes.
+    check(1_000, 100, 5 * 100 + 3 * 1_000);
+    let told = Limits::default().worst_case_arithmetic();
+    let is_named = |line: &String| line.contains("+ 3 × 71440 of those of presence");
+    assert!(told.iter().any(is_named), "{told:?}");
 }
 
 #[test]

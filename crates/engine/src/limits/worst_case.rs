@@ -5,6 +5,7 @@ use super::{
     HEAD_BYTES, Limits, OWN_LOG_BYTES, PAGES_BYTES, QUERY_BODIES,
 };
 use crate::Topic;
+use crate::own::PRESENCE;
 
 /// What a subscription of HTTP/1.1 costs beside its selectors and its buffer, in
 /// bytes, rounded up: its state in a lane, index entries, and its socket's place.
@@ -27,6 +28,10 @@ pub const CONNECTION_BYTES: u64 = 28 * 1024 + HEAD_BYTES as u64;
 /// A frame of the own log and its envelope, in which what JSON has to escape of JSON
 /// is twice as long at most: it has no control characters.
 const OWN_FORMS: usize = 1 + 2;
+
+/// Where a selector of the own log stands: in the selection, in the index of all who
+/// watch that log, and in that of those of a lane, or of a set.
+const ACCOUNT_PLACES: u64 = 3;
 
 /// One term of the sum.
 struct Term {
@@ -66,7 +71,16 @@ impl Limits {
         // Selectors stand in the selection and, split, in the index.
         SUBSCRIPTION_BYTES
             .saturating_add(self.selector_bytes().saturating_mul(2))
+            .saturating_add(self.account_bytes().saturating_mul(ACCOUNT_PLACES))
             .saturating_add(self.standing_bytes as u64)
+    }
+
+    /// The longest selectors that one subscription can watch of the own log, together:
+    /// with `presence=1` each topic that it names, once more as what tells who is there.
+    fn account_bytes(&self) -> u64 {
+        let named = self.selectors_per_subscription.min(self.query_bytes) as u64;
+        let prefixes = named.saturating_mul(PRESENCE.len() as u64 + 1);
+        self.selector_bytes().saturating_add(prefixes)
     }
 
     /// The longest selectors that one subscription can name, together.
@@ -134,8 +148,10 @@ impl Limits {
                 (subscriptions as u64).saturating_mul(self.each_subscription()),
                 "subscriptions",
                 format!(
-                    "subscriptions {subscriptions} × ({SUBSCRIPTION_BYTES} + 2 × {} of selectors{})",
+                    "subscriptions {subscriptions} × ({SUBSCRIPTION_BYTES} + 2 × {} of selectors \
+                     + {ACCOUNT_PLACES} × {} of those of presence{})",
                     self.selector_bytes(),
+                    self.account_bytes(),
                     match self.standing_bytes {
                         0 => String::new(),
                         bytes => format!(" + {bytes} of rights"),
