@@ -5,6 +5,7 @@
 mod admin;
 mod connections;
 mod process;
+mod room;
 mod stats;
 mod survey;
 mod topics;
@@ -15,6 +16,7 @@ pub use topics::Counting;
 
 use crate::always::always;
 use crate::hub::{Hub, now};
+use crate::own::Own;
 use serde::Serialize;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -67,14 +69,14 @@ async fn run(hub: Weak<Hub>, begun: Arc<Notify>) {
             hub.counting().start();
         }
         if watched[0] {
-            stats.say(&hub, &stats::of(&hub).await);
+            stats.say(hub.own(), &stats::of(&hub).await);
         }
         if round % LISTS == 0 {
             if watched[1] {
-                topics.say(&hub, &hub.counting().document(now()));
+                topics.say(hub.own(), &hub.counting().document(now()));
             }
             if watched[2] {
-                connections.say(&hub, &connections::of(&hub, None).await);
+                connections.say(hub.own(), &connections::of(&hub, None).await);
             }
         }
         round += 1;
@@ -99,8 +101,8 @@ impl Document {
         }
     }
 
-    fn say(&self, hub: &Hub, document: &impl Serialize) {
+    fn say(&self, own: &Own, document: &impl Serialize) {
         let text = serde_json::to_string(document).expect("numbers and strings are JSON");
-        hub.own().say(&self.topic, Some(&self.event_type), &text);
+        own.say(&self.topic, Some(&self.event_type), &text);
     }
 }

@@ -1,6 +1,7 @@
 //! `$sys/topics`: where something is published.
 
 use super::LISTED;
+use super::room::Room;
 use crate::hub::now;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -62,7 +63,7 @@ pub struct Topics {
     time: u64,
     /// How many topics had events since counting began.
     count: usize,
-    /// The busiest of them.
+    /// The busiest of them, as far as there is room for their names.
     topics: Vec<Busy>,
     /// Whether there are others.
     more: bool,
@@ -145,6 +146,8 @@ impl Table {
             let key = |count: &Count| (count.recent, count.last, count.events);
             key(other).cmp(&key(own)).then_with(|| a.cmp(b))
         });
+        let mut room = Room::new();
+        busiest.retain(|(topic, _)| room.takes(topic.as_str()));
         busiest.truncate(LISTED);
         let topics = busiest.iter().map(|(topic, own)| Busy {
             topic: topic.as_str().to_owned(),
@@ -157,7 +160,7 @@ impl Table {
             time: now.0,
             count: self.topics.len(),
             topics: topics.collect(),
-            more: self.topics.len() > LISTED || self.forgot,
+            more: self.topics.len() > busiest.len() || self.forgot,
             approximate: self.forgot,
         };
         for count in self.topics.values_mut() {
