@@ -5,8 +5,7 @@
 //! ahead of what was told. What is told next then repeats what the snapshot has, and
 //! names everybody who has left, so that one account is right for all of them.
 
-use super::document;
-use super::member::{Member, MemberId, Person};
+use super::member::{Member, MemberId, Person, escapes};
 use super::{Payer, Rules};
 use crate::{Pace, Timestamp, Topic};
 use std::collections::BTreeMap;
@@ -19,6 +18,13 @@ const BURST_BYTES: u64 = 128 << 10;
 const BYTES_PER_SECOND: u64 = 32 << 10;
 /// For how long changes wait for others, to be told of together.
 const TOGETHER: Duration = Duration::from_millis(50);
+
+/// What an account has beside its topic and who is in it at most, in bytes:
+/// `{"topic":"","seq":,"count":,"joined":,"left":}`, and four numbers.
+const HEAD_BYTES: usize = 46 + 4 * 20;
+/// What somebody who has left takes in an account, in bytes: the id in quotes, and a
+/// comma.
+const LEFT_BYTES: usize = 25;
 
 /// Who is at one topic.
 #[derive(Debug)]
@@ -69,6 +75,35 @@ pub(super) enum Ended {
     Nothing,
     /// They leave then, unless they come back.
     Leaves(Duration),
+}
+
+/// What is told of a topic beside how many are there. Cheap to make, as it shares what
+/// is kept of people: it is written where nobody waits for the roster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum News {
+    /// Who has come and gone.
+    Lists {
+        joined: Vec<Member>,
+        left: Vec<MemberId>,
+    },
+    /// How many have come and gone.
+    Numbers { joined: u64, left: u64 },
+    /// Everybody who is there.
+    Everybody(Vec<Member>),
+}
+
+impl News {
+    /// How long it is in an account at most, in bytes.
+    fn bytes(&self) -> usize {
+        let listed = |members: &[Member]| -> usize {
+            members.iter().map(|own| own.person.written_bytes()).sum()
+        };
+        match self {
+            Self::Lists { joined, left } => listed(joined) + LEFT_BYTES * left.len(),
+            Self::Numbers { .. } => 0,
+            Self::Everybody(members) => listed(members),
+        }
+    }
 }
 
 impl Audience {
@@ -224,30 +259,26 @@ impl Audience {
         (!large).then(|| self.list())
     }
 
-    /// What is to be told, as the account numbered `seq`; its JSON. `None` if it
-    /// comes to nothing.
-    pub fn tell(&mut self, seq: u64, now: Duration, rules: &Rules) -> Option<String> {
+    /// What is to be told. `None` if it comes to nothing.
+    pub fn tell(&mut self, now: Duration, rules: &Rules) -> Option<News> {
         self.due = None;
         let counts = self.anew || self.is_large(rules);
         let was_counted = std::mem::replace(&mut self.counted, counts);
         let is_news = self.came + self.went > 0;
         let told = match (was_counted, counts) {
-            (false, false) => self.changes(seq),
+            (false, false) => self.changes(),
             (true, true) if !is_news && !self.anew => None,
-            (_, true) => {
-                let numbers = (self.came, self.went);
-                Some(document::numbers(&self.topic, seq, self.count(), numbers))
-            }
-            (true, false) => Some(document::snapshot(
-                &self.topic,
-                seq,
-                self.count(),
-                Some(&self.list()),
-            )),
+            (_, true) => Some(News::Numbers {
+                joined: self.came,
+                left: self.went,
+            }),
+            (true, false) => Some(News::Everybody(self.list())),
         };
         if let Some(told) = &told {
             self.quiet = now + rules.interval;
-            self.pace.told(told.len(), now);
+            let topic = self.topic.as_str();
+            let bytes = HEAD_BYTES + topic.len() + escapes(topic) + told.bytes();
+            self.pace.told(bytes, now);
         }
         self.settle();
         if counts && !self.is_large(rules) {
@@ -257,7 +288,7 @@ impl Audience {
     }
 
     /// Who has come and gone since it was told last, by name.
-    fn changes(&self, seq: u64) -> Option<String> {
+    fn changes(&self) -> Option<News> {
         let (mut joined, mut left) = (Vec::new(), Vec::new());
         for (id, was_told) in &self.changed {
             match self.members.get(id) {
@@ -266,15 +297,8 @@ impl Audience {
                 None => {}
             }
         }
-        if joined.is_empty() && left.is_empty() {
-            return None;
-        }
-        Some(document::lists(
-            &self.topic,
-            seq,
-            self.count(),
-            (&joined, &left),
-        ))
+        let is_news = !joined.is_empty() || !left.is_empty();
+        is_news.then_some(News::Lists { joined, left })
     }
 
     fn note(&mut self, id: MemberId, was_there: bool, now: Duration, rules: &Rules) {

@@ -1,10 +1,20 @@
 //! Who is at a topic, as JSON on one line.
 
+use super::audience::News;
 use super::member::{Member, MemberId, put_text};
 use crate::Topic;
 
+/// What is told of a topic.
+pub(super) fn account(topic: &Topic, seq: u64, count: usize, news: &News) -> String {
+    match news {
+        News::Lists { joined, left } => lists(topic, seq, count, (joined, left)),
+        News::Numbers { joined, left } => numbers(topic, seq, count, (*joined, *left)),
+        News::Everybody(members) => snapshot(topic, seq, count, Some(members)),
+    }
+}
+
 /// `{"topic":…,"seq":n,"count":n,"joined":[member…],"left":["id"…]}`.
-pub(super) fn lists(
+fn lists(
     topic: &Topic,
     seq: u64,
     count: usize,
@@ -22,7 +32,7 @@ pub(super) fn lists(
 }
 
 /// `{"topic":…,"seq":n,"count":n,"joined":n,"left":n}`.
-pub(super) fn numbers(topic: &Topic, seq: u64, count: usize, (joined, left): (u64, u64)) -> String {
+fn numbers(topic: &Topic, seq: u64, count: usize, (joined, left): (u64, u64)) -> String {
     let head = head(topic, seq, count);
     format!(r#"{head},"joined":{joined},"left":{left}}}"#)
 }

@@ -18,7 +18,7 @@ pub use ledger::{Full, Payer};
 pub use member::{Member, MemberId, Person};
 
 use crate::{Timestamp, Topic};
-use audience::{Audience, Ended};
+use audience::{Audience, Ended, News};
 use ledger::Ledger;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -74,8 +74,17 @@ pub struct Roster {
 pub struct Account {
     /// The topic.
     pub topic: Topic,
-    /// A `tidings:presence` event's data: JSON on one line.
-    pub data: String,
+    seq: u64,
+    count: usize,
+    news: News,
+}
+
+impl Account {
+    /// A `tidings:presence` event's data: JSON on one line. Nothing of the roster is
+    /// needed for it.
+    pub fn to_json(&self) -> String {
+        document::account(&self.topic, self.seq, self.count, &self.news)
+    }
 }
 
 /// Who is at a topic at a moment.
@@ -291,11 +300,17 @@ impl Roster {
     }
 
     fn tell(&mut self, topic: Topic, now: Duration) -> Option<Account> {
-        let seq = self.seq + 1;
-        let told = self.change(&topic, |audience, rules| audience.tell(seq, now, rules));
-        let data = told.flatten()?;
-        self.seq = seq;
-        Some(Account { topic, data })
+        let told = self.change(&topic, |audience, rules| {
+            Some((audience.count(), audience.tell(now, rules)?))
+        });
+        let (count, news) = told.flatten()?;
+        self.seq += 1;
+        Some(Account {
+            topic,
+            seq: self.seq,
+            count,
+            news,
+        })
     }
 
     /// Changes what is at a topic, if there is anything, and what follows from it.

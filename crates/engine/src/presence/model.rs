@@ -289,9 +289,9 @@ impl World {
             };
             let told = self.told[own.heard..].iter().map(|(_, told)| told);
             for account in told.filter(|told| told.topic == topic) {
-                let read: Value = serde_json::from_str(&account.data).expect("JSON");
+                let read: Value = serde_json::from_str(&account.to_json()).expect("JSON");
                 if !own.leaves_out || read["seq"].as_u64() > Some(known.seq) {
-                    known.hear(&account.data);
+                    known.hear(&account.to_json());
                 }
             }
             let context = format!("seed {}: {topic} by listener {at}", self.seed);
@@ -307,7 +307,8 @@ impl World {
             let told = self.told.iter().filter(|(_, told)| told.topic == topic);
             let mut last: Option<(Duration, bool)> = None;
             for (at, account) in told {
-                let counts = account.data.contains("\"joined\":") && !account.data.contains('[');
+                let counts =
+                    account.to_json().contains("\"joined\":") && !account.to_json().contains('[');
                 if let Some((before, counted)) = last {
                     let least = match counted {
                         true => self.roster.rules.interval,
@@ -333,7 +334,7 @@ fn check_seed(seed: u64) {
     world.check_listeners();
     world.check_pace();
     let seqs = world.told.iter().map(|(_, told)| {
-        let read: Value = serde_json::from_str(&told.data).expect("JSON");
+        let read: Value = serde_json::from_str(&told.to_json()).expect("JSON");
         read["seq"].as_u64().expect("a number")
     });
     assert!(seqs.eq(1..=world.told.len() as u64), "seed {seed}");

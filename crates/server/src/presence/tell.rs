@@ -47,12 +47,13 @@ async fn run(shared: Weak<Shared>, changed: Arc<Notify>) {
     }
 }
 
-/// Not where the roster is locked: who is shown a snapshot meanwhile has in it what
-/// is just being told, and leaves that out.
+/// Writes the accounts, where the roster isn't locked: whoever begins a stream doesn't
+/// wait for lists. Who is shown a snapshot meanwhile has in it what is just being told,
+/// and leaves that out.
 fn say(own: &Shared, accounts: Vec<Account>, event_type: Option<&EventType>) {
     for account in accounts {
         if let Some(topic) = super::told_at(&account.topic) {
-            own.own.say(&topic, event_type, &account.data);
+            own.own.say(&topic, event_type, &account.to_json());
         }
     }
 }
