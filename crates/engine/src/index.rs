@@ -130,6 +130,31 @@ impl<K: Copy + Ord> Index<K> {
         all.into_iter().for_each(report);
     }
 
+    /// How many keys [`Index::matches`] reports, and in how many steps they were counted:
+    /// a set of keys that no other one meets is counted in one, and where several meet,
+    /// each key that isn't in the largest of them is a step.
+    pub fn count(&mut self, event: &Published<'_>) -> (usize, usize) {
+        let mut others = Vec::new();
+        if let Some(mercure) = &mut self.mercure {
+            mercure.matches(event, |key| others.push(key));
+        }
+        let (mut found, mut steps): (Vec<&Keys<K>>, usize) = (Vec::new(), 0);
+        for topic in event.topics() {
+            found.extend(self.exact.get(topic));
+            steps += self.visit_patterns(topic, |keys| found.push(keys));
+        }
+        let largest = (0..found.len()).max_by_key(|at| found[*at].len());
+        let largest = largest.map_or(&Keys::None, |at| found.swap_remove(at));
+        for keys in found {
+            keys.for_each(|key| others.push(key));
+        }
+        steps += others.len();
+        others.retain(|key| !largest.contains(*key));
+        others.sort();
+        others.dedup();
+        (largest.len() + others.len(), steps)
+    }
+
     /// How many nodes [`Index::matches`] visits for `topic`, the root
     /// included: its cost beside the keys it reports.
     pub fn visited_nodes(&self, topic: &Topic) -> usize {
@@ -357,6 +382,22 @@ impl<K: Copy + Ord> Keys<K> {
                     *self = Self::One(*last);
                 }
             }
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::One(_) => 1,
+            Self::Many(keys) => keys.len(),
+        }
+    }
+
+    fn contains(&self, key: K) -> bool {
+        match self {
+            Self::None => false,
+            Self::One(own) => *own == key,
+            Self::Many(keys) => keys.contains(&key),
         }
     }
 

@@ -376,12 +376,10 @@ impl Subscriptions {
         }
     }
 
-    /// How many of them watch `topic`, whatever they may see of it.
-    pub fn watching(&mut self, topic: &Topic) -> usize {
-        let mut count = 0;
-        self.index
-            .matches(&Published::natively(topic), |_| count += 1);
-        count
+    /// How many of them watch `topic`, whatever they may see of it; and in how many steps
+    /// they were [counted](crate::Index::count).
+    pub fn watching(&mut self, topic: &Topic) -> (usize, usize) {
+        self.index.count(&Published::natively(topic))
     }
 
     /// What the subscription watches; `None` if it was removed.

@@ -18,7 +18,25 @@ fn matches(index: &mut Index<u32>, topic: &str) -> Vec<u32> {
     let topic = Topic::new(topic).unwrap();
     index.matches(&Published::natively(&topic), |key| keys.push(key));
     keys.sort_unstable();
+    let (count, _) = index.count(&Published::natively(&topic));
+    assert_eq!(count, keys.len(), "{topic}");
     keys
+}
+
+#[test]
+fn keys_are_counted_without_going_through_the_largest_set() {
+    let mut index = Index::new();
+    (0..10_000).for_each(|key| index.insert(&selection(&["**"]), key));
+    (9_990..10_010).for_each(|key| index.insert(&selection(&["a", "b/*"]), key));
+    let mut check = |topic: &str, count, steps| {
+        let topic = Topic::new(topic).unwrap();
+        assert_eq!(index.count(&Published::natively(&topic)), (count, steps));
+    };
+    // The nodes that were visited, and the keys of the smaller set.
+    check("c", 10_000, 1);
+    check("a", 10_010, 1 + 20);
+    check("b/x", 10_010, 3 + 20);
+    check("$sys", 0, 1);
 }
 
 #[test]

@@ -1,18 +1,22 @@
 //! What is shared by the writer, the lanes and the connections: the tail of
 //! the log and the news that it has moved.
 
+mod watching;
+
 use crate::hub::Hub;
 use crate::lanes::Lanes;
 use crate::own::{Own, Reading};
 use crate::pulled::Set;
 use crate::sys::Streams;
 use crate::watch::Watch;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tidings_engine::tail::Tail;
 use tidings_engine::{Frame, Position, Stream, Topic};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Duration, Instant, timeout, timeout_at};
+use watching::Watching;
 
 /// How long lanes have to answer what somebody wants to know.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -127,14 +131,10 @@ impl Live {
     pub async fn watching(&self, topics: Arc<[Topic]>) -> Option<Vec<usize>> {
         let count = topics.len();
         let turn = self.turn().await?;
-        let watching = move |streams: &mut dyn Streams| -> Vec<usize> {
-            // Until the last has answered: whoever asked may be gone before.
-            let _turn = &turn;
-            let subscriptions = streams.subscriptions();
-            let each = topics.iter().map(|topic| subscriptions.watching(topic));
-            each.collect()
-        };
-        let answers = self.ask(watching).await;
+        let mut watching = Watching::new(topics, Some(turn));
+        let answers = self
+            .ask_in_turns(move |streams| watching.go_on(streams))
+            .await;
         let everyone = self.lanes.doors().len() + self.sets.len();
         let sum = |n| answers.iter().map(|counts| counts[n]).sum();
         (answers.len() == everyone).then(|| (0..count).map(sum).collect())
@@ -153,19 +153,41 @@ impl Live {
         &self,
         question: impl Fn(&mut dyn Streams) -> T + Clone + Send + 'static,
     ) -> Vec<T> {
+        self.ask_in_turns(move |streams| ControlFlow::Break(question(streams)))
+            .await
+    }
+
+    /// The same, with a question that takes several turns: between them streams go on.
+    async fn ask_in_turns<T: Send + 'static>(
+        &self,
+        question: impl FnMut(&mut dyn Streams) -> ControlFlow<T> + Clone + Send + 'static,
+    ) -> Vec<T> {
         let (answers, mut come) = mpsc::unbounded_channel();
         for door in self.lanes.doors() {
-            let (question, answers) = (question.clone(), answers.clone());
+            let (mut question, answers) = (question.clone(), answers.clone());
             door.ask(Box::new(move |streams| {
-                // Whoever asked may have lost patience.
-                let _ = answers.send(question(streams));
+                if answers.is_closed() {
+                    // Whoever asked has lost patience.
+                    return ControlFlow::Break(());
+                }
+                let answer = question(streams);
+                answer.map_break(|answer| drop(answers.send(answer)))
             }));
         }
         drop(answers);
-        let sets = self.sets.iter().zip(0..);
-        let mut all: Vec<T> = sets
-            .map(|(set, number)| question(&mut set.state().streams(number)))
-            .collect();
+        let mut all = Vec::new();
+        for (set, number) in self.sets.iter().zip(0..) {
+            let mut question = question.clone();
+            loop {
+                let answer = question(&mut set.state().streams(number));
+                if let ControlFlow::Break(answer) = answer {
+                    all.push(answer);
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(question);
         let end = Instant::now() + PATIENCE;
         while let Ok(Some(answer)) = timeout_at(end, come.recv()).await {
             all.push(answer);

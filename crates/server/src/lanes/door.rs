@@ -3,6 +3,7 @@
 use super::Taken;
 use crate::sys::Streams;
 use mio::Waker;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 use tidings_engine::SubscriptionKey;
@@ -18,8 +19,9 @@ pub enum Brought {
     Question(Question),
 }
 
-/// Is answered by whoever has the streams, between two rounds.
-pub type Question = Box<dyn FnOnce(&mut dyn Streams) + Send>;
+/// Is answered by whoever has the streams, between two rounds: asked again in a later
+/// one for as long as it continues.
+pub type Question = Box<dyn FnMut(&mut dyn Streams) -> ControlFlow<()> + Send>;
 
 /// A lane's door: things are put behind it, and whoever is in is woken.
 pub struct Door {

@@ -316,7 +316,13 @@ impl Lane {
             match self.brought.pop_front() {
                 Some(Brought::Connection(taken)) => self.admit(*taken, work),
                 Some(Brought::StoreRead(key, done)) => self.answer(key, done),
-                Some(Brought::Question(question)) => return question(self),
+                Some(Brought::Question(mut question)) => {
+                    if question(self).is_continue() {
+                        // Behind all that was brought meanwhile.
+                        self.door.ask(question);
+                    }
+                    return;
+                }
                 None => return,
             }
         }
