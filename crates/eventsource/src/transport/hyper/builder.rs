@@ -17,12 +17,15 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use url::Url;
 
 /// What a stream may make us hold while nobody reads it, over HTTP/2.
+#[cfg(feature = "http2")]
 const HTTP2_STREAM_WINDOW: u32 = 1 << 20;
 /// The largest there is (RFC 9113, 6.9.1): each stream has its own bound, and
 /// one that nobody reads must not stop the others of its connection.
+#[cfg(feature = "http2")]
 const HTTP2_CONNECTION_WINDOW: u32 = (1 << 31) - 1;
-/// How long an HTTP/2 connection is offered to further requests after the last.
-const HTTP2_KEPT: Duration = Duration::from_secs(300);
+/// How long an HTTP/2 connection is offered to further requests after the last;
+/// no other is kept.
+const KEPT: Duration = Duration::from_secs(300);
 /// The least that hyper takes.
 const LEAST_HEAD_SIZE: usize = 8 * 1024;
 
@@ -49,7 +52,27 @@ enum Proxy {
 enum Protocol {
     Negotiated,
     Http1,
+    #[cfg(feature = "http2")]
     Http2,
+}
+
+impl Protocol {
+    /// What the server is offered, the dearest first (RFC 7301).
+    fn offered(self) -> &'static [&'static str] {
+        match self {
+            #[cfg(feature = "http2")]
+            Self::Negotiated => &["h2", "http/1.1"],
+            #[cfg(not(feature = "http2"))]
+            Self::Negotiated => &["http/1.1"],
+            Self::Http1 => &["http/1.1"],
+            #[cfg(feature = "http2")]
+            Self::Http2 => &["h2"],
+        }
+    }
+
+    fn is_http2_alone(self) -> bool {
+        !self.offered().contains(&"http/1.1")
+    }
 }
 
 impl HyperBuilder {
@@ -147,6 +170,7 @@ impl HyperBuilder {
 
     /// Speaks HTTP/2 only, without asking, also where there is no TLS
     /// (RFC 9113, 3.3).
+    #[cfg(feature = "http2")]
     pub fn http2_prior_knowledge(mut self) -> Self {
         self.protocol = Protocol::Http2;
         self
@@ -173,19 +197,14 @@ impl HyperBuilder {
             Proxy::None => None,
             Proxy::This(url) => Some(Matcher::builder().all(url.as_str()).build()),
         };
-        let proxies = Arc::new(Proxies::new(matcher, self.protocol == Protocol::Http2));
-        let protocols: &[&str] = match self.protocol {
-            Protocol::Negotiated => &["h2", "http/1.1"],
-            Protocol::Http1 => &["http/1.1"],
-            Protocol::Http2 => &["h2"],
-        };
+        let proxies = Arc::new(Proxies::new(matcher, self.protocol.is_http2_alone()));
         let connector = Connector {
             tcp: self.tcp(),
-            tls: Arc::new(Tls::new(self.roots.clone(), protocols)),
+            tls: Arc::new(Tls::new(self.roots.clone(), self.protocol.offered())),
             proxy_tls: Arc::new(Tls::new(self.roots.clone(), &["http/1.1"])),
             proxies: proxies.clone(),
             timeout: self.connect_timeout,
-            http2_only: self.protocol == Protocol::Http2,
+            http2_only: self.protocol.is_http2_alone(),
         };
         Hyper {
             inner: Arc::new(Inner {
@@ -221,10 +240,18 @@ impl HyperBuilder {
         client
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(HTTP2_KEPT)
-            .http1_max_buf_size(self.max_head_size)
+            .pool_idle_timeout(KEPT)
+            .http1_max_buf_size(self.max_head_size);
+        #[cfg(feature = "http2")]
+        self.http2(&mut client);
+        client
+    }
+
+    #[cfg(feature = "http2")]
+    fn http2(&self, client: &mut legacy::Builder) {
+        client
             .http2_max_header_list_size(u32::try_from(self.max_head_size).unwrap_or(u32::MAX))
-            .http2_only(self.protocol == Protocol::Http2)
+            .http2_only(self.protocol.is_http2_alone())
             .http2_initial_stream_window_size(HTTP2_STREAM_WINDOW)
             .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW);
         if let Some(time) = self.dead_after {
@@ -233,7 +260,6 @@ impl HyperBuilder {
                 .http2_keep_alive_timeout(time / 2)
                 .http2_keep_alive_while_idle(true);
         }
-        client
     }
 }
 

@@ -177,12 +177,19 @@ impl Stream for Chunks {
 /// Whether the server says that it has not touched the request, which then may
 /// be sent again whatever it does (RFC 9113, 8.7): a connection that was about
 /// to be closed, or one with too many streams.
+#[cfg(feature = "http2")]
 fn is_unprocessed(error: &legacy::Error) -> bool {
     find::<h2::Error>(error).is_some_and(|error| {
         let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
         let closing = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
         error.is_remote() && (refused || closing)
     })
+}
+
+/// Only HTTP/2 says that.
+#[cfg(not(feature = "http2"))]
+fn is_unprocessed(_: &legacy::Error) -> bool {
+    false
 }
 
 fn from_client(error: legacy::Error) -> TransportError {
@@ -198,11 +205,20 @@ fn from_client(error: legacy::Error) -> TransportError {
     }
 }
 
+#[cfg(feature = "http2")]
+fn breaks_http2(error: &hyper::Error) -> bool {
+    find::<h2::Error>(error).is_some_and(|error| error.is_library() || error.is_reset())
+}
+
+#[cfg(not(feature = "http2"))]
+fn breaks_http2(_: &hyper::Error) -> bool {
+    false
+}
+
 fn from_hyper(error: &hyper::Error) -> TransportError {
-    let by_http2 = find::<h2::Error>(error);
     let by_chunks = find::<io::Error>(error);
     let broken_rules = error.is_parse()
-        || by_http2.is_some_and(|error| error.is_library() || error.is_reset())
+        || breaks_http2(error)
         || by_chunks.is_some_and(|error| {
             matches!(
                 error.kind(),
