@@ -86,6 +86,17 @@ impl Selection {
         }
     }
 
+    /// The same. If its selectors are those of `newest`, they are in memory once;
+    /// otherwise `newest` becomes its own.
+    pub(crate) fn sharing(mut self, newest: &mut Arc<[Selector]>) -> Self {
+        if self.selectors == *newest {
+            self.selectors = Arc::clone(newest);
+        } else {
+            *newest = Arc::clone(&self.selectors);
+        }
+        self
+    }
+
     /// Whether it selects nothing, whatever is published.
     pub fn is_empty(&self) -> bool {
         self.selectors.is_empty()

@@ -2,8 +2,8 @@
 //! them have something to read.
 
 use crate::{
-    Batch, Budget, Cursor, Frame, Index, Position, Published, Read, Selection, Sight, Tail, Topic,
-    shrink_slab,
+    Batch, Budget, Cursor, Frame, Index, Position, Published, Read, Selection, Selector, Sight,
+    Tail, Topic, shrink_slab,
 };
 use slab::Slab;
 use std::fmt;
@@ -47,6 +47,9 @@ pub struct Subscriptions {
     end: Position,
     /// What was last read, for the next one that stands at the same place.
     last: Option<Shared>,
+    /// The newest subscription's selectors: whoever comes next often watches the
+    /// same, and keeps no copy of its own.
+    newest: Arc<[Selector]>,
 }
 
 /// A read that others may need too.
@@ -131,6 +134,7 @@ impl Subscriptions {
             peak: 0,
             end,
             last: None,
+            newest: Arc::default(),
         }
     }
 
@@ -160,6 +164,7 @@ impl Subscriptions {
             stamp: self.stamp,
         };
         self.index.insert(&selection, key);
+        let selection = selection.sharing(&mut self.newest);
         let state = State::at(cursor.after, self.end);
         entry.insert(Subscription {
             stamp: self.stamp,

@@ -5,10 +5,9 @@
 //! `curl -N 127.0.0.1:8080/t/bench` or a page reads it.
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::routing::get;
 use axum::serve::ListenerExt;
-use http::request::Parts;
 use http::{Response, StatusCode};
 use std::error::Error;
 use tidings_server::{Body, Event, Hub, Since};
@@ -33,7 +32,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn watch(State(hub): State<Hub>, request: Parts) -> Response<Body> {
+async fn watch(State(hub): State<Hub>, request: Request) -> Response<Body> {
+    let (request, _) = request.into_parts();
     hub.event_stream(&request, [TOPIC], Since::Latest).await
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn root() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -279,4 +280,26 @@ fn one_implementation_of_cryptography() {
     };
     assert!(has("aws-lc-rs"));
     assert!(!has("ring"), "cargo tree --package tidings --invert ring");
+}
+
+/// What an application has to build with the hub leaves hyper-util's HTTP/2 out: with
+/// it, every connection of the application's own server would take a kilobyte more.
+#[test]
+fn the_library_brings_no_http2_into_an_application_s_server() {
+    let mut tree = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    tree.args(["tree", "--locked", "--package", "library-on-axum"]);
+    tree.args([
+        "--edges", "normal", "--prefix", "none", "--format", "{p} {f}",
+    ]);
+    let output = tree.current_dir(root()).output().expect("cargo");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let features = |name: &str| {
+        let mut lines = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let line = lines.find(|words| words[0] == name);
+        let line = line.unwrap_or_else(|| panic!("no {name} in {text}"));
+        line[2].split(',').map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(features("hyper-util").contains(&"http1".to_owned()));
+    assert!(!features("hyper-util").contains(&"http2".to_owned()));
+    assert!(!features("axum").contains(&"http2".to_owned()));
 }

@@ -99,6 +99,15 @@ pub struct BenchArgs {
     /// delivery and its memory per subscriber are measured, its children's too
     #[arg(long)]
     pid: Option<u32>,
+    /// Seconds for which the subscribers are idle before the server's memory with
+    /// them is read
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 1,
+        conflicts_with = "resume"
+    )]
+    settle: u64,
     /// Seconds to wait for events once nothing comes any more
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     grace: u64,
@@ -289,7 +298,7 @@ fn measure(args: &BenchArgs, run: &Arc<Run>) -> Result<Report, String> {
     wait_for_subscribers(run);
     let connect_seconds = connecting.elapsed().as_secs_f64();
     if earlier.is_none() {
-        thread::sleep(SETTLE);
+        thread::sleep(Duration::from_secs(args.settle));
     }
     let with = usage()?;
     let own_with = Process::own_cpu();

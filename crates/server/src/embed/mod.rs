@@ -339,7 +339,7 @@ impl Hub {
         match granted {
             Ok(granted) => {
                 let body = http::ReplyBody::Watch(Arc::clone(hub), granted);
-                reply::public(native::event_stream(version, body))
+                reply::public(native::bare_event_stream(version, body))
             }
             Err(refusal) => reply::refusal(hub, version, SubscribeError::of(refusal)),
         }
@@ -575,5 +575,5 @@ fn wish(selection: Selection, asked: Asked) -> Wish {
 
 /// The head of an event stream.
 fn head(version: Version) -> http::Reply {
-    native::event_stream(version, http::ReplyBody::Whole(None))
+    native::bare_event_stream(version, http::ReplyBody::Whole(None))
 }

@@ -17,14 +17,17 @@ use std::task::{Context, Poll};
 ///
 /// It is the same for every server: axum takes it as it is, hyper too.
 pub struct Body {
-    /// What comes before the rest.
-    first: Option<Bytes>,
+    /// What comes before the rest; seldom anything, so it has no room in every body.
+    first: Option<Box<Bytes>>,
     rest: ReplyBody,
 }
 
 impl Body {
     pub(super) fn new(first: Option<Bytes>, rest: ReplyBody) -> Self {
-        Self { first, rest }
+        Self {
+            first: first.map(Box::new),
+            rest,
+        }
     }
 }
 
@@ -43,7 +46,7 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match self.first.take() {
-            Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+            Some(first) => Poll::Ready(Some(Ok(Frame::data(*first)))),
             None => Pin::new(&mut self.rest).poll_frame(cx),
         }
     }

@@ -17,7 +17,7 @@ pub use admit::{InvalidEvent, InvalidKey, Key, Labels, check_size, entry, event 
 pub use publish::Submitted;
 pub use refusal::{NoPlaceLines, SoftRefusal, attend, refuse, soft_refusal};
 pub use start::last_event_id;
-pub use watch::{ended, event_stream, stream};
+pub use watch::{bare_event_stream, ended, event_stream, stream};
 
 use crate::auth::{Refused, Who};
 use crate::http::accept;

@@ -42,7 +42,7 @@ pub struct State {
     wakers: Vec<Option<Waker>>,
     deadlines: Wheel<SubscriptionKey>,
     /// What is told of the streams, by the slots of their keys.
-    carried: Vec<Option<(SubscriptionKey, Arc<Carried>)>>,
+    carried: Vec<Option<(SubscriptionKey, Carried)>>,
     /// The tick that is being waited for.
     looks_at: Option<u64>,
 }
@@ -198,12 +198,19 @@ impl State {
     }
 
     /// Tells operators of the stream of `key` what `carried` says.
-    pub fn carry(&mut self, key: SubscriptionKey, carried: Arc<Carried>) {
+    pub fn carry(&mut self, key: SubscriptionKey, carried: Carried) {
         let slot = key.slot();
         if self.carried.len() <= slot {
-            self.carried.resize(slot + 1, None);
+            self.carried.resize_with(slot + 1, || None);
         }
         self.carried[slot] = Some((key, carried));
+    }
+
+    /// Counts events that the stream of `key` is given.
+    fn count_given(&mut self, key: SubscriptionKey, events: u64) {
+        if let Some(Some((_, carried))) = self.carried.get_mut(key.slot()) {
+            carried.given += events;
+        }
     }
 
     /// The streams of set `number`, to be looked at.

@@ -15,7 +15,6 @@ use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tidings_engine::control::GapReason;
@@ -35,11 +34,9 @@ pub struct Pulled {
     stream: Stream,
     /// What it is given of the hub's own log.
     own: Option<Box<Reading>>,
-    /// What operators are told of it.
-    carried: Arc<Carried>,
     form: Form,
-    /// How long it says nothing at most.
-    heartbeat: Duration,
+    /// Whether a connection carries it, which heartbeats keep open.
+    beats: bool,
     /// When a heartbeat is due.
     beat: Instant,
     /// When the stream ends, once the hub drains.
@@ -86,30 +83,18 @@ pub enum Said {
 impl Pulled {
     /// Begins a stream.
     pub fn new(hub: Arc<Hub>, watch: Watch) -> Self {
-        let heartbeat = hub.settings().limits.heartbeat;
-        Self::with_heartbeat(hub, watch, heartbeat)
+        let mut own = Self::without_heartbeats(hub, watch);
+        own.begin_heartbeats();
+        own
     }
 
     /// Begins a stream that no connection carries: it needs no heartbeats.
-    pub fn without_heartbeats(hub: Arc<Hub>, watch: Watch) -> Self {
-        Self::with_heartbeat(hub, watch, NEVER)
-    }
-
-    /// A connection carries it from now on.
-    pub fn begin_heartbeats(&mut self) {
-        self.heartbeat = self.hub.settings().limits.heartbeat;
-        self.put_heartbeat_off();
-    }
-
-    fn with_heartbeat(hub: Arc<Hub>, mut watch: Watch, heartbeat: Duration) -> Self {
+    pub fn without_heartbeats(hub: Arc<Hub>, mut watch: Watch) -> Self {
         let (set, stream, own) = hub.live().begin_pulled(&hub, &mut watch);
         hub.metrics().subscribers.inc();
         let place = (&watch.permit, watch.transport);
         let carried = Carried::new(place, own.as_ref().map(|own| own.selection()), hub::now());
-        let carried = Arc::new(carried);
-        let mut state = hub.live().sets()[set].state();
-        state.carry(stream.key(), Arc::clone(&carried));
-        drop(state);
+        hub.live().sets()[set].state().carry(stream.key(), carried);
         if let Some(standing) = &watch.standing {
             let live = Arc::clone(hub.live());
             let keys = (stream.key(), own.as_ref().map(|own| own.key()));
@@ -119,14 +104,13 @@ impl Pulled {
             set,
             stream,
             own,
-            carried,
             form: watch.form,
-            heartbeat,
-            beat: Instant::now() + heartbeat,
+            beats: false,
+            beat: Instant::now() + NEVER,
             ends: None,
             woken_at: None,
             store_read: None,
-            window: Window::new(hub.terms().budget.bytes),
+            window: Window::default(),
             ended: false,
             active: watch.active,
             presence: watch.presence,
@@ -134,6 +118,12 @@ impl Pulled {
             standing: watch.standing,
             hub,
         }
+    }
+
+    /// A connection carries it from now on.
+    pub fn begin_heartbeats(&mut self) {
+        self.beats = true;
+        self.put_heartbeat_off();
     }
 
     /// The next bytes; `None` at the end of the stream.
@@ -166,7 +156,11 @@ impl Pulled {
             if self.over().is_some() {
                 return Poll::Ready(Some(Said::Block(self.last_words())));
             }
-            if self.window.poll_open(cx).is_pending() {
+            if self
+                .window
+                .poll_open(self.hub.terms().budget.bytes, cx)
+                .is_pending()
+            {
                 self.stream.was_full();
                 return Poll::Pending;
             }
@@ -210,10 +204,8 @@ impl Pulled {
                     if let Some(own) = &mut self.own {
                         own.goes_first = true;
                     }
-                    let metrics = self.hub.metrics();
                     let events = batch.frames().len() as u64;
-                    metrics.deliveries.inc_by(events);
-                    self.carried.given.fetch_add(events, Ordering::Relaxed);
+                    self.hub.metrics().deliveries.inc_by(events);
                     return Poll::Ready(Some(Said::Events(batch)));
                 }
                 Next::Later => {
@@ -273,6 +265,9 @@ impl Pulled {
             .stream
             .next(&mut state.subscriptions, &tail, self.hub.terms());
         drop(tail);
+        if let Next::Events(batch) = &next {
+            state.count_given(self.stream.key(), batch.frames().len() as u64);
+        }
         if matches!(next, Next::Idle | Next::Waiting) {
             if let Some(step) = self.next_own(&mut state) {
                 return step;
@@ -373,7 +368,9 @@ impl Pulled {
     }
 
     fn put_heartbeat_off(&mut self) {
-        self.beat = Instant::now() + self.heartbeat;
+        if self.beats {
+            self.beat = Instant::now() + self.hub.settings().limits.heartbeat;
+        }
     }
 }
 

@@ -4,15 +4,14 @@
 
 use bytes::Bytes;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// The window of one stream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Window {
-    max_bytes: usize,
     /// Most streams are idle: they have nothing to count yet.
-    shared: OnceLock<Arc<Shared>>,
+    shared: Option<Arc<Shared>>,
 }
 
 #[derive(Debug, Default)]
@@ -28,23 +27,16 @@ struct Counted {
 }
 
 impl Window {
-    /// A window that is full once `max_bytes` are out; what is handed over
-    /// last may go beyond.
-    pub fn new(max_bytes: usize) -> Self {
-        Self {
-            max_bytes,
-            shared: OnceLock::new(),
-        }
-    }
-
-    /// Waits until the window isn't full.
-    pub fn poll_open(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(shared) = self.shared.get().filter(|own| !self.is_open(own)) else {
+    /// Waits until fewer than `max_bytes` are out; what is handed over last may go
+    /// beyond.
+    pub fn poll_open(&self, max_bytes: usize, cx: &mut Context<'_>) -> Poll<()> {
+        let is_open = |own: &Shared| own.bytes.load(Ordering::Acquire) < max_bytes;
+        let Some(shared) = self.shared.as_ref().filter(|own| !is_open(own)) else {
             return Poll::Ready(());
         };
         *shared.waiting() = Some(cx.waker().clone());
         // What was out may have been dropped before the waker had its place.
-        if self.is_open(shared) {
+        if is_open(shared) {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -52,14 +44,10 @@ impl Window {
     }
 
     /// Counts `bytes` until they and all that is sliced from them are dropped.
-    pub fn count(&self, bytes: Bytes) -> Bytes {
-        let shared = Arc::clone(self.shared.get_or_init(Arc::default));
+    pub fn count(&mut self, bytes: Bytes) -> Bytes {
+        let shared = Arc::clone(self.shared.get_or_insert_default());
         shared.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
         Bytes::from_owner(Counted { bytes, shared })
-    }
-
-    fn is_open(&self, shared: &Shared) -> bool {
-        shared.bytes.load(Ordering::Acquire) < self.max_bytes
     }
 }
 
@@ -106,19 +94,19 @@ mod tests {
         let count = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&count));
         let mut cx = Context::from_waker(&waker);
-        let window = Window::new(10);
+        let mut window = Window::default();
         let first = window.count(Bytes::from_static(b"123456789"));
-        assert!(window.poll_open(&mut cx).is_ready(), "nine of ten");
+        assert!(window.poll_open(10, &mut cx).is_ready(), "nine of ten");
         let second = window.count(Bytes::from_static(b"and more"));
-        assert!(window.poll_open(&mut cx).is_pending());
+        assert!(window.poll_open(10, &mut cx).is_pending());
         let part = first.slice(2..4);
         drop(first);
         assert!(
-            window.poll_open(&mut cx).is_pending(),
+            window.poll_open(10, &mut cx).is_pending(),
             "a part is still held"
         );
         drop(part);
-        assert!(window.poll_open(&mut cx).is_ready());
+        assert!(window.poll_open(10, &mut cx).is_ready());
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
         drop(second);
         assert_eq!(count.0.load(Ordering::Relaxed), 1, "nobody waits any more");

@@ -7,7 +7,6 @@ use http::Version;
 use serde::{Serialize, Serializer};
 use std::cmp::Reverse;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tidings_engine::{Selection, Subscriptions, Timestamp};
 
 /// How many of its topics are told of a stream.
@@ -95,10 +94,10 @@ pub struct Carried {
     pub secure: bool,
     /// When it began.
     pub since: Timestamp,
-    /// What it watches of the own log.
-    pub own: Option<Selection>,
+    /// What it watches of the own log; few do.
+    pub own: Option<Box<Selection>>,
     /// How many events of the log it was given.
-    pub given: AtomicU64,
+    pub given: u64,
 }
 
 impl Carried {
@@ -113,14 +112,14 @@ impl Carried {
             transport,
             secure: place.is_secure(),
             since,
-            own: own.cloned(),
-            given: AtomicU64::new(0),
+            own: own.cloned().map(Box::new),
+            given: 0,
         }
     }
 
     /// What is told of it.
     pub fn told(&self, id: String, watched: &Selection, lag_bytes: u64) -> Told {
-        let (topics, more_topics) = topics(watched, self.own.as_ref());
+        let (topics, more_topics) = topics(watched, self.own.as_deref());
         Told {
             id,
             peer: self.peer,
@@ -130,7 +129,7 @@ impl Carried {
             topics,
             more_topics,
             lag_bytes,
-            given: self.given.load(Ordering::Relaxed),
+            given: self.given,
         }
     }
 }
@@ -215,7 +214,7 @@ mod tests {
                 secure: true,
                 since: Timestamp(n),
                 own: None,
-                given: AtomicU64::new(0),
+                given: 0,
             };
             Some(carried.told(n.to_string(), &Selection::everything(), lag_bytes))
         })

@@ -135,7 +135,7 @@ const IN_AXUM: Contender = Contender {
     key: LIBRARY,
     name: "Tidings' library on axum",
     feed: Feed::Posts,
-    start: |programs, place| Ok(peer(programs, "examples/axum", &[place.port], &[])),
+    start: |programs, place| Ok(peer(programs, "library-on-axum", &[place.port], &[])),
     ..PLAIN
 };
 

@@ -212,6 +212,7 @@ impl Run<'_> {
             Pace::Saturated => 0.0,
         };
         words.extend(["--rate".to_owned(), rate.to_string()]);
+        words.extend(["--settle".to_owned(), self.options.settle.to_string()]);
         if pace == Pace::Saturated && self.contender.feed == Feed::Ndjson {
             words.extend(["--feed".to_owned(), "ndjson".to_owned()]);
         }
@@ -219,7 +220,7 @@ impl Run<'_> {
             words.push("--websocket".to_owned());
         }
         let paths = [self.contender.watch, self.contender.publish];
-        let limit = PATIENCE + Duration::from_secs(self.options.seconds) * 5;
+        let limit = PATIENCE + Duration::from_secs(self.options.seconds * 5 + self.options.settle);
         load::run(self.programs, server, paths, &words, limit)
     }
 

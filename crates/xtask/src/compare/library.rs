@@ -21,9 +21,11 @@ axum's own server:
 | | what it is |
 | --- | --- |
 | axum `Sse`, tokio broadcast | a handler that answers with `Sse` over a `tokio::sync::broadcast` with room for 1,024 events (`benches/compare/src/bin/axum_broadcast.rs`). Nobody resumes, and what a subscriber is too slow for is lost to it |
-| Tidings' library on axum | a handler that answers with `Hub::event_stream` of a hub in memory (`crates/server/examples/axum.rs`): events have ids, whoever comes back resumes, nothing is lost |
+| Tidings' library on axum | a handler that answers with `Hub::event_stream` of a hub in memory (`crates/server/examples/axum.rs`, built as `benches/library`): events have ids, whoever comes back resumes, nothing is lost |
 
-What a connection costs axum's server is in both. Ratios travel from one machine to another, the figures themselves
+Memory is read when the subscribers have been idle for 20 seconds, so that each has been told once, by a comment, that
+its connection stands; until then axum's stream has said nothing at all, and has no queue for what it says. Both are
+built by themselves, with no more of axum and hyper than they need. What a connection costs axum's server is in both. Ratios travel from one machine to another, the figures themselves
 don't.
 ";
 
@@ -33,10 +35,18 @@ subscribers together; *saturated* is as many as `POST`s on 16 connections bring 
 least and the most in brackets. Both programs use the system's allocator.
 ";
 
+/// For longer than it takes until axum's `Sse` and the hub have said, unasked, that they
+/// are still there (15 s): what hyper needs for what a body says is then in both.
+const SETTLE: u64 = 20;
+
 /// Measures both, at the number of subscribers that ratios are taken at.
 pub fn measure(options: &Options, programs: &Programs, faults: &mut Vec<String>) -> Fanout {
     let at_one = Options {
         connections: vec![judged_at(options)],
+        settle: match options.quick {
+            true => options.settle,
+            false => SETTLE,
+        },
         ..options.clone()
     };
     Fanout::measure(&at_one, programs, &contenders(), faults)

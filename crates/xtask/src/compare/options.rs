@@ -13,6 +13,8 @@ pub struct Options {
     pub rounds: u64,
     /// How long a measurement takes, about.
     pub seconds: u64,
+    /// For how many seconds subscribers are idle before memory is read.
+    pub settle: u64,
     /// Keys of contenders; none: all.
     pub only: Vec<String>,
     /// Empty: all.
@@ -49,6 +51,7 @@ impl Default for Options {
             connections: vec![2000, 5000, 15_000],
             rounds: 3,
             seconds: 5,
+            settle: 1,
             only: Vec::new(),
             parts: Vec::new(),
         }

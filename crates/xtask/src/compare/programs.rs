@@ -120,9 +120,8 @@ fn build_released(report: &mut Report, options: &Options) -> bool {
         return false;
     }
     if options.has(Part::Library) {
-        let mut example = cargo(&["build", "--package", "tidings-server"]);
-        example.args(["--example", "axum", "--release"]);
-        step(report, "build the library's example", &mut example);
+        let example = ["build", "--package", "library-on-axum", "--release"];
+        step(report, "build the library's example", &mut cargo(&example));
     }
     true
 }
