@@ -101,6 +101,24 @@ impl Lane {
 /// Two subscribers of the same topics, one after the other at the same place: the
 /// second is given what it may see, and never what was read for the first. Their
 /// rights are different lists which are the same text once they are joined.
+/// Thousands who watch the same topic hold its name once, whatever each may see of it.
+#[test]
+fn equal_selectors_are_in_memory_once() {
+    let mut lane = Lane::new();
+    let wishes: [(&[&str], &[&str]); 4] = [
+        (&["news", "a/*"], &["**"]),
+        (&["a/*", "news"], &["news"]),
+        (&["news"], &["**"]),
+        (&["news"], &["**"]),
+    ];
+    let keys = wishes.map(|(texts, granted)| lane.watch(texts, Granted::new(granted)));
+    let place = |key| lane.lane.selection(key).map(|own| own.selectors().as_ptr());
+    let [first, second, third, fourth] = keys.map(place);
+    assert_eq!(first, second, "named in another order, with other rights");
+    assert_ne!(second, third, "other selectors");
+    assert_eq!(third, fourth);
+}
+
 #[test]
 fn cve_2026_39972_rights_that_join_to_the_same_text_share_no_read() {
     let topics = ["a", "b", "a,b", "c", "a,b,c", "b,c"];
