@@ -129,7 +129,8 @@ const focused = page => page.evaluate(() => {
   };
 });
 
-const MOST_STOPS = 60;
+/// More than any view has.
+const MOST_STOPS = 200;
 
 /// Presses Tab from the beginning of the page until it comes back; answers what had the focus.
 async function walk(page, view) {

@@ -132,23 +132,27 @@ impl<K: Copy + Ord> Index<K> {
 
     /// How many keys [`Index::matches`] reports, and in how many steps they were counted:
     /// a set of keys that no other one meets is counted in one, and where several meet,
-    /// each key that isn't in the largest of them is a step.
+    /// each key that isn't in the largest of them is a step. What Mercure's rules take
+    /// ([`Index::work`]) is in it, also where none of them matches.
     pub fn count(&mut self, event: &Published<'_>) -> (usize, usize) {
         let mut others = Vec::new();
+        let before = self.work();
         if let Some(mercure) = &mut self.mercure {
             mercure.matches(event, |key| others.push(key));
         }
-        let (mut found, mut steps): (Vec<&Keys<K>>, usize) = (Vec::new(), 0);
+        let taken = self.work().saturating_sub(before);
+        let mut steps = usize::try_from(taken).unwrap_or(usize::MAX);
+        let mut found: Vec<&Keys<K>> = Vec::new();
         for topic in event.topics() {
             found.extend(self.exact.get(topic));
-            steps += self.visit_patterns(topic, |keys| found.push(keys));
+            steps = steps.saturating_add(self.visit_patterns(topic, |keys| found.push(keys)));
         }
         let largest = (0..found.len()).max_by_key(|at| found[*at].len());
         let largest = largest.map_or(&Keys::None, |at| found.swap_remove(at));
         for keys in found {
             keys.for_each(|key| others.push(key));
         }
-        steps += others.len();
+        steps = steps.saturating_add(others.len());
         others.retain(|key| !largest.contains(*key));
         others.sort();
         others.dedup();

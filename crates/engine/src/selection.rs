@@ -4,7 +4,7 @@ use crate::mercure::to_mercure;
 use crate::own;
 use crate::selector::Pattern;
 use crate::{Published, Selector, Sight, Topic, Visibility};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tidings_matcher::Subject;
 
 /// What one subscription watches: the union of its selectors, without doubles,
@@ -88,11 +88,10 @@ impl Selection {
 
     /// The same. If its selectors are those of `newest`, they are in memory once;
     /// otherwise `newest` becomes its own.
-    pub(crate) fn sharing(mut self, newest: &mut Arc<[Selector]>) -> Self {
-        if self.selectors == *newest {
-            self.selectors = Arc::clone(newest);
-        } else {
-            *newest = Arc::clone(&self.selectors);
+    pub(crate) fn sharing(mut self, newest: &mut Weak<[Selector]>) -> Self {
+        match newest.upgrade().filter(|own| *own == self.selectors) {
+            Some(own) => self.selectors = own,
+            None => *newest = Arc::downgrade(&self.selectors),
         }
         self
     }

@@ -7,7 +7,7 @@ use crate::{
 };
 use slab::Slab;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// The subscriptions of a lane. The lane is itself a cursor over the log: it
 /// looks at every event once ([`Subscriptions::follow`]) and learns who has to
@@ -49,7 +49,7 @@ pub struct Subscriptions {
     last: Option<Shared>,
     /// The newest subscription's selectors: whoever comes next often watches the
     /// same, and keeps no copy of its own.
-    newest: Arc<[Selector]>,
+    newest: Weak<[Selector]>,
 }
 
 /// A read that others may need too.
@@ -134,7 +134,7 @@ impl Subscriptions {
             peak: 0,
             end,
             last: None,
-            newest: Arc::default(),
+            newest: Arc::downgrade(&Arc::<[Selector]>::default()),
         }
     }
 

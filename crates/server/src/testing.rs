@@ -178,12 +178,7 @@ pub async fn overtaken(hub: &Arc<Hub>, ends: Ends) -> (Admitted, OwnWatch, Arc<A
     let claims = serde_json::json!({
         "sub": "ann", "tidings": { "subscribe": ["a"], "presence": { "name": "Ann" } }
     });
-    let mut who = holder(hub, claims).await;
-    // Later than its stream begins, on any machine.
-    let expires = Timestamp(now().0 + 4000);
-    if ends == Ends::Expires {
-        who = until(&who, expires);
-    }
+    let who = holder(hub, claims).await;
     let (admitted, standing) = admit(hub, &who, &["a"]);
     let topic = Selection::new(vec![Selector::new("a").expect("a selector")]);
     let guard = hub.presence().listen(&topic);
@@ -196,11 +191,7 @@ pub async fn overtaken(hub: &Arc<Hub>, ends: Ends) -> (Admitted, OwnWatch, Arc<A
             assert!(standing.over(now()).is_none(), "they had not ended");
             match ends {
                 Ends::Revoked => standing.end(),
-                Ends::Expires => {
-                    while standing.over(now()).is_none() {
-                        std::thread::park_timeout(Duration::from_millis(5));
-                    }
-                }
+                Ends::Expires => standing.expire(),
             }
             taken.store(true, Ordering::SeqCst);
             let part = snapshots(from);

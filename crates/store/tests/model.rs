@@ -131,6 +131,9 @@ struct World {
     store: Store,
     /// All that was appended, in order: position 1 is first.
     log: Vec<Entry>,
+    /// How many entries were made, also of those that were refused or doubles: an id
+    /// that is new was never given before.
+    made: u64,
     time: i64,
 }
 
@@ -158,6 +161,7 @@ impl World {
             options,
             store,
             log: Vec::new(),
+            made: 0,
             time: 0,
         }
     }
@@ -205,8 +209,8 @@ impl World {
         let mut request = Vec::new();
         for planned in events {
             self.time += planned.step;
-            let n = (self.log.len() + request.len() + 1) as u64;
-            request.push(self.entry(planned, n));
+            self.made += 1;
+            request.push(self.entry(planned, self.made));
         }
         let (log, expected) = self.expected(&request);
         let answer = self.store.commit(vec![request], self.now()).remove(0);

@@ -23,6 +23,16 @@ pub fn test(report: &mut Report) {
         "warnings",
     ];
     step(report, "clippy", &mut cargo(&clippy));
+    // As an application has it: in the workspace, others ask for more features.
+    let alone = [
+        "clippy",
+        "--package",
+        "library-on-axum",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    step(report, "clippy of the library alone", &mut cargo(&alone));
     install::tools(report);
     test_step(report, "tests", &mut tests(None));
     let doc = ["test", "--workspace", "--doc", "--no-fail-fast"];

@@ -256,23 +256,22 @@ fn what_is_locked_for_npm_names_no_registry() {
     }
 }
 
+/// What cargo says of a package's dependencies on all targets, a line each.
+fn cargo_tree(words: &[&str], format: &str) -> String {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "--quiet", "--target", "all", "--prefix", "none"]);
+    tree.args(["--format", format]).args(words);
+    let tree = tree.current_dir(root()).output().expect("cargo tree");
+    assert!(tree.status.success(), "{tree:?}");
+    String::from_utf8_lossy(&tree.stdout).into_owned()
+}
+
 /// ring, which is rarely released, comes with a feature of rustls or of what
 /// brings rustls along; aws-lc-rs is the one implementation.
 #[test]
 fn one_implementation_of_cryptography() {
-    let mut tree = std::process::Command::new(env!("CARGO"));
-    tree.args([
-        "tree",
-        "--quiet",
-        "--package",
-        "tidings",
-        "--edges",
-        "normal,build",
-    ]);
-    tree.args(["--target", "all", "--prefix", "none", "--format", "{p}"]);
-    let tree = tree.current_dir(root()).output().expect("cargo tree");
-    assert!(tree.status.success(), "{tree:?}");
-    let crates = String::from_utf8_lossy(&tree.stdout);
+    let words = ["--package", "tidings", "--edges", "normal,build"];
+    let crates = cargo_tree(&words, "{p}");
     let has = |name: &str| {
         crates
             .lines()
@@ -286,13 +285,8 @@ fn one_implementation_of_cryptography() {
 /// it, every connection of the application's own server would take a kilobyte more.
 #[test]
 fn the_library_brings_no_http2_into_an_application_s_server() {
-    let mut tree = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    tree.args(["tree", "--locked", "--package", "library-on-axum"]);
-    tree.args([
-        "--edges", "normal", "--prefix", "none", "--format", "{p} {f}",
-    ]);
-    let output = tree.current_dir(root()).output().expect("cargo");
-    let text = String::from_utf8_lossy(&output.stdout);
+    let words = ["--package", "library-on-axum", "--edges", "normal"];
+    let text = cargo_tree(&words, "{p} {f}");
     let features = |name: &str| {
         let mut lines = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
         let line = lines.find(|words| words[0] == name);

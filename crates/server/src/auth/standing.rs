@@ -157,6 +157,12 @@ impl Standing {
         self.tell();
     }
 
+    /// Its rights have expired now. Nobody is told, as nobody is when time passes.
+    #[cfg(test)]
+    pub fn expire(&self) {
+        self.expires.store(0, Ordering::Release);
+    }
+
     /// Replaces its rights, from the next event on. What it watches has to be
     /// granted by them as when a stream begins.
     ///

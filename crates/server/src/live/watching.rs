@@ -35,14 +35,14 @@ impl Watching {
     }
 
     fn count(&mut self, subscriptions: &mut Subscriptions) -> ControlFlow<Vec<usize>> {
-        let mut taken = 0;
+        let mut taken: usize = 0;
         while let Some(topic) = self.topics.get(self.counts.len()) {
             if taken >= STEPS {
                 return ControlFlow::Continue(());
             }
             let (count, steps) = subscriptions.watching(topic);
             self.counts.push(count);
-            taken += steps;
+            taken = taken.saturating_add(steps);
         }
         ControlFlow::Break(std::mem::take(&mut self.counts))
     }

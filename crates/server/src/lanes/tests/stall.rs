@@ -92,9 +92,11 @@ async fn a_socket_has_the_time_of_a_stall_from_when_it_is_full_though_only_the_o
         assert_eq!(connection.deadline(&bench.round(now)), HEARTBEAT, "{now}");
     }
     let full = HEARTBEAT - 1;
-    fill(&behind);
-    bench.say(&mut connection, full);
-    assert!(connection.is_full());
+    // An acknowledgement that comes late may make room again.
+    while !connection.is_full() {
+        fill(&behind);
+        bench.say(&mut connection, full);
+    }
     assert_eq!(connection.deadline(&bench.round(full)), full + STALL);
     // What is said while it is full gives it no more time.
     bench.say(&mut connection, full + 1);
