@@ -72,6 +72,8 @@ const statuses = page => page.asked.map(({ status }) => status);
 /// What was asked for is answered with these, and nothing else is asked.
 async function answered(page, ...expected) {
   await until(() => `${expected}; it has ${statuses(page)}`, () => statuses(page).length >= expected.length && !statuses(page).includes(null));
+  // An attempt that it had begun would be before this one's answer.
+  await page.evaluate(() => fetch('/'));
   assert.deepEqual(statuses(page), expected);
 }
 

@@ -113,7 +113,7 @@ test('colours and language are chosen, and kept', LIMIT, async t => {
   await page.reload();
   await page.locator('h1').getByText('概览').waitFor();
   assert.notEqual(await background(), light);
-  assert.match(await page.title(), /概览/);
+  await until('the title', async () => /概览/.test(await page.title()));
   await page.click('[data-language-switch]');
   await page.locator('h1').getByText('Overview').waitFor();
 });

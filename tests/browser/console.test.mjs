@@ -26,6 +26,13 @@ test('the start page leads to it', LIMIT, async t => {
   assert.deepEqual([bare.status, bare.headers.location], [308, 'console/']);
 });
 
+/// What `button` of `part` puts on the clipboard.
+async function clipboardOf(page, part, button) {
+  // It says so for a moment only.
+  await Promise.all([part.getByText('Copied').waitFor(), button.click()]);
+  return page.evaluate(() => navigator.clipboard.readText());
+}
+
 test('a tail shows events as they come, whole when chosen', LIMIT, async t => {
   const hub = await startHub(t);
   const page = await openConsole(t, hub, 'live', { topic: 'orders/*' });
@@ -39,8 +46,7 @@ test('a tail shows events as they come, whole when chosen', LIMIT, async t => {
   const detail = page.locator('main .detail');
   assert.match(await detail.innerText(), new RegExp(id));
   assert.match(await detail.locator('pre').innerText(), /"total": 12345678901234567890,\n {2}"paid": true/);
-  await detail.getByRole('button', { name: 'Copy' }).click();
-  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), '{"total":12345678901234567890,"paid":true}');
+  assert.equal(await clipboardOf(page, detail, detail.getByRole('button', { name: 'Copy' })), '{"total":12345678901234567890,"paid":true}');
   await detail.getByRole('link', { name: 'History from here' }).click();
   await page.locator('main.history .pager').getByText('0 events').waitFor();
   assert.deepEqual(page.complaints, []);
@@ -188,9 +194,7 @@ const TOPICS = ['news', 'orders/42', "it's/ü b", '"$(echo no)" `echo no` \\ ; #
 /// What the button beside a line puts on the clipboard.
 async function copied(page, name) {
   const line = page.locator(`[data-line=${name}]`);
-  // It says so for a moment only.
-  await Promise.all([line.getByText('Copied').waitFor(), line.getByRole('button').click()]);
-  const text = await page.evaluate(() => navigator.clipboard.readText());
+  const text = await clipboardOf(page, line, line.getByRole('button'));
   assert.equal(text, await line.locator('pre').innerText());
   return text;
 }
@@ -302,6 +306,7 @@ test('from an event of the history one goes on behind it', LIMIT, async t => {
   await page.locator('main .row').nth(1).click();
   await page.getByRole('link', { name: 'History from here' }).click();
   await page.locator('main .pager').getByText('2 events').waitFor();
+  await says(page.locator('main .row').first(), /number 3\./);
   assert.match((await listed(page, 2)).join('\n'), /number 3\.[\s\S]*number 4\./);
   assert.match(page.url(), /since=td-/);
 });

@@ -116,6 +116,7 @@ test('a page that is reloaded has not left', LIMIT, async t => {
   const watcher = await watchConnect(t, people);
   const page = await open(t, people);
   await connected(page, 2);
+  await until('both', async () => lastClients(await watcher.events()).length === 2);
   const ids = lastClients(await watcher.events()).map(({ id }) => id);
   for (let times = 0; times < 3; times += 1) {
     await page.reload();
