@@ -425,17 +425,20 @@ fn a_stream_of_events_is_published_through_the_application() {
 /// A key of a visitor is not the application's, though they name themselves alike.
 #[test]
 fn p7_visitors_meet_no_key_of_the_applications_own() {
-    let app = Served::axum(|hub| Router::new().fallback_service(by_header(hub)));
-    let hub = Served::axum(|hub| Router::new().fallback_service(hub.service().open().build()));
-    for (app, topic) in [(&app, "room/ada"), (&hub, "room/ada")] {
+    const TOPIC: &str = "room/ada";
+    let by_name = Served::axum(|hub| Router::new().fallback_service(by_header(hub)));
+    let open = Served::axum(|hub| Router::new().fallback_service(hub.service().open().build()));
+    for served in [&by_name, &open] {
         let publish = |data: &str| {
             let event = Event::new(data).key("k");
-            app.runtime.block_on(app.hub.publish(topic, event))
+            let published = served.hub.publish(TOPIC, event);
+            served.runtime.block_on(published)
         };
         let ask = |data: &str| {
             let key = ("Idempotency-Key", "k");
-            let path = format!("/t/{topic}");
-            app.http()
+            let path = format!("/t/{TOPIC}");
+            served
+                .http()
                 .request("POST", &path, &[ADA, key], data.as_bytes())
         };
         let id = publish("of the application").expect("an event");

@@ -4,10 +4,9 @@ use super::{ADA, Served, by_header};
 use axum::Router;
 use futures_util::StreamExt;
 use http::{HeaderName, StatusCode};
-use std::time::Duration;
 use tidings_eventsource::protocol::Request;
 use tidings_eventsource::transport::{Hyper, Response, Transport};
-use tidings_testkit::PATIENCE;
+use tidings_testkit::{PATIENCE, wait_until};
 use tokio::time::timeout;
 
 /// Whoever asks over HTTP/2, by prior knowledge, on one connection.
@@ -121,9 +120,7 @@ fn check_over_http2(app: &Served) {
     // Who leaves with the last stream of theirs is missed.
     assert_eq!(count(), 1);
     drop(resumed);
-    while count() != 0 {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("nobody is there any more", || count() == 0);
     for (method, path, body) in [("GET", "/t/news", ""), ("POST", "/t/room/bob", "no")] {
         let refused = http.send(method, path, &[ADA], body);
         assert_eq!(refused.response.head.status, StatusCode::FORBIDDEN);
