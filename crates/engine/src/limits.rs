@@ -136,7 +136,8 @@ pub struct Limits {
     /// it, streams that would have a member are asked to come back later.
     pub presence_bytes: usize,
     /// What the rights behind one stream may take. Default 0, as on a hub without
-    /// keys; a hub in an application takes 64 KiB for it, as one with keys does.
+    /// keys; a hub in an application takes 64 KiB for it, as one with keys does, and 4 KiB
+    /// for anything smaller.
     pub standing_bytes: usize,
     /// Query part of a request. Default 60 KiB, the most that hyper's bound on
     /// the whole target leaves.

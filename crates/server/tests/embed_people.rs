@@ -221,6 +221,12 @@ async fn a_visitor_who_is_granted_more_than_a_stream_may_hold_is_granted_nothing
         assert_eq!(answer.status(), expected);
     };
     check(limits.clone(), 200, StatusCode::OK).await;
+    // However small the bound, something can be granted.
+    let least = Limits {
+        standing_bytes: 1,
+        ..limits.clone()
+    };
+    check(least, 10, StatusCode::OK).await;
     check(limits, 700, StatusCode::FORBIDDEN).await;
     check(Limits::default(), 600, StatusCode::OK).await;
     check(Limits::default(), 2_000, StatusCode::FORBIDDEN).await;

@@ -100,7 +100,7 @@ fn all() -> Grants {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{MAX_BYTES, MAX_PAYLOAD_BYTES};
+    use super::super::{MAX_BYTES, MAX_PAYLOAD_BYTES, MIN_BYTES};
     use super::*;
     use crate::{Base, TopicName};
     use serde_json::json;
@@ -204,6 +204,14 @@ mod tests {
             ..Given::default()
         };
         check_bytes(shown(json!({"name": "Ada", "roles": ["a", "b"]})), false);
+        // However little an application allows, something can be granted.
+        let small = Given {
+            everything: true,
+            publish: topics(5),
+            shown: Some(json!({"name": "Ada"})),
+            ..subject(100)
+        };
+        assert!(small.into_rights(MIN_BYTES).is_ok());
         // 3,500 bytes as JSON, each seven of which are a map.
         check_bytes(shown(json!(vec![json!({"": 0}); 500])), true);
     }

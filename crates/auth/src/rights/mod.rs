@@ -28,6 +28,9 @@ pub const MAX_PAYLOAD_BYTES: usize = 4096;
 /// What the rights of one token may take in memory: the token, four times as long
 /// once it is read.
 pub const MAX_BYTES: usize = 4 * crate::token::MAX_BYTES;
+/// The least that [`Given`] rights may sensibly be bounded by, in bytes: in less there is
+/// hardly room for the rights themselves, even if they grant nothing.
+pub const MIN_BYTES: usize = 4096;
 
 /// What a verified token grants, and who holds it.
 #[derive(Debug, Clone, Default)]

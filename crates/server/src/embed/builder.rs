@@ -10,7 +10,7 @@ use std::io;
 use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::time::Duration;
-use tidings_auth::rights::MAX_BYTES as MAX_RIGHTS_BYTES;
+use tidings_auth::rights::{MAX_BYTES as MAX_RIGHTS_BYTES, MIN_BYTES as MIN_RIGHTS_BYTES};
 use tidings_engine::limits::{InconsistentLimits, SPARE_CONNECTIONS};
 use tidings_engine::slow::{SlowPolicy, SlowRules};
 use tidings_engine::{InvalidSelector, Limits, Selector};
@@ -103,7 +103,8 @@ impl Builder {
     /// Bounds on what is taken in and kept in memory, the heartbeat and the
     /// reconnection time. Connections are the application's: `connections` and
     /// `subscriptions_per_address` mean nothing here. `standing_bytes` is what the
-    /// rights of one [`Access`](super::Access) may take; 0 stands for 64 KiB.
+    /// rights of one [`Access`](super::Access) may take; 0 stands for 64 KiB, and what is
+    /// less than 4 KiB, where hardly anything could be granted, for 4 KiB.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
@@ -188,9 +189,10 @@ impl Builder {
     fn options(&self) -> Result<(Options, Limits), OpenError> {
         let mut limits = self.limits.clone();
         limits.retry = self.retry.unwrap_or(limits.retry);
-        if limits.standing_bytes == 0 {
-            limits.standing_bytes = MAX_RIGHTS_BYTES;
-        }
+        limits.standing_bytes = match limits.standing_bytes {
+            0 => MAX_RIGHTS_BYTES,
+            given => given.max(MIN_RIGHTS_BYTES),
+        };
         let needed = limits.subscriptions.saturating_add(SPARE_CONNECTIONS);
         limits.connections = limits.connections.max(needed);
         limits.check().map_err(OpenError::Limits)?;
