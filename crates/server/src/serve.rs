@@ -11,6 +11,7 @@ use crate::tls;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_engine::Limits;
@@ -24,6 +25,8 @@ const DRAIN_GRACE: Duration = Duration::from_secs(2);
 const SETTLE_TIME: Duration = Duration::from_secs(2);
 /// How long the disk has to take in what waits at the end.
 const CLOSE_TIME: Duration = Duration::from_secs(10);
+/// The ports that a user needs a right for. Port 0, which is any, is none of them.
+const PRIVILEGED: Range<u16> = 1..1024;
 /// The settings that have addresses.
 const LISTEN: &str = "listen";
 const TLS_LISTEN: &str = "tls.listen";
@@ -60,7 +63,7 @@ impl fmt::Display for ServeError {
                 error,
             } => {
                 write!(f, "{setting}: can't listen on {address}: ")?;
-                let ip = address.ip();
+                let (ip, port) = (address.ip(), address.port());
                 match error.kind() {
                     io::ErrorKind::AddrInUse => write!(
                         f,
@@ -70,14 +73,14 @@ impl fmt::Display for ServeError {
                     io::ErrorKind::AddrNotAvailable => write!(
                         f,
                         "this machine doesn't have the address {ip}; choose one that it has, or \
-                         0.0.0.0 for all, with {}",
+                         {} for all, with {}",
+                        if ip.is_ipv6() { "[::]" } else { "0.0.0.0" },
                         ways_to_set(setting)
                     ),
-                    io::ErrorKind::PermissionDenied => write!(
+                    io::ErrorKind::PermissionDenied if PRIVILEGED.contains(&port) => write!(
                         f,
-                        "this user may not take port {}; choose one from 1024 on with {}, or give \
-                         the program the right (CAP_NET_BIND_SERVICE)",
-                        address.port(),
+                        "this user may not take port {port}; choose one from 1024 on with {}, or \
+                         give the program the right (CAP_NET_BIND_SERVICE)",
                         ways_to_set(setting)
                     ),
                     _ => error.fmt(f),
@@ -361,5 +364,63 @@ fn settings(config: &Config, limits: Limits) -> Settings {
         lanes: threads(),
         presence: config.presence_settings(),
         limits,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind::{AddrNotAvailable, PermissionDenied};
+
+    /// What is said of `address` has all of `expected` and nothing of `never`.
+    fn check(address: &str, error: io::ErrorKind, expected: &[&str], never: &[&str]) {
+        let address = address.parse().unwrap();
+        let said = unheard(address, false, error.into()).to_string();
+        for part in expected {
+            assert!(said.contains(part), "{part} in: {said}");
+        }
+        for part in never {
+            assert!(!said.contains(part), "{part} in: {said}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_missing_is_told_the_one_for_all_of_its_family() {
+        let (four, six) = (" 0.0.0.0 for all", " [::] for all");
+        check(
+            "192.0.2.7:80",
+            AddrNotAvailable,
+            &["192.0.2.7;", four],
+            &[six],
+        );
+        check(
+            "[2001:db8::7]:80",
+            AddrNotAvailable,
+            &["2001:db8::7;", six],
+            &[four],
+        );
+    }
+
+    #[test]
+    fn only_a_port_below_1024_is_told_of_the_right_to_it() {
+        let right = "CAP_NET_BIND_SERVICE";
+        for port in [1, 443, 1023] {
+            let own = format!("port {port};");
+            check(
+                &format!("127.0.0.1:{port}"),
+                PermissionDenied,
+                &[right, &own],
+                &[],
+            );
+        }
+        for port in [0, 1024, 65535] {
+            let said = ["can't listen on 127.0.0.1:", "permission denied"];
+            check(
+                &format!("127.0.0.1:{port}"),
+                PermissionDenied,
+                &said,
+                &[right],
+            );
+        }
     }
 }
