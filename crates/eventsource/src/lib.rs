@@ -2,7 +2,8 @@
 //! "Server-sent events", and what a backend needs from one besides.
 //!
 //! - [`protocol`] decides: a state machine without clock, randomness or I/O.
-//! - [`transport`] carries: a trait, and HTTP/1.1 and HTTP/2 over hyper behind it.
+//! - [`transport`] carries: a trait, and hyper behind it, for HTTP/1.1 (feature `hyper`)
+//!   and HTTP/2 (`http2`).
 //! - [`EventStream`] is for async Rust, `blocking::Events` for threads,
 //!   [`EventSource`] is the standard's object with its listeners.
 //!

@@ -7,7 +7,7 @@
 //!
 //! | transport | feature | what it is |
 //! | --- | --- | --- |
-//! | `Hyper` | `hyper` (on) | HTTP/1.1 and HTTP/2 over TCP and TLS; the default |
+//! | `Hyper` | `hyper` (on) | HTTP/1.1, and with `http2` (on) HTTP/2, over TCP and TLS; the default |
 //! | `Reqwest` | `reqwest` | a `reqwest` client that the application has |
 //! | `Memory` | `memory` | scripted servers without a network, for tests |
 //! | `WithCookies` | `cookies` | any of them, with a `Jar` |
